@@ -1,0 +1,143 @@
+"""Starting Keras: thread pools, silence, and the user's own classes left alone.
+
+This is the only room that imports Keras and scikeras; the others take them from
+here, so that what has to happen before and after happens once, in one order.
+"""
+
+import logging
+import multiprocessing
+import os
+import re
+import sys
+import tempfile
+import threading
+from contextlib import contextmanager
+
+__all__ = ["KerasClassifier", "keras", "without_retracing_alarm"]
+
+# scikeras 0.13.0 replaces these in every process that imports it.
+_PATCHED = {
+    "Model": ("__reduce__", "__deepcopy__"),
+    "losses.Loss": ("__reduce__",),
+    "metrics.Metric": ("__reduce__",),
+    "optimizers.Optimizer": ("__reduce__",),
+}
+
+# What TensorFlow 2.21 writes to file descriptor 2 while it is imported, whatever
+# the log level: absl's notice, and its own messages of level I, W and E.
+_NOISE = re.compile(
+    rb"^(WARNING: All log messages before absl::InitializeLog"
+    rb"|[IWE]0000 00:00:"
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] "
+    rb"|To enable the following instructions:)"
+)
+
+
+def _share_cores():
+    """Give TensorFlow's pools the size that this worker process was given.
+
+    joblib and Dask tell their workers through ``OMP_NUM_THREADS``, which
+    TensorFlow does not read. In a process that nobody started as a worker, and
+    where the user has set TensorFlow's variables, nothing changes.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    if multiprocessing.parent_process() is not None and given.isdigit():
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", given)
+        os.environ.setdefault("TF_NUM_INTEROP_THREADS", given)
+
+
+@contextmanager
+def _without_noise():
+    """Hold back file descriptor 2; hand on afterwards all that is no noise."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        saved = os.dup(2)
+    except OSError:  # a process without a standard error stream
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            if sys.stderr is not None:
+                sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            held.seek(0)
+            for line in held:
+                if not _NOISE.match(line):
+                    os.write(2, line)
+
+
+class _RetracingAlarm(logging.Filter):
+    """Drop TensorFlow's alarm about retracing where it is known to be false.
+
+    It counts the traces of all Keras models of a process together, and so goes
+    off when several small networks are used one after the other (TensorFlow 2.21).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.here = threading.local()
+        logging.getLogger("tensorflow").addFilter(self)
+
+    def filter(self, record):
+        off = getattr(self.here, "off", False)
+        return not (off and "triggered tf.function retracing" in str(record.msg))
+
+
+_alarm = _RetracingAlarm()
+
+
+@contextmanager
+def without_retracing_alarm():
+    """Switch the alarm off in this thread; messages about other code remain."""
+    before = getattr(_alarm.here, "off", False)
+    _alarm.here.off = True
+    try:
+        yield
+    finally:
+        _alarm.here.off = before
+
+
+def _find(root, dotted):
+    for part in dotted.split("."):
+        root = getattr(root, part)
+    return root
+
+
+def _import_scikeras(keras):
+    """Import scikeras and undo what the import changes in Keras's own classes."""
+    if "scikeras" in sys.modules:  # the user's import, and so the user's wish
+        from scikeras.wrappers import KerasClassifier
+
+        return KerasClassifier
+    before = {
+        (dotted, name): _find(keras, dotted).__dict__.get(name)
+        for dotted, names in _PATCHED.items()
+        for name in names
+    }
+    from scikeras.wrappers import KerasClassifier
+
+    for (dotted, name), value in before.items():
+        owner = _find(keras, dotted)
+        if value is not None:
+            setattr(owner, name, value)
+        elif name in owner.__dict__:
+            delattr(owner, name)
+    return KerasClassifier
+
+
+_share_cores()
+if "keras" in sys.modules:
+    import keras
+
+    KerasClassifier = _import_scikeras(keras)
+else:
+    with _without_noise():
+        import keras
+
+        KerasClassifier = _import_scikeras(keras)

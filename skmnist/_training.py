@@ -1,0 +1,337 @@
+"""Training: batches, epochs and what is remembered of them."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from skmnist._backend import keras
+from skmnist._network import initial_weights
+
+__all__ = ["Batches", "FitTasks", "TrainingState", "train"]
+
+# The streams of random numbers that one seed feeds.
+_WEIGHTS, _SPLIT, _EPOCH, _COPIES = range(4)
+
+
+def derive_seeds(seed, stream, n=1, index=0):
+    """Derive `n` independent 31-bit seeds for one use of one fit's seed."""
+    sequence = np.random.SeedSequence((seed, stream, index))
+    return [int(word >> 1) for word in sequence.generate_state(n)]
+
+
+@dataclass
+class TrainingState:
+    """All that training leaves behind, and all that it takes to go on.
+
+    Whatever is random in epoch k is a function of `seed` and k, so that two runs
+    from the same state give the same bits, whether or not they are one process.
+    """
+
+    seed: int
+    weights: dict
+    optimizer: dict = field(default_factory=dict)
+    schedule: dict = field(default_factory=dict)
+    history: dict = field(default_factory=dict)
+    batch_loss: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+
+    @classmethod
+    def begin(cls, seed, shapes, learning_rate):
+        """Return the state before the first epoch."""
+        (weights_seed,) = derive_seeds(seed, _WEIGHTS)
+        return cls(
+            seed=seed,
+            weights=initial_weights(shapes, weights_seed),
+            optimizer={"learning_rate": np.float32(learning_rate)},
+            schedule={"learning_rate": learning_rate},
+        )
+
+    def with_rate(self, learning_rate):
+        """Return a copy to go on from, at a new rate if it is not the same as then."""
+        optimizer, schedule = dict(self.optimizer), dict(self.schedule)
+        if schedule.get("learning_rate") != learning_rate:
+            optimizer["learning_rate"] = np.float32(learning_rate)
+            schedule["learning_rate"] = learning_rate
+        return replace(self, optimizer=optimizer, schedule=schedule)
+
+    @property
+    def n_epochs(self):
+        """Epochs that are over."""
+        return len(self.history.get("loss", ()))
+
+
+def copy_seed(seed, number):
+    """Return the seed of one transformed copy at test time."""
+    return derive_seeds(seed, _COPIES, index=number)[0]
+
+
+def stratified_holdout(codes, fraction, seed):
+    """Choose the rows that are held out for validation.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n,)
+        Class of each row, from 0.
+    fraction : float
+        Each class gives ``round(fraction * count)`` rows, and keeps one at least.
+    seed : int
+        Seed of the fit.
+
+    Returns
+    -------
+    held_out : ndarray of bool of shape (n,)
+        All False if no class is large enough to give a row.
+    """
+    rng = np.random.default_rng(derive_seeds(seed, _SPLIT))
+    held_out = np.zeros(len(codes), dtype=bool)
+    order = rng.permutation(len(codes))
+    for code in np.unique(codes):
+        rows = order[codes[order] == code]
+        held_out[rows[: min(round(fraction * len(rows)), len(rows) - 1)]] = True
+    return held_out
+
+
+class Batches:
+    """Rows of images, gathered batch by batch: the data are never copied whole.
+
+    All batches of an epoch have one size, so that the network is traced once; the
+    last one is filled up with rows of weight 0.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, height * width)
+        Pixels of any numeric dtype.
+    codes : ndarray of int of shape (n,)
+        Class of each row, from 0.
+    weight : ndarray of float of shape (n,) or None
+        Sample weights.
+    image_shape : tuple of int
+        Height and width.
+    batch_size : int
+        Rows a batch.
+    index : ndarray of int, default=None
+        The rows that take part; None for all.
+    """
+
+    def __init__(self, rows, codes, weight, image_shape, batch_size, index=None):
+        self.rows = rows
+        self.codes = codes
+        self.weight = weight
+        self.index = np.arange(len(rows)) if index is None else index
+        self.batch_size = min(batch_size, len(self.index))
+        self.shape = (self.batch_size, *image_shape, 1)
+
+    def __len__(self):
+        return -(-len(self.index) // self.batch_size)
+
+    def __iter__(self):
+        return self.in_order(self.index)
+
+    def shuffled(self, seed):
+        """Iterate over all batches in a seeded order."""
+        return self.in_order(np.random.default_rng(seed).permutation(self.index))
+
+    def in_order(self, order):
+        """Yield ``(images, codes, loss_weight, n_rows, total_weight)``.
+
+        ``loss_weight`` makes the mean over the batch the mean over its real rows.
+        """
+        size = self.batch_size
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            n = len(chosen)
+            weight = np.ones(n) if self.weight is None else self.weight[chosen]
+            total = float(weight.sum())
+            filled = np.zeros(size, dtype=np.float32)
+            filled[:n] = weight * (size / n)
+            if n < size:
+                chosen = np.concatenate([chosen, np.repeat(chosen[:1], size - n)])
+            images = self.rows[chosen].astype(np.float32, copy=False)
+            yield images.reshape(self.shape), self.codes[chosen], filled, n, total
+
+
+def _present_rate(model):
+    """Return the learning rate, the shortest decimal that stands for the float32."""
+    return float(str(np.float32(model.optimizer.learning_rate)))
+
+
+def _append(history, logs):
+    """Add an epoch to the history; what an epoch did not measure is NaN."""
+    n_before = len(history.get("loss", ()))
+    for name in history.keys() | logs.keys():
+        values = history.setdefault(name, [math.nan] * n_before)
+        values.append(logs.get(name, math.nan))
+
+
+class _Means:
+    """Running means of loss and accuracy over the batches of an epoch."""
+
+    def __init__(self):
+        self.loss = self.correct = self.n = self.weight = 0.0
+
+    def add(self, logs, n, weight):
+        self.loss += logs["loss"] * n
+        self.n += n
+        self.correct += logs["accuracy"] * weight
+        self.weight += weight
+
+    def logs(self, prefix=""):
+        return {
+            f"{prefix}loss": self.loss / self.n,
+            f"{prefix}accuracy": self.correct / self.weight if self.weight else 0.0,
+        }
+
+
+def _evaluate(model, batches):
+    means = _Means()
+    for images, codes, loss_weight, n, weight in batches:
+        logs = model.test_on_batch(images, codes, loss_weight, return_dict=True)
+        means.add(logs, n, weight)
+    return means.logs("val_")
+
+
+def train(
+    network, state, batches, validation, *, epochs, callbacks, first_epoch, verbose
+):
+    """Train for some epochs from a state, and return the state that this leaves.
+
+    Parameters
+    ----------
+    network : CompiledNetwork
+        Its present content is overwritten.
+    state : TrainingState
+        Where to start; left as it is, but for ``state.schedule``, the memory of
+        the schedule among `callbacks`.
+    batches, validation : Batches
+        Training and validation rows; `validation` may be None.
+    epochs : int
+        Epochs to train.
+    callbacks : list of keras.callbacks.Callback
+        Called as ``keras.Model.fit`` calls them. Those that have a ``look``
+        method get a function that returns the present state.
+    first_epoch : int
+        Number of the first epoch, for the callbacks and the progress bar.
+    verbose : int
+        0, 1 or 2, as in ``keras.Model.fit``.
+
+    Returns
+    -------
+    state : TrainingState
+        Weights, optimizer, schedule and history after the last epoch.
+
+    Raises
+    ------
+    ValueError
+        If the loss becomes infinite or NaN.
+    """
+    model = network.model
+    network.load_weights(state.weights)
+    network.training_begins()
+    network.load_optimizer(state.optimizer)
+    history = {name: list(values) for name, values in state.history.items()}
+    batch_loss = list(state.batch_loss)
+
+    def look():
+        return replace(
+            state,
+            weights=network.weights(),
+            optimizer=network.optimizer(),
+            schedule=dict(state.schedule),
+            history={name: list(values) for name, values in history.items()},
+            batch_loss=np.asarray(batch_loss, dtype=np.float32),
+        )
+
+    for callback in callbacks:
+        if hasattr(callback, "look"):
+            callback.look = look
+    hooks = keras.callbacks.CallbackList(
+        callbacks,
+        add_history=True,
+        add_progbar=verbose != 0,
+        model=model,
+        verbose=verbose,
+        epochs=first_epoch + epochs,
+        steps=len(batches),
+    )
+    model.stop_training = False
+    hooks.on_train_begin()
+    logs = {}
+    for epoch in range(first_epoch, first_epoch + epochs):
+        hooks.on_epoch_begin(epoch)
+        shuffle_seed, *seeds = derive_seeds(
+            state.seed,
+            _EPOCH,
+            n=1 + network.n_generators,
+            index=len(history.get("loss", ())),
+        )
+        network.seed(seeds)
+        means = _Means()
+        for step, (images, codes, loss_weight, n, weight) in enumerate(
+            batches.shuffled(shuffle_seed)
+        ):
+            hooks.on_train_batch_begin(step)
+            logs = model.train_on_batch(images, codes, loss_weight, return_dict=True)
+            if not math.isfinite(logs["loss"]):
+                raise ValueError(
+                    f"The training loss became {logs['loss']} in epoch {epoch + 1} at "
+                    f"a learning rate of {_present_rate(model):.3g}; choose a smaller learning_rate, "
+                    "and scale the pixels to 0-1, for example with ImageScaler."
+                )
+            batch_loss.append(logs["loss"])
+            means.add(logs, n, weight)
+            hooks.on_train_batch_end(step, means.logs())
+        logs = means.logs()
+        if validation is not None:
+            logs |= _evaluate(model, validation)
+        logs["learning_rate"] = _present_rate(model)
+        _append(history, logs)
+        hooks.on_epoch_end(epoch, dict(logs))
+        if model.stop_training:
+            break
+    hooks.on_train_end(logs)
+    return look()
+
+
+class FitTasks(keras.callbacks.Callback):
+    """Tell scikit-learn's callbacks about each epoch, as one task of the fit.
+
+    Parameters
+    ----------
+    estimator : MnistCNN
+        The estimator that is being fitted.
+    context : sklearn.callback.CallbackContext
+        The context of its fit.
+    attributes : callable
+        Makes, from a :class:`TrainingState`, the attributes of an estimator that
+        is fitted as far as that.
+    X, y, weight : array-like
+        Training data and sample weights, for the callbacks that ask for them.
+    """
+
+    look = None
+
+    def __init__(self, estimator, context, attributes, *, X, y, weight):
+        super().__init__()
+        self.context = context
+        self.task = None
+        self.told = {
+            "estimator": estimator,
+            "X": X,
+            "y": y,
+            "metadata": {"sample_weight": weight},
+            "reconstruction_attributes": lambda: attributes(self.look()),
+        }
+
+    def on_train_begin(self, logs=None):
+        self.context.call_on_fit_task_begin(**self.told)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.task = self.context.subcontext(task_name="epoch")
+        self.task.call_on_fit_task_begin(**self.told)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.task.call_on_fit_task_end(**self.told):
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        self.context.call_on_fit_task_end(**self.told)
