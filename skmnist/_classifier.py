@@ -1,56 +1,141 @@
-"""The estimator."""
-
-import copy
-import warnings
-from dataclasses import replace
+"""The estimator: hyperparameters and public methods."""
 
 import numpy as np
 from sklearn.callback import with_callbacks
-from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skmnist._fitting import NetworkClassifier, block_rows
 from skmnist._images import as_rows, resolve_image_shape
-from skmnist._inputs import (
-    CONSTRAINTS,
-    check_sequences,
-    encode_labels,
-    list_callbacks,
-    warn_nothing_held_out,
-    warn_other_scale,
-    warn_unscaled,
-    weigh_classes,
-    weigh_rows,
-)
 from skmnist._network import RandomAffine, transform_alike
-from skmnist._pool import Architecture, borrow, compile_cnn, set_weights
-from skmnist._schedules import make_schedule
-from skmnist._scikeras import ScikitLearnKerasClassifier
-from skmnist._training import (
-    Batches,
-    FitTasks,
-    TrainingState,
-    copy_seed,
-    stratified_holdout,
-    train,
-)
+from skmnist._parameters import CONSTRAINTS
+from skmnist._pool import borrow
+from skmnist._training import copy_seed
 
 __all__ = ["MnistCNN"]
 
-# Pixels in one block of prediction, 256 images of 28 x 28, and its most images.
-_BLOCK_PIXELS, _BLOCK_ROWS = 256 * 28 * 28, 4096
 
-
-def _block_rows(image_shape):
-    """Return how many images one block of prediction holds."""
-    height, width = image_shape
-    return max(1, min(_BLOCK_ROWS, _BLOCK_PIXELS // (height * width)))
-
-
-class MnistCNN(ScikitLearnKerasClassifier):
+class MnistCNN(NetworkClassifier):
     """Convolutional network for small grey images such as handwritten digits.
 
-    DOCSTRING
+    Two blocks of two convolutions, a max-pooling and a dropout, then a hidden
+    dense layer and a softmax, trained with Adam on the cross-entropy. Pixels are
+    expected between 0 and 1; :class:`ImageScaler` brings them there.
+
+    Parameters
+    ----------
+    anneal : bool or {"plateau", "one_cycle"}, default=False
+        How the learning rate changes. True or "plateau": it is multiplied by
+        `anneal_factor` when the monitored loss has not improved by 0.001 for
+        `anneal_patience` epochs. "one_cycle": it rises once to `learning_rate` and
+        falls along a cosine over `epochs`, which reaches the same accuracy in
+        fewer epochs (Smith, 2018, arXiv:1803.09820). The monitored loss is that
+        of the validation rows, or of the training rows where there are none.
+    anneal_factor : float, default=0.3
+        Multiplier of the plateau rule, between 0 and 1.
+    anneal_patience : int, default=2
+        Epochs that the plateau rule waits.
+    min_learning_rate : float, default=1e-5
+        No schedule goes below this rate.
+    augment : bool, default=False
+        Whether every training image is transformed afresh at every epoch: zoomed,
+        rotated and shifted at random, in one bilinear resampling that repeats the
+        nearest edge. Images for validation and prediction stay as they are.
+    rotation_range : float, default=10.0
+        Largest rotation to either side, in degrees, from 0 to 180.
+    zoom_range : float, default=0.05
+        Each axis is magnified by 1 - `zoom_range` to 1 + `zoom_range`.
+    shift_range : float, default=0.05
+        Largest shift along each axis, as a fraction of the side.
+    epochs : int, default=30
+        Passes over the training rows in one call of `fit`.
+    batch_size : int, default=42
+        Images a training step. Prediction chooses its own.
+    learning_rate : float, default=0.001
+        Adam's learning rate at the start, or the peak of one cycle.
+    validation_fraction : float or None, default=0.1
+        Part of the training rows that `fit` holds out for `val_loss`, stratified
+        and drawn from `random_state`: each class gives ``round(fraction * count)``
+        rows and keeps one at least. If that is no row at all, a warning says so.
+        None holds nothing out.
+    filters : tuple of int, default=(32, 64)
+        Filters of the convolutions, an entry for each block of two.
+    kernel_sizes : tuple of int, default=(5, 3)
+        Side of the square kernels in pixels, an entry for each block.
+    dense_units : int, default=384
+        Units of the hidden dense layer.
+    dropout : tuple of float, default=(0.4, 0.5, 0.5)
+        Dropped fraction after each block and after the hidden dense layer.
+    image_shape : tuple of (int, int) or None, default=None
+        Height and width in pixels. Needed only for rows of images that are not
+        square; -1 in one place is inferred.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class, multiplied with the sample weights. "balanced" is
+        ``n_samples / (n_classes * count)``.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights and the optimizer of the last one.
+    random_state : int, RandomState instance or None, default=None
+        Decides on weights, held-out rows, order, dropout and augmentation. An int
+        gives the same bits at every fit on a CPU, if the number of threads is the
+        same, and leaves every global generator alone. None draws a seed from
+        NumPy's global generator, as scikit-learn does.
+    verbose : int, default=0
+        0 is silent, 1 shows a bar an epoch, 2 a line an epoch.
+    callbacks : list of keras.callbacks.Callback, or one, or None, default=None
+        Copied for each fit.
+    checkpoint_dir : str, path-like or None, default=None
+        Folder in which `fit` leaves its state after every epoch. The same fit of
+        the same data takes it up from there, or returns at once if it had come to
+        its end. Needs an int `random_state` and no `callbacks`.
+    tta_copies : int, default=0
+        Test-time augmentation: probabilities are averaged over the image and this
+        many copies, transformed within the ranges of `augment`, all images alike.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    n_features_in_ : int
+        Pixels of an image, height times width.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if `fit` was given a DataFrame.
+    image_shape_ : tuple of (int, int)
+        Height and width in pixels.
+    model_ : keras.Sequential
+        A Keras model of the estimator's own, made from its weights on first use
+        and not pickled. Changes to it do not change the estimator.
+    history_ : dict of str to list of float
+        Per epoch: `loss`, `accuracy`, `learning_rate` (of its last batch) and, with
+        validation rows, `val_loss` and `val_accuracy`. Weighted as the rows are.
+    batch_loss_ : ndarray of float32 of shape (n_batches,)
+        Loss of each batch alone, over all epochs.
+    callbacks_ : list of keras.callbacks.Callback
+        The copies of `callbacks` that ran in the last fit.
+
+    See Also
+    --------
+    ImageScaler : Brings pixels to the range from 0 to 1.
+    make_mnist_pipeline : Both, in a pipeline.
+    save_model : Writes a fitted estimator to a file that is safe to open.
+
+    Notes
+    -----
+    The sizes and defaults are those of a notebook that is well known among the
+    kernels of Kaggle's digit recognizer; 28 x 28 images of ten classes make
+    1,290,346 trainable parameters.
+
+    What `KerasClassifier` calls routed parameters (``fit__...``) does not exist
+    here: every hyperparameter stands in the signature.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmnist import MnistCNN
+    >>> X, y = load_digits(return_X_y=True)
+    >>> cnn = MnistCNN(epochs=3, random_state=0).fit(X[:1000] / 16, y[:1000])
+    >>> cnn.predict_proba(X[1000:1002] / 16).shape
+    (2, 10)
+    >>> len(cnn.history_["val_loss"])
+    3
     """
 
     _parameter_constraints: dict = CONSTRAINTS
@@ -108,224 +193,97 @@ class MnistCNN(ScikitLearnKerasClassifier):
         self.checkpoint_dir = checkpoint_dir
         self.tta_copies = tta_copies
 
-    # Training
-
     @with_callbacks
     def fit(self, X, y, sample_weight=None, X_val=None, y_val=None):
-        """Train the network."""
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height * width), \
+                (n_samples, height, width) or (n_samples, height, width, 1)
+            Pixels from 0 to 1, of any numeric type.
+        y : array-like of shape (n_samples,)
+            Labels: integers, strings or booleans.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, not negative. A row of weight 0 takes no part.
+        X_val : array-like, default=None
+            Images for validation instead of a part of `X`, scaled like `X`.
+        y_val : array-like of shape (n_val_samples,), default=None
+            Their labels, each of which `y` must have too.
+
+        Returns
+        -------
+        self : MnistCNN
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a hyperparameter, an image, a label or a weight is not as described,
+            or if the loss becomes infinite. The estimator stays as it was.
+        """
         context = self._init_callback_context(max_subtasks=self.epochs)
         return self._fit(X, y, sample_weight, X_val, y_val, context=context)
 
     def partial_fit(
         self, X, y, classes=None, sample_weight=None, X_val=None, y_val=None
     ):
-        """Train one epoch more."""
+        """Train one epoch more.
+
+        The optimizer, the history and the memory of the annealing go on. Nothing
+        is held out.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height * width), \
+                (n_samples, height, width) or (n_samples, height, width, 1)
+            Pixels from 0 to 1, of any numeric type.
+        y : array-like of shape (n_samples,)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels, where the first part does not have them all.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, not negative.
+        X_val : array-like, default=None
+            Images for validation, scaled like `X`.
+        y_val : array-like of shape (n_val_samples,), default=None
+            Their labels.
+
+        Returns
+        -------
+        self : MnistCNN
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, and if `classes` changes from one call to the next.
+        """
         return self._fit(
             X, y, sample_weight, X_val, y_val, incremental=True, classes=classes
         )
 
-    def _fit(
-        self,
-        X,
-        y,
-        sample_weight,
-        X_val,
-        y_val,
-        incremental=False,
-        classes=None,
-        context=None,
-    ):
-        before = dict(vars(self))
-        try:
-            self._validate_params()
-            check_sequences(self)
-            callbacks = copy.deepcopy(list_callbacks(self.callbacks))
-            goes_on = (incremental or self.warm_start) and self.__sklearn_is_fitted__()
-            rows, y = self._check_training_data(X, y, reset=not goes_on)
-            codes = self._check_labels(y, classes, reset=not goes_on)
-            state = self._resume() if goes_on else self._begin()
-            batches, validation = self._make_batches(
-                rows,
-                codes,
-                sample_weight,
-                self._check_validation_data(X_val, y_val, rows),
-                split_seed=None if incremental else state.seed,
-            )
-            tasks = context and FitTasks(
-                self, context, self._attributes, X=rows, y=y, weight=sample_weight
-            )
-            state = self._train(
-                state, batches, validation, callbacks, tasks, incremental
-            )
-            vars(self).update(self._attributes(state), callbacks_=callbacks)
-        except BaseException:
-            # Whatever the reason, the estimator stays what it was before.
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-        return self
-
-    def _check_training_data(self, X, y, reset):
-        rows, seen = as_rows(X)
-        rows, y = validate_data(self, rows, y, reset=reset)
-        check_classification_targets(y)
-        given = self.image_shape if reset else self.image_shape_
-        self.image_shape_ = resolve_image_shape(rows.shape[1], given, seen)
-        warn_unscaled(rows)
-        return rows, y
-
-    def _check_labels(self, y, classes, reset):
-        given = None if classes is None else np.unique(classes)
-        if reset:
-            self.classes_ = np.unique(y) if given is None else given
-        elif given is not None and not np.array_equal(self.classes_, given):
-            raise ValueError(
-                f"classes={given.tolist()} are not those of the first call, "
-                f"{self.classes_.tolist()}: leave classes out, or call fit."
-            )
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "MnistCNN needs samples of at least 2 classes, but y holds only one "
-                f"class: {self.classes_.tolist()[0]!r}."
-            )
-        return encode_labels(y, self.classes_)
-
-    def _check_validation_data(self, X_val, y_val, rows):
-        """Return the caller's validation rows and codes, or None."""
-        if (X_val is None) != (y_val is None):
-            raise ValueError("X_val and y_val must be given together.")
-        if X_val is None:
-            return None
-        rows_val, seen = as_rows(X_val)
-        rows_val, y_val = validate_data(self, rows_val, y_val, reset=False)
-        resolve_image_shape(rows_val.shape[1], self.image_shape_, seen, "X_val")
-        warn_other_scale(rows_val, rows)
-        return rows_val, encode_labels(y_val, self.classes_, "y_val")
-
-    def _begin(self):
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        shapes = self._architecture().weight_shapes()
-        return TrainingState.begin(int(seed), shapes, self.learning_rate)
-
-    def _resume(self):
-        shapes = {name: w.shape for name, w in self._state.weights.items()}
-        if shapes != self._architecture().weight_shapes():
-            raise ValueError(
-                "filters, kernel_sizes or dense_units have changed since the last fit, "
-                "and its weights do not fit any more: set them back, or begin anew "
-                "with fit and warm_start=False."
-            )
-        return self._state.with_rate(self.learning_rate)
-
-    def _architecture(self):
-        return Architecture(
-            image_shape=self.image_shape_,
-            n_classes=len(self.classes_),
-            filters=tuple(self.filters),
-            kernel_sizes=tuple(self.kernel_sizes),
-            dense_units=self.dense_units,
-            dropout=tuple(self.dropout),
-            augmentation=self._augmentation() if self.augment else None,
-        )
-
-    def _augmentation(self):
-        return (self.rotation_range, self.zoom_range, self.shift_range)
-
-    def _make_batches(self, rows, codes, sample_weight, given, split_seed):
-        """Return the training and the validation batches; the latter may be None."""
-        shape = self.image_shape_
-        of_class = weigh_classes(self.class_weight, codes, self.classes_)
-        weight = weigh_rows(sample_weight, rows, codes, of_class)
-        # A row of weight 0 takes no part, in the validation split neither.
-        index = np.arange(len(rows)) if weight is None else np.flatnonzero(weight)
-        validation = None
-        if given is not None:
-            weight_val = None if of_class is None else of_class[given[1]]
-            validation = Batches(*given, weight_val, shape, _block_rows(shape))
-        elif split_seed is not None and self.validation_fraction is not None:
-            held_out = stratified_holdout(
-                codes[index], self.validation_fraction, split_seed
-            )
-            if held_out.any():
-                validation = Batches(
-                    rows, codes, weight, shape, _block_rows(shape), index[held_out]
-                )
-                index = index[~held_out]
-            else:
-                warn_nothing_held_out(self.validation_fraction)
-        return (
-            Batches(rows, codes, weight, shape, self.batch_size, index),
-            validation,
-        )
-
-    def _train(self, state, batches, validation, callbacks, tasks, incremental):
-        first_epoch = state.n_epochs if incremental else 0
-        schedule = make_schedule(self, first_epoch=first_epoch, memory=state.schedule)
-        with borrow(self._architecture()) as network:
-            state = train(
-                network,
-                state,
-                batches,
-                validation,
-                epochs=1 if incremental else self.epochs,
-                callbacks=[*callbacks, *schedule, *([tasks] if tasks else [])],
-                first_epoch=first_epoch,
-                verbose=int(self.verbose),
-            )
-        for callback in callbacks:
-            callback.set_model(None)
-        return state
-
-    # State
-
-    def _attributes(self, state):
-        """Return the attributes of an estimator that is fitted as far as `state`."""
-        return {
-            "_state": state,
-            "_own_model": None,
-            "history_": state.history,
-            "batch_loss_": state.batch_loss,
-        }
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_state")
-
-    def __getstate__(self):
-        state = super().__getstate__()
-        return state | {"_own_model": None} if "_own_model" in state else state
-
-    @property
-    def model_(self):
-        """The estimator's own Keras model, a copy built on first use."""
-        if not self.__sklearn_is_fitted__():
-            raise AttributeError("This MnistCNN is not fitted yet and has no model_.")
-        if self._own_model is None:
-            model = compile_cnn(self._architecture())
-            set_weights(model, self._state.weights)
-            self._own_model = model
-        return self._own_model
-
-    def _export_state(self):
-        return vars(self._state) | {
-            "classes": self.classes_,
-            "image_shape": self.image_shape_,
-            "feature_names": list(getattr(self, "feature_names_in_", [])) or None,
-        }
-
-    def _import_state(self, state):
-        state = dict(state)
-        self.classes_ = state.pop("classes")
-        self.image_shape_ = tuple(state.pop("image_shape"))
-        self.n_features_in_ = self.image_shape_[0] * self.image_shape_[1]
-        if (names := state.pop("feature_names")) is not None:
-            self.feature_names_in_ = np.asarray(names, dtype=object)
-        vars(self).update(self._attributes(TrainingState(**state)), callbacks_=[])
-        return self
-
-    # Prediction
-
     def predict_proba(self, X):
-        """Return the probability of each class."""
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height * width), \
+                (n_samples, height, width) or (n_samples, height, width, 1)
+            Pixels from 0 to 1.
+
+        Returns
+        -------
+        proba : ndarray of float32 of shape (n_samples, n_classes)
+            Rows sum to 1, columns follow `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the images are not of the shape seen in `fit`.
+        """
         check_is_fitted(self)
         rows, seen = as_rows(X)
         rows = validate_data(self, rows, reset=False)
@@ -351,18 +309,56 @@ class MnistCNN(ScikitLearnKerasClassifier):
     def _blocks(self, rows, image_shape):
         """Yield the start of each block of rows, and its images."""
         height, width = image_shape
-        size = _block_rows(image_shape)
+        size = block_rows(image_shape)
         for start in range(0, len(rows), size):
             block = np.asarray(rows[start : start + size], dtype=np.float32)
             yield start, block.reshape(-1, height, width, 1)
 
     def predict(self, X):
-        """Return the most probable class of each image."""
+        """Return the most probable class of each image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height * width), \
+                (n_samples, height, width) or (n_samples, height, width, 1)
+            Pixels from 0 to 1.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Of the type of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the images are not of the shape seen in `fit`.
+        """
         codes = self.predict_proba(X).argmax(axis=1)
         return self.classes_[codes]
 
     def predict_log_proba(self, X):
-        """Return the logarithm of the probability of each class."""
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height * width), \
+                (n_samples, height, width) or (n_samples, height, width, 1)
+            Pixels from 0 to 1.
+
+        Returns
+        -------
+        log_proba : ndarray of float32 of shape (n_samples, n_classes)
+            Minus infinity where a probability is 0.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called before.
+        ValueError
+            If the images are not of the shape seen in `fit`.
+        """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 

@@ -1,100 +1,50 @@
-"""Checks of what `fit` is given: hyperparameters, labels, weights, pixel ranges."""
+"""Checks of labels, weights and pixel ranges."""
 
-import os
 import warnings
-from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import (
-    Interval,
-    InvalidParameterError,
-    StrOptions,
-)
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight
 
-from skmnist._backend import keras
-from skmnist._schedules import SCHEDULES
 
-__all__ = ["CONSTRAINTS"]
+def check_classes(y, given, known):
+    """Return the sorted classes.
 
-_POSITIVE_INT = Interval(Integral, 1, None, closed="left")
-_FRACTION = Interval(Real, 0, 1, closed="left")
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels.
+    given : array-like or None
+        What the caller says that the classes are.
+    known : ndarray or None
+        The classes of the fit that goes on.
 
-# One line for each hyperparameter of MnistCNN, in scikit-learn's own notation.
-CONSTRAINTS = {
-    "anneal": ["boolean", StrOptions(set(SCHEDULES))],
-    "anneal_factor": [Interval(Real, 0, 1, closed="neither")],
-    "anneal_patience": [_POSITIVE_INT],
-    "min_learning_rate": [Interval(Real, 0, None, closed="left")],
-    "augment": ["boolean"],
-    "rotation_range": [Interval(Real, 0, 180, closed="both")],
-    "zoom_range": [_FRACTION],
-    "shift_range": [Interval(Real, 0, 1, closed="both")],
-    "epochs": [_POSITIVE_INT],
-    "batch_size": [_POSITIVE_INT],
-    "learning_rate": [Interval(Real, 0, None, closed="neither")],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
-    "filters": [tuple, list],
-    "kernel_sizes": [tuple, list],
-    "dense_units": [_POSITIVE_INT],
-    "dropout": [tuple, list],
-    "image_shape": [tuple, list, None],
-    "class_weight": [dict, StrOptions({"balanced"}), None],
-    "warm_start": ["boolean"],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-    "callbacks": [list, tuple, keras.callbacks.Callback, None],
-    "checkpoint_dir": [str, os.PathLike, None],
-    "tta_copies": [Interval(Integral, 0, None, closed="left")],
-}
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        `known`, or else `given`, or else what `y` holds.
 
-
-def refuse(name, value, allowed):
-    """Raise scikit-learn's error for a wrong hyperparameter."""
-    raise InvalidParameterError(
-        f"The {name!r} parameter of MnistCNN must {allowed}. Got {value!r} instead."
-    )
-
-
-def check_sequences(cnn):
-    """Check the entries and the lengths of the hyperparameters that are tuples."""
-    for name, allowed, entry in (
-        ("filters", "hold positive integers", _POSITIVE_INT),
-        ("kernel_sizes", "hold positive integers", _POSITIVE_INT),
-        ("dropout", "hold fractions from 0 up to, but not, 1", _FRACTION),
-    ):
-        value = getattr(cnn, name)
-        if not value or not all(
-            entry.is_satisfied_by(item) and not isinstance(item, bool)
-            for item in value
-        ):
-            refuse(name, value, allowed)
-    if len(cnn.kernel_sizes) != len(cnn.filters):
-        refuse(
-            "kernel_sizes",
-            cnn.kernel_sizes,
-            f"have as many entries as filters={cnn.filters!r}",
+    Raises
+    ------
+    ValueError
+        If `given` contradicts `known`, or if there are fewer than two classes.
+    """
+    classes = None if given is None else np.unique(given)
+    if known is not None:
+        if classes is not None and not np.array_equal(known, classes):
+            raise ValueError(
+                f"classes={classes.tolist()} are not those of the first call, "
+                f"{known.tolist()}: leave classes out, or call fit."
+            )
+        return known
+    if classes is None:
+        classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(
+            "MnistCNN needs samples of at least 2 classes, but y holds only one "
+            f"class: {classes.tolist()[0]!r}."
         )
-    if len(cnn.dropout) != len(cnn.filters) + 1:
-        refuse(
-            "dropout",
-            cnn.dropout,
-            f"have one entry for each of filters={cnn.filters!r} and one for the "
-            "dense layer",
-        )
-
-
-def list_callbacks(callbacks):
-    """Return the hyperparameter `callbacks` as a list, its entries checked."""
-    if callbacks is None:
-        return []
-    if isinstance(callbacks, keras.callbacks.Callback):
-        return [callbacks]
-    for callback in callbacks:
-        if not isinstance(callback, keras.callbacks.Callback):
-            refuse("callbacks", callback, "hold instances of keras.callbacks.Callback")
-    return list(callbacks)
+    return classes
 
 
 def encode_labels(y, classes, what="y"):

@@ -136,10 +136,7 @@ class CompiledNetwork:
 
 
 def _as_arrays(variables):
-    return {
-        name: np.array(keras.ops.convert_to_numpy(variable.value))
-        for name, variable in variables.items()
-    }
+    return {name: np.array(variable.numpy()) for name, variable in variables.items()}
 
 
 _idle = []  # pairs (key, network), the one used last at the end

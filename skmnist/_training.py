@@ -274,8 +274,8 @@ def train(
             if not math.isfinite(logs["loss"]):
                 raise ValueError(
                     f"The training loss became {logs['loss']} in epoch {epoch + 1} at "
-                    f"a learning rate of {_present_rate(model):.3g}; choose a smaller learning_rate, "
-                    "and scale the pixels to 0-1, for example with ImageScaler."
+                    f"a learning rate of {_present_rate(model):.3g}: choose a smaller "
+                    "learning_rate, and scale the pixels to 0-1, with ImageScaler."
                 )
             batch_loss.append(logs["loss"])
             means.add(logs, n, weight)

@@ -1,0 +1,228 @@
+"""The one way in which a network is trained, behind ``fit`` and ``partial_fit``."""
+
+import copy
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from skmnist._images import as_rows, resolve_image_shape
+from skmnist._inputs import (
+    check_classes,
+    encode_labels,
+    warn_nothing_held_out,
+    warn_other_scale,
+    warn_unscaled,
+    weigh_classes,
+    weigh_rows,
+)
+from skmnist._parameters import check_sequences, list_callbacks
+from skmnist._pool import Architecture, borrow, compile_cnn, set_weights
+from skmnist._schedules import make_schedule
+from skmnist._scikeras import ScikitLearnKerasClassifier
+from skmnist._training import (
+    Batches,
+    FitTasks,
+    TrainingState,
+    stratified_holdout,
+    train,
+)
+
+__all__ = ["NetworkClassifier", "block_rows"]
+
+# Pixels in one block of prediction, 256 images of 28 x 28, and its most images.
+_BLOCK_PIXELS, _BLOCK_ROWS = 256 * 28 * 28, 4096
+
+
+def block_rows(image_shape):
+    """Return how many images are asked about at once."""
+    height, width = image_shape
+    return max(1, min(_BLOCK_ROWS, _BLOCK_PIXELS // (height * width)))
+
+
+class NetworkClassifier(ScikitLearnKerasClassifier):
+    """Training and the state that it leaves; a subclass has the hyperparameters."""
+
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        X_val,
+        y_val,
+        incremental=False,
+        classes=None,
+        context=None,
+    ):
+        before = dict(vars(self))
+        try:
+            self._validate_params()
+            check_sequences(self)
+            callbacks = copy.deepcopy(list_callbacks(self.callbacks))
+            goes_on = (incremental or self.warm_start) and self.__sklearn_is_fitted__()
+            rows, y = self._check_training_data(X, y, reset=not goes_on)
+            self.classes_ = check_classes(
+                y, classes, known=self.classes_ if goes_on else None
+            )
+            codes = encode_labels(y, self.classes_)
+            state = self._resume() if goes_on else self._begin()
+            batches, validation = self._make_batches(
+                rows,
+                codes,
+                sample_weight,
+                self._check_validation_data(X_val, y_val, rows),
+                split_seed=None if incremental else state.seed,
+            )
+            tasks = context and FitTasks(
+                self, context, self._attributes, X=rows, y=y, weight=sample_weight
+            )
+            state = self._train(
+                state, batches, validation, callbacks, tasks, incremental
+            )
+            vars(self).update(self._attributes(state), callbacks_=callbacks)
+        except BaseException:
+            # Whatever the reason, the estimator stays what it was before.
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        return self
+
+    def _check_training_data(self, X, y, reset):
+        rows, seen = as_rows(X)
+        rows, y = validate_data(self, rows, y, reset=reset)
+        check_classification_targets(y)
+        given = self.image_shape if reset else self.image_shape_
+        self.image_shape_ = resolve_image_shape(rows.shape[1], given, seen)
+        warn_unscaled(rows)
+        return rows, y
+
+    def _check_validation_data(self, X_val, y_val, rows):
+        """Return the caller's validation rows and codes, or None."""
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together.")
+        if X_val is None:
+            return None
+        rows_val, seen = as_rows(X_val)
+        rows_val, y_val = validate_data(self, rows_val, y_val, reset=False)
+        resolve_image_shape(rows_val.shape[1], self.image_shape_, seen, "X_val")
+        warn_other_scale(rows_val, rows)
+        return rows_val, encode_labels(y_val, self.classes_, "y_val")
+
+    def _begin(self):
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        shapes = self._architecture().weight_shapes()
+        return TrainingState.begin(int(seed), shapes, self.learning_rate)
+
+    def _resume(self):
+        shapes = {name: w.shape for name, w in self._state.weights.items()}
+        if shapes != self._architecture().weight_shapes():
+            raise ValueError(
+                "filters, kernel_sizes or dense_units have changed since the last fit, "
+                "and its weights do not fit any more: set them back, or begin anew "
+                "with fit and warm_start=False."
+            )
+        return self._state.with_rate(self.learning_rate)
+
+    def _architecture(self):
+        return Architecture(
+            image_shape=self.image_shape_,
+            n_classes=len(self.classes_),
+            filters=tuple(self.filters),
+            kernel_sizes=tuple(self.kernel_sizes),
+            dense_units=self.dense_units,
+            dropout=tuple(self.dropout),
+            augmentation=self._augmentation() if self.augment else None,
+        )
+
+    def _augmentation(self):
+        return (self.rotation_range, self.zoom_range, self.shift_range)
+
+    def _make_batches(self, rows, codes, sample_weight, given, split_seed):
+        """Return the training and the validation batches; the latter may be None."""
+        shape = self.image_shape_
+        of_class = weigh_classes(self.class_weight, codes, self.classes_)
+        weight = weigh_rows(sample_weight, rows, codes, of_class)
+        # A row of weight 0 takes no part, in the validation split neither.
+        index = np.arange(len(rows)) if weight is None else np.flatnonzero(weight)
+        validation = None
+        if given is not None:
+            weight_val = None if of_class is None else of_class[given[1]]
+            validation = Batches(*given, weight_val, shape, block_rows(shape))
+        elif split_seed is not None and self.validation_fraction is not None:
+            held_out = stratified_holdout(
+                codes[index], self.validation_fraction, split_seed
+            )
+            if held_out.any():
+                validation = Batches(
+                    rows, codes, weight, shape, block_rows(shape), index[held_out]
+                )
+                index = index[~held_out]
+            else:
+                warn_nothing_held_out(self.validation_fraction)
+        return (
+            Batches(rows, codes, weight, shape, self.batch_size, index),
+            validation,
+        )
+
+    def _train(self, state, batches, validation, callbacks, tasks, incremental):
+        first_epoch = state.n_epochs if incremental else 0
+        schedule = make_schedule(self, first_epoch=first_epoch, memory=state.schedule)
+        with borrow(self._architecture()) as network:
+            state = train(
+                network,
+                state,
+                batches,
+                validation,
+                epochs=1 if incremental else self.epochs,
+                callbacks=[*callbacks, *schedule, *([tasks] if tasks else [])],
+                first_epoch=first_epoch,
+                verbose=int(self.verbose),
+            )
+        for callback in callbacks:
+            callback.set_model(None)
+        return state
+
+    def _attributes(self, state):
+        """Return the attributes of an estimator that is fitted as far as `state`."""
+        return {
+            "_state": state,
+            "_own_model": None,
+            "history_": state.history,
+            "batch_loss_": state.batch_loss,
+        }
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_state")
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return state | {"_own_model": None} if "_own_model" in state else state
+
+    @property
+    def model_(self):
+        """The estimator's own Keras model, a copy built on first use."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError("This MnistCNN is not fitted yet and has no model_.")
+        if self._own_model is None:
+            model = compile_cnn(self._architecture())
+            set_weights(model, self._state.weights)
+            self._own_model = model
+        return self._own_model
+
+    def _export_state(self):
+        return vars(self._state) | {
+            "classes": self.classes_,
+            "image_shape": self.image_shape_,
+            "feature_names": list(getattr(self, "feature_names_in_", [])) or None,
+        }
+
+    def _import_state(self, state):
+        state = dict(state)
+        self.classes_ = state.pop("classes")
+        self.image_shape_ = tuple(state.pop("image_shape"))
+        self.n_features_in_ = self.image_shape_[0] * self.image_shape_[1]
+        if (names := state.pop("feature_names")) is not None:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+        vars(self).update(self._attributes(TrainingState(**state)), callbacks_=[])
+        return self
