@@ -20,6 +20,7 @@ _HOMES = {
     "BatchLossDisplay": "_display",
     "ComparisonDisplay": "_display",
     "ImageGridDisplay": "_display",
+    "LearningRateDisplay": "_display",
     "TrainingCurveDisplay": "_display",
 }
 

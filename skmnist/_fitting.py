@@ -7,6 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from skmnist._checkpoint import Checkpoint, check_resumable, fingerprint
 from skmnist._images import as_rows, resolve_image_shape
 from skmnist._inputs import (
     check_classes,
@@ -167,6 +168,13 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
 
     def _train(self, state, batches, validation, callbacks, tasks, incremental):
         first_epoch = state.n_epochs if incremental else 0
+        last_epoch = first_epoch + 1 if incremental else self.epochs
+        hooks = [tasks] if tasks else []
+        if self.checkpoint_dir is not None and not incremental:
+            checkpoint, state, first_epoch = self._find_checkpoint(
+                state, batches, validation
+            )
+            hooks.append(checkpoint)
         schedule = make_schedule(self, first_epoch=first_epoch, memory=state.schedule)
         with borrow(self._architecture()) as network:
             state = train(
@@ -174,14 +182,30 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
                 state,
                 batches,
                 validation,
-                epochs=1 if incremental else self.epochs,
-                callbacks=[*callbacks, *schedule, *([tasks] if tasks else [])],
                 first_epoch=first_epoch,
+                last_epoch=last_epoch,
+                callbacks=[*callbacks, *schedule, *hooks],
                 verbose=int(self.verbose),
             )
         for callback in callbacks:
             callback.set_model(None)
         return state
+
+    def _find_checkpoint(self, start, batches, validation):
+        """Return the checkpoint of this fit, where it stands and its next epoch."""
+        check_resumable(self)
+        settings = (
+            *(self.anneal, self.anneal_factor, self.anneal_patience, self.epochs),
+            *(self.min_learning_rate, self.learning_rate, self.batch_size),
+            tuple(self._architecture()),
+        )
+        name = fingerprint(start, batches, validation, settings)
+        checkpoint = Checkpoint(self, name)
+        found = checkpoint.load()
+        if found is None:
+            return checkpoint, start, 0
+        done = found.n_epochs - start.n_epochs
+        return checkpoint, found, self.epochs if checkpoint.is_finished else done
 
     def _attributes(self, state):
         """Return the attributes of an estimator that is fitted as far as `state`."""

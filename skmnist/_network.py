@@ -249,9 +249,7 @@ def build_cnn(
 
     def weighted(layer, name, *args, **kwargs):
         initializer = keras.initializers.GlorotUniform(seed=0)
-        stack.append(
-            layer(*args, kernel_initializer=initializer, name=name, **kwargs)
-        )
+        stack.append(layer(*args, kernel_initializer=initializer, name=name, **kwargs))
 
     def dropped(rate, name):
         stack.append(layers.Dropout(rate, seed=0, name=name))
@@ -281,9 +279,7 @@ def build_cnn(
     stack.append(layers.Flatten(name="flatten"))
     weighted(layers.Dense, "dense", dense_units, activation="relu")
     dropped(dropout[-1], "dropout_dense")
-    weighted(
-        layers.Dense, "softmax", n_classes, activation="softmax", dtype="float32"
-    )
+    weighted(layers.Dense, "softmax", n_classes, activation="softmax", dtype="float32")
     return keras.Sequential(stack, name="mnist_cnn")
 
 

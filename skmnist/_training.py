@@ -191,7 +191,15 @@ def _evaluate(model, batches):
 
 
 def train(
-    network, state, batches, validation, *, epochs, callbacks, first_epoch, verbose
+    network,
+    state,
+    batches,
+    validation,
+    *,
+    first_epoch,
+    last_epoch,
+    callbacks,
+    verbose,
 ):
     """Train for some epochs from a state, and return the state that this leaves.
 
@@ -204,13 +212,12 @@ def train(
         the schedule among `callbacks`.
     batches, validation : Batches
         Training and validation rows; `validation` may be None.
-    epochs : int
-        Epochs to train.
+    first_epoch, last_epoch : int
+        The epochs to train, the last one excluded. Only the callbacks and the
+        progress bar see the numbers; there may be none.
     callbacks : list of keras.callbacks.Callback
         Called as ``keras.Model.fit`` calls them. Those that have a ``look``
         method get a function that returns the present state.
-    first_epoch : int
-        Number of the first epoch, for the callbacks and the progress bar.
     verbose : int
         0, 1 or 2, as in ``keras.Model.fit``.
 
@@ -250,13 +257,13 @@ def train(
         add_progbar=verbose != 0,
         model=model,
         verbose=verbose,
-        epochs=first_epoch + epochs,
+        epochs=last_epoch,
         steps=len(batches),
     )
     model.stop_training = False
     hooks.on_train_begin()
     logs = {}
-    for epoch in range(first_epoch, first_epoch + epochs):
+    for epoch in range(first_epoch, last_epoch):
         hooks.on_epoch_begin(epoch)
         shuffle_seed, *seeds = derive_seeds(
             state.seed,

@@ -1,0 +1,5 @@
+"""The ``skmnist`` command as ``python -m skmnist``."""
+
+from skmnist._cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,147 @@
+"""An interrupted fit goes on: its state after every epoch, in a safe file."""
+
+import hashlib
+import os
+import warnings
+from numbers import Integral
+
+import numpy as np
+
+from skmnist._backend import keras
+from skmnist._files import write_atomically
+from skmnist._statefile import library_versions, pack_state, unpack_state
+from skmnist._training import TrainingState
+
+__all__ = ["Checkpoint", "check_resumable", "fingerprint"]
+
+_STATE = ("seed", "weights", "optimizer", "schedule", "history", "batch_loss")
+
+
+def check_resumable(cnn):
+    """Check that a fit with these hyperparameters can be taken up again.
+
+    Raises
+    ------
+    ValueError
+        If `random_state` is no integer, or if there are callbacks, whose memory
+        nobody but they themselves could restore.
+    """
+    if not isinstance(cnn.random_state, Integral):
+        raise ValueError(
+            "checkpoint_dir needs an integer random_state, to know the same fit again."
+            f" Got random_state={cnn.random_state!r}."
+        )
+    if cnn.callbacks:
+        raise ValueError(
+            "checkpoint_dir cannot be combined with callbacks, because their memory "
+            f"cannot be restored. Got callbacks={cnn.callbacks!r}."
+        )
+
+
+def fingerprint(state, batches, validation, settings):
+    """Return a name for a fit, which depends on all that decides its outcome.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Where the fit starts.
+    batches, validation : Batches
+        Training and validation rows; `validation` may be None.
+    settings : tuple
+        Hyperparameters of the training and the architecture.
+
+    Returns
+    -------
+    name : str
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+
+    def add(array):
+        array = np.ascontiguousarray(array)
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.reshape(-1).view(np.uint8))
+
+    digest.update(repr((state.seed, settings, state.history, state.schedule)).encode())
+    for named in (state.weights, state.optimizer):
+        for array in named.values():
+            add(array)
+    for part in (batches, validation):
+        if part is None:
+            continue
+        add(part.index)
+        add(part.codes)
+        if part.weight is not None:
+            add(part.weight)
+        # Held-out rows lie in the same array as the others.
+        if part is batches or part.rows is not batches.rows:
+            add(part.rows)
+    return digest.hexdigest()
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Write the state of a fit after every epoch, and find it again.
+
+    Parameters
+    ----------
+    cnn : MnistCNN
+        The estimator in its fit; its `checkpoint_dir` is the folder.
+    name : str
+        As :func:`fingerprint` gives it.
+    """
+
+    look = None
+
+    def __init__(self, cnn, name):
+        super().__init__()
+        self.path = os.path.join(os.fspath(cnn.checkpoint_dir), f"{name}.safetensors")
+        # What class weights do stands in the sample weights; no file names a folder.
+        self.hyperparameters = cnn.get_params(deep=False) | {
+            "checkpoint_dir": None,
+            "class_weight": None,
+            "callbacks": None,
+        }
+        self.described = {
+            "classes": cnn.classes_,
+            "image_shape": cnn.image_shape_,
+            "feature_names": None,
+        }
+        self.is_finished = False
+
+    def load(self):
+        """Return the state that an earlier run left, or None.
+
+        A file that is damaged or of another version is passed over with a warning.
+        """
+        try:
+            _, found, extra = unpack_state(self.path, lambda _: self.hyperparameters)
+            if extra.get("versions") != library_versions():
+                raise ValueError(f"it was written with {extra.get('versions')}")
+            if extra.get("finished") not in (True, False):
+                raise ValueError("it does not say whether the fit had come to its end")
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            warnings.warn(
+                f"The checkpoint {self.path} is passed over and the fit begins anew: "
+                f"{error}.",
+                UserWarning,
+                stacklevel=5,
+            )
+            return None
+        self.is_finished = extra["finished"]
+        return TrainingState(**{name: found[name] for name in _STATE})
+
+    def _write(self, finished):
+        state = vars(self.look()) | self.described
+        extra = {"finished": finished, "versions": library_versions()}
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        write_atomically(self.path, pack_state(self.hyperparameters, state, extra))
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 < self.params["epochs"]:
+            self._write(finished=False)
+
+    def on_train_end(self, logs=None):
+        if not self.is_finished:
+            self._write(finished=True)

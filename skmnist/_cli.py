@@ -1,0 +1,192 @@
+"""The command ``skmnist``: its way in, and its way out when something is wrong."""
+
+import contextlib
+import os
+import sys
+import tempfile
+import traceback
+import warnings
+from importlib.util import find_spec
+
+from skmnist._options import make_parser
+
+__all__ = ["main"]
+
+# Errors of these packages are sentences for the user; elsewhere they are bugs.
+_SPEAKERS = ("skmnist", "sklearn", "joblib")
+
+
+def main(argv=None):
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        The arguments; None takes those of the process.
+
+    Returns
+    -------
+    status : int
+        0 after success, 2 after an error, of which one line on the standard error
+        stream speaks, 130 after an interruption.
+    """
+    try:
+        with _one_line_warnings():
+            return _run(argv)
+    except SystemExit as end:  # the parser's
+        return end.code
+    except KeyboardInterrupt:
+        return _end("interrupted", 130)
+    except MemoryError:
+        return _end("error: there is not enough memory for this", 2)
+    except (ValueError, OSError) as error:
+        if not _is_sentence(error):
+            raise
+        return _end(f"error: {_describe(error)}", 2)
+    finally:
+        _close_output()
+
+
+def _run(argv):
+    parser = make_parser()
+    args = parser.parse_args(argv)
+    _check_sizes(parser, args)
+    args.progress = _shows_progress(args)
+    _check_inputs(args)
+    with _prepare_outputs(args):
+        from skmnist import _commands
+
+        getattr(_commands, args.command)(args)
+    return 0
+
+
+def _check_sizes(parser, args):
+    """Check that the options that hold several values fit together."""
+    if not hasattr(args, "filters"):
+        return
+    n_blocks = len(args.filters)
+    if len(args.kernel_sizes) != n_blocks or len(args.dropout) != n_blocks + 1:
+        parser.error(
+            f"--filters has {n_blocks} values, --kernel-sizes {len(args.kernel_sizes)} "
+            f"and --dropout {len(args.dropout)}: the first two need the same number, "
+            "--dropout one more"
+        )
+
+
+def _shows_progress(args):
+    """Progress is for people, and comes from processes of this machine."""
+    wanted = not getattr(args, "no_progress", True) and not getattr(
+        args, "scheduler", None
+    )
+    return wanted and sys.stderr is not None and sys.stderr.isatty()
+
+
+def _check_inputs(args):
+    """Check that the files to read exist, before anything slow is imported."""
+    sources = [args.data] if args.data not in ("digits", "mnist") else []
+    if args.command == "predict":
+        sources.insert(0, args.model)
+    for source in sources:
+        if not os.path.exists(os.path.expanduser(source)):
+            raise FileNotFoundError(f"there is no file or folder {source!r}")
+    if getattr(args, "scheduler", None) and not find_spec("distributed"):
+        raise ValueError('--scheduler needs Dask: pip install "skmnist[dask]"')
+
+
+@contextlib.contextmanager
+def _prepare_outputs(args):
+    """Check that the results can be written, and take new folders back on failure."""
+    folders = [args.checkpoint] if getattr(args, "checkpoint", None) else []
+    if args.command == "compare":
+        if args.output is not None:
+            parts = ("", "figures", "models")
+            folders += [os.path.join(args.output, part) for part in parts]
+    elif os.path.lexists(args.output) and not os.path.isfile(args.output):
+        raise OSError(f"{args.output!r} exists, and is no file that can be replaced")
+    else:
+        _try_to_write(os.path.dirname(args.output) or os.curdir)
+    made = []
+    try:
+        for folder in folders:
+            _make_folder(folder, made)
+            _try_to_write(folder)
+        yield
+    except BaseException:
+        for folder in reversed(made):
+            with contextlib.suppress(OSError):  # what is not empty stays
+                os.rmdir(folder)
+        raise
+
+
+def _make_folder(folder, made):
+    """Make a folder and those above it, and note in `made` which were missing."""
+    above = os.path.dirname(os.path.abspath(folder))
+    if not os.path.isdir(above):
+        _make_folder(above, made)
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        if not os.path.isdir(folder):
+            raise OSError(f"{folder!r} is no folder") from None
+    except OSError as error:
+        raise OSError(f"cannot make the folder {folder!r}: {error.strerror}") from None
+    else:
+        made.append(folder)
+
+
+def _try_to_write(folder):
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".skmnist-"):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"cannot write into the folder {folder!r}: {error.strerror}"
+        ) from None
+
+
+@contextlib.contextmanager
+def _one_line_warnings():
+    """Show each warning once, in one line, without Python's source lines."""
+    seen = set()
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        text = _one_line(message)
+        if text not in seen:
+            seen.add(text)
+            print(f"skmnist: warning: {text}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+def _is_sentence(error):
+    """Tell an error that speaks to the user from one that nobody foresaw."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    package = frame.f_globals.get("__name__", "").partition(".")[0]
+    return isinstance(error, OSError) or package in _SPEAKERS
+
+
+def _describe(error):
+    if isinstance(error, OSError) and error.filename is not None:
+        return _one_line(f"{os.fsdecode(error.filename)}: {error.strerror}")
+    return _one_line(error)
+
+
+def _one_line(text):
+    return " ".join(str(text).split())
+
+
+def _end(words, status):
+    with contextlib.suppress(OSError):
+        print(f"skmnist: {words}", file=sys.stderr, flush=True)
+    return status
+
+
+def _close_output():
+    """Write out what was printed; a reader who has left is no error."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,354 @@
+"""The state of a fitted network as one safetensors file that is safe to open.
+
+Nothing in such a file is executed, imported, followed or fetched. Reading believes
+nothing that the file says of itself: the header has a greatest length, its JSON is
+read strictly, and every tensor's name, dtype, shape and place is compared with what
+the hyperparameters imply and with the file's size before memory is taken for it.
+"""
+
+import io
+import json
+import math
+import reprlib
+from importlib.metadata import version
+
+import numpy as np
+from safetensors.numpy import save
+
+from skmnist import __version__
+from skmnist._files import open_regular
+from skmnist._images import resolve_image_shape
+from skmnist._strictjson import (
+    check_members,
+    get,
+    pack_labels,
+    pack_number,
+    pack_param,
+    parse_json,
+    unpack_image_shape,
+    unpack_labels,
+    unpack_number,
+    unpack_param,
+)
+
+__all__ = ["library_versions", "pack_state", "unpack_state"]
+
+_FORMAT_VERSION = 1
+# Enough for the names of 65,536 pixels and for thousands of epochs, and little
+# enough that the most wasteful JSON of this length stays far below 200 MB.
+_MAX_HEADER = 2 * 2**20
+_MAX_FILE = 4 * 2**30
+_MEMBERS = (
+    *("format_version", "params", "classes", "image_shape", "feature_names"),
+    *("history", "schedule", "seed", "extra"),
+)
+_GROUPS = ("weights", "optimizer")
+_COUNTER = "optimizer/iterations"
+_DTYPES = {"F32": "<f4", "I64": "<i8"}
+_HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+
+
+def pack_state(params, state, extra):
+    """Write a network's state into the bytes of one safetensors file.
+
+    The same state gives the same bytes.
+
+    Parameters
+    ----------
+    params : dict
+        Hyperparameters, as ``MnistCNN.get_params(deep=False)`` gives them.
+    state : dict
+        As ``MnistCNN._export_state`` gives it.
+    extra : dict
+        Whatever else belongs into the file, of JSON's types with finite numbers.
+
+    Returns
+    -------
+    data : bytes
+        The content of the file.
+
+    Raises
+    ------
+    ValueError
+        If a hyperparameter, the labels or the amount of text do not fit in.
+    """
+    document = {
+        "format_version": _FORMAT_VERSION,
+        "params": {name: pack_param(name, value) for name, value in params.items()},
+        "classes": pack_labels(state["classes"]),
+        "image_shape": [int(side) for side in state["image_shape"]],
+        "feature_names": state["feature_names"],
+        "history": {
+            name: [pack_number(value) for value in state["history"][name]]
+            for name in sorted(state["history"], key=_HISTORY.index)
+        },
+        "schedule": {
+            name: None if value is None else pack_number(value)
+            for name, value in state["schedule"].items()
+        },
+        "seed": int(state["seed"]),
+        "extra": extra,
+    }
+    tensors = {"batch_loss": state["batch_loss"]}
+    for group in _GROUPS:
+        tensors |= {f"{group}/{name}": a for name, a in state[group].items()}
+    # Some of Keras's back ends count in 32 bits.
+    tensors[_COUNTER] = np.asarray(tensors[_COUNTER], dtype=np.int64)
+    # safetensors reads the memory as it lies, whatever the strides.
+    tensors = {name: np.asarray(a, order="C") for name, a in tensors.items()}
+    # One entry only: safetensors 0.8 writes several in a random order.
+    data = save(tensors, {"skmnist": json.dumps(document, allow_nan=False)})
+    if (length := int.from_bytes(data[:8], "little")) > _MAX_HEADER:
+        raise ValueError(
+            f"names of columns, labels and history would take {length} bytes in the "
+            f"file's header, and only {_MAX_HEADER} may be taken"
+        )
+    return data
+
+
+def unpack_state(source, complete_params):
+    """Read a network's state from a file that nobody vouches for.
+
+    Parameters
+    ----------
+    source : str, path-like or bytes
+        A file, or the content of one.
+    complete_params : callable
+        Is given the hyperparameters read, a dict of plain values, and returns all
+        hyperparameters. It must raise ValueError if a name is unknown or a value
+        not allowed.
+
+    Returns
+    -------
+    params : dict
+        What `complete_params` returned.
+    state : dict
+        What ``MnistCNN._import_state`` takes.
+    extra : dict
+        As it was given to :func:`pack_state`. Only its being JSON was checked.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If anything in the file is not exactly as it should be. It says what, in the
+        second half of a sentence, in which the caller names the file.
+    """
+    if isinstance(source, bytes):
+        return _unpack(io.BytesIO(source), len(source), complete_params)
+    with open_regular(source) as (stream, size):
+        return _unpack(stream, size, complete_params)
+
+
+def library_versions():
+    """Return the versions of skmnist, Keras and scikit-learn that are installed."""
+    others = {name: version(name) for name in ("keras", "scikit-learn")}
+    return {"skmnist": __version__} | others
+
+
+def _unpack(stream, size, complete_params):
+    header = _read_header(stream, size)
+    document = parse_json(_own_metadata(header), "its description")
+    _check_version(document)
+    check_members(document, _MEMBERS)
+
+    params = complete_params(
+        {k: unpack_param(v) for k, v in get(document, "params", dict).items()}
+    )
+    classes = unpack_labels(get(document, "classes", dict))
+    image_shape = unpack_image_shape(get(document, "image_shape", list))
+    if params["image_shape"] is not None:
+        resolve_image_shape(
+            math.prod(image_shape), params["image_shape"], image_shape, "the model"
+        )
+    state = {
+        "classes": classes,
+        "image_shape": image_shape,
+        "feature_names": _unpack_names(document, math.prod(image_shape)),
+        "history": _unpack_history(get(document, "history", dict)),
+        "schedule": _unpack_schedule(get(document, "schedule", dict)),
+        "seed": get(document, "seed", int),
+    }
+    if not 0 <= state["seed"] < 2**31:
+        raise ValueError("its seed is no integer of 31 bits")
+    extra = get(document, "extra", dict)
+
+    # Long tuples cost memory before their tensors are seen to be missing.
+    if len(params["filters"]) > len(header):
+        raise ValueError("it has fewer tensors than its hyperparameters imply")
+    expected = _expected_tensors(params, image_shape, len(classes))
+    _check_tensors(header, expected, size - stream.tell())
+    arrays = _read_tensors(stream, header)
+    if len(arrays["batch_loss"]) < len(state["history"]["loss"]):
+        raise ValueError("its history has more epochs than batches")
+    for group in _GROUPS:
+        names = [name for name in expected if name.startswith(f"{group}/")]
+        state[group] = {name.removeprefix(f"{group}/"): arrays[name] for name in names}
+    return params, state | {"batch_loss": arrays["batch_loss"]}, extra
+
+
+# What the description holds besides the hyperparameters
+
+
+def _check_version(document):
+    found = get(document, "format_version", int)
+    if found > _FORMAT_VERSION:
+        raise ValueError(
+            f"it has format version {found}, and skmnist {__version__} knows "
+            f"none above {_FORMAT_VERSION}: upgrade skmnist"
+        )
+    if found < 1:
+        raise ValueError(f"there is no format version {found}")
+
+
+def _unpack_names(document, n_features):
+    if document.get("feature_names") is None:
+        return None
+    names = get(document, "feature_names", list)
+    if len(names) != n_features or not all(type(name) is str for name in names):
+        raise ValueError(f"feature_names are no {n_features} texts")
+    return names
+
+
+def _unpack_history(packed):
+    if packed.keys() not in (set(_HISTORY), {n for n in _HISTORY if n[:4] != "val_"}):
+        raise ValueError(f"its history has the members {reprlib.repr(list(packed))}")
+    history = {
+        name: [float(unpack_number(value)) for value in get(packed, name, list)]
+        for name in packed
+    }
+    lengths = {len(values) for values in history.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError("its history does not cover the same epochs throughout")
+    return history
+
+
+def _unpack_schedule(packed):
+    return {
+        name: None if value is None else unpack_number(value)
+        for name, value in packed.items()
+    }
+
+
+# The file: header and tensors
+
+
+def _read_header(stream, size):
+    length = int.from_bytes(stream.read(8), "little")
+    if size < 8 or length > size - 8:
+        raise ValueError(f"with {size} bytes it is no safetensors file, or cut off")
+    if size > _MAX_FILE:
+        raise ValueError(f"it has {size} bytes, and more than {_MAX_FILE} are not read")
+    if length > _MAX_HEADER:
+        raise ValueError(
+            f"its header takes {length} bytes, and more than {_MAX_HEADER} are not read"
+        )
+    header = parse_json(_read_exactly(stream, length), "its header")
+    for name, entry in header.items():
+        if name != "__metadata__":
+            _check_entry(name, entry)
+    return header
+
+
+def _own_metadata(header):
+    metadata = header.pop("__metadata__", None)
+    text = metadata.get("skmnist") if type(metadata) is dict else None
+    if type(text) is not str or len(metadata) != 1:
+        raise ValueError("it is a safetensors file, but not one of skmnist")
+    return text
+
+
+def _check_entry(name, entry):
+    if (
+        type(entry) is not dict
+        or entry.keys() != {"dtype", "shape", "data_offsets"}
+        or type(entry["dtype"]) is not str
+        or not _are_sizes(entry["shape"])
+        or not _are_sizes(entry["data_offsets"])
+        or len(entry["data_offsets"]) != 2
+    ):
+        raise ValueError(f"tensor {reprlib.repr(name)} is not described as it must be")
+
+
+def _are_sizes(values):
+    return type(values) is list and all(type(n) is int and n >= 0 for n in values)
+
+
+def _expected_tensors(params, image_shape, n_classes):
+    """Return dtype and shape of each tensor; None is a length that is free."""
+    # Importing Keras takes seconds, which a file that is no model need not cost.
+    from skmnist._network import weight_shapes
+
+    shapes = weight_shapes(
+        image_shape,
+        n_classes,
+        params["filters"],
+        params["kernel_sizes"],
+        params["dense_units"],
+    )
+    expected = {f"weights/{name}": ("F32", shape) for name, shape in shapes.items()}
+    expected |= {
+        f"optimizer/{name}/{moment}": ("F32", shape)
+        for name, shape in shapes.items()
+        for moment in ("momentum", "velocity")
+    }
+    return expected | {
+        _COUNTER: ("I64", ()),
+        "optimizer/learning_rate": ("F32", ()),
+        "batch_loss": ("F32", (None,)),
+    }
+
+
+def _check_tensors(header, expected, n_bytes):
+    """Compare the tensors described with those expected and with the file's size."""
+    for name in sorted(header.keys() ^ expected.keys()):
+        verb = "lacks" if name in expected else "has a surplus"
+        raise ValueError(f"it {verb} tensor {reprlib.repr(name)}")
+    for name, (dtype, shape) in expected.items():
+        entry = header[name]
+        found = (entry["dtype"], tuple(entry["shape"]))
+        if shape == (None,) and len(found[1]) == 1:
+            shape = found[1]
+        if found != (dtype, shape):
+            raise ValueError(
+                f"tensor {name} is {reprlib.repr(found)}, but the hyperparameters "
+                f"imply {(dtype, shape)}"
+            )
+    end = 0
+    for name, entry in _in_file_order(header):
+        itemsize = np.dtype(_DTYPES[entry["dtype"]]).itemsize
+        here = [end, end + math.prod(entry["shape"]) * itemsize]
+        if entry["data_offsets"] != here:
+            raise ValueError(f"tensor {name} does not lie at bytes {here[0]}-{here[1]}")
+        end = here[1]
+    if end != n_bytes:
+        raise ValueError(
+            f"its tensors take {end} bytes, but {n_bytes} follow its header"
+        )
+
+
+def _in_file_order(header):
+    return sorted(header.items(), key=lambda item: item[1]["data_offsets"])
+
+
+def _read_tensors(stream, header):
+    arrays = {}
+    for name, entry in _in_file_order(header):
+        start, end = entry["data_offsets"]
+        data = _read_exactly(stream, end - start)
+        array = np.frombuffer(data, _DTYPES[entry["dtype"]]).reshape(entry["shape"])
+        # The losses are a record; nothing is computed from them.
+        if name != "batch_loss" and not np.isfinite(array).all():
+            raise ValueError(f"tensor {name} holds values that are not finite")
+        arrays[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if arrays[_COUNTER] < 0:
+        raise ValueError(f"tensor {_COUNTER} is negative")
+    return arrays
+
+
+def _read_exactly(stream, n_bytes):
+    data = bytearray(n_bytes)
+    if stream.readinto(data) != n_bytes:
+        raise ValueError("it was cut off while it was read")
+    return data

@@ -1,0 +1,128 @@
+"""Is a difference between classifiers real? Pure functions of counts and scores."""
+
+import numpy as np
+from scipy import stats
+
+__all__ = ["corrected_t_test", "holm", "mcnemar", "wilson_interval"]
+
+
+def wilson_interval(n_right, n_samples, confidence=0.95):
+    """Give the Wilson interval of an accuracy.
+
+    Parameters
+    ----------
+    n_right : int
+        Number of right predictions.
+    n_samples : int
+        Number of predictions, at least 1.
+    confidence : float, default=0.95
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    low, high : float
+        Bounds of the accuracy, fractions between 0 and 1.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical
+    inference", Journal of the American Statistical Association 22, 1927.
+    """
+    test = stats.binomtest(int(n_right), int(n_samples))
+    return tuple(map(float, test.proportion_ci(confidence, method="wilson")))
+
+
+def mcnemar(right, baseline_right):
+    """Test whether two classifiers err equally often on the same samples.
+
+    Only samples that exactly one of the two gets right bear on the question. If
+    both err equally often, each of these falls to either side like a fair coin.
+
+    Parameters
+    ----------
+    right, baseline_right : array-like of bool, shape (n_samples,)
+        Whether the classifier, and the one that it is compared with, predicted
+        each sample right.
+
+    Returns
+    -------
+    gained : int
+        Number of samples that only the first gets right.
+    lost : int
+        Number of samples that only the second gets right.
+    p : float
+        Exact two-sided p-value; 1 if they never differ.
+
+    References
+    ----------
+    Q. McNemar, "Note on the sampling error of the difference between correlated
+    proportions or percentages", Psychometrika 12, 1947.
+    """
+    right = np.asarray(right, dtype=bool)
+    baseline_right = np.asarray(baseline_right, dtype=bool)
+    gained = int(np.sum(right & ~baseline_right))
+    lost = int(np.sum(baseline_right & ~right))
+    if gained + lost == 0:
+        return 0, 0, 1.0
+    return gained, lost, float(stats.binomtest(gained, gained + lost).pvalue)
+
+
+def corrected_t_test(differences, test_to_train):
+    """Test whether a mean difference over the folds of a cross-validation is zero.
+
+    The folds share training rows, so that an ordinary t-test takes their scores for
+    more independent than they are. The correction enlarges the variance of the mean
+    from 1/J to 1/J + n_test/n_train times the variance over the J folds.
+
+    Parameters
+    ----------
+    differences : array-like of shape (n_folds,)
+        Difference of the two scores in each fold.
+    test_to_train : float
+        Rows tested on for each row trained on in a fold; 1/(k - 1) for k folds.
+
+    Returns
+    -------
+    p : float
+        Two-sided p-value; NaN for less than two folds.
+
+    References
+    ----------
+    C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
+    Learning 52, 2003.
+    """
+    differences = np.asarray(differences, dtype=float)
+    n_folds = len(differences)
+    if n_folds < 2:
+        return np.nan
+    mean, variance = differences.mean(), differences.var(ddof=1)
+    if variance == 0:
+        return float(mean == 0)
+    t = mean / np.sqrt((1 / n_folds + test_to_train) * variance)
+    return float(2 * stats.t.sf(abs(t), n_folds - 1))
+
+
+def holm(p_values):
+    """Correct p-values for the number of tests, by Holm's step-down method.
+
+    Parameters
+    ----------
+    p_values : array-like of shape (n_tests,)
+        The p-values of one family of tests. NaN stands for no test.
+
+    Returns
+    -------
+    corrected : ndarray of shape (n_tests,)
+        The corrected p-values, at most 1, in the order given; NaN stays NaN.
+
+    References
+    ----------
+    S. Holm, "A simple sequentially rejective multiple test procedure",
+    Scandinavian Journal of Statistics 6, 1979.
+    """
+    corrected = np.array(p_values, dtype=float)
+    order = [i for i in np.argsort(corrected) if not np.isnan(corrected[i])]
+    factors = np.arange(len(order), 0, -1)
+    steps = np.maximum.accumulate(corrected[order] * factors)
+    corrected[order] = np.minimum(steps, 1)
+    return corrected

@@ -1,0 +1,99 @@
+"""The fits after the search: each variant once, with one tree of progress bars."""
+
+from time import perf_counter
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone, config_context
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils.parallel import Parallel, delayed
+
+__all__ = ["VariantFits"]
+
+
+class VariantFits(CallbackSupportMixin, BaseEstimator):
+    """Fit each variant once, several at a time.
+
+    An estimator only because scikit-learn's progress bars want one.
+
+    Parameters
+    ----------
+    pipelines : dict of str to Pipeline
+        The variants, each a pipeline of `make_mnist_pipeline`.
+    n_jobs : int, default=None
+        Number of fits that run at once.
+
+    Attributes
+    ----------
+    results_ : dict
+        For each name in `pipelines` a dict of the fitted `"pipeline"`, its
+        `"training"` and `"validation"` accuracy as fractions, its `"predictions"`
+        of the test set and the `"seconds"` of its fit.
+    """
+
+    def __init__(self, pipelines, n_jobs=None):
+        self.pipelines = pipelines
+        self.n_jobs = n_jobs
+
+    @with_callbacks
+    def fit(self, X, y, X_test, validation=None):
+        """Fit the variants on `X` and `y`, and predict `X_test`.
+
+        Parameters
+        ----------
+        X, y : array-like
+            Pixels and labels of the development part.
+        X_test : array-like
+            Pixels of the test set.
+        validation : tuple of (ndarray, ndarray), default=None
+            Scaled images and labels, given to the network as `X_val` and `y_val`.
+            None leaves the validation to the network.
+
+        Returns
+        -------
+        self : VariantFits
+            With its results.
+        """
+        context = self._init_callback_context(
+            max_subtasks=len(self.pipelines), sequential_subtasks=False
+        ).call_on_fit_task_begin(estimator=self, X=X, y=y)
+        # Made ahead of the parallel loop, which pickles them with the estimator.
+        tasks = [
+            context.subcontext(task_name=name, task_id=i)
+            for i, name in enumerate(self.pipelines)
+        ]
+        results = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_variant)(self, task, X, y, X_test, validation)
+            for task in tasks
+        )
+        self.results_ = dict(zip(self.pipelines, results, strict=True))
+        context.call_on_fit_task_end(estimator=self, X=X, y=y)
+        return self
+
+
+def _fit_variant(caller, task, X, y, X_test, validation):
+    pipeline = clone(caller.pipelines[task.task_name])
+    fit_params = {}
+    if validation is not None:
+        fit_params = {"cnn__X_val": validation[0], "cnn__y_val": validation[1]}
+    start = perf_counter()
+    # Whatever the caller set: with metadata routing, a pipeline knows no
+    # parameters by the name of a step.
+    with (
+        config_context(enable_metadata_routing=False),
+        task.propagate_callback_context(pipeline),
+    ):
+        task.call_on_fit_task_begin(estimator=caller, X=X, y=y)
+        pipeline.fit(X, y, **fit_params)
+        task.call_on_fit_task_end(estimator=caller, X=X, y=y)
+    seconds = perf_counter() - start
+    if validation is not None:
+        validated = pipeline["cnn"].score(*validation)
+    else:
+        validated = pipeline["cnn"].history_.get("val_accuracy", [np.nan])[-1]
+    return {
+        "pipeline": pipeline,
+        "training": pipeline.score(X, y),
+        "validation": validated,
+        "predictions": pipeline.predict(X_test),
+        "seconds": seconds,
+    }

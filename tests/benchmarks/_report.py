@@ -1,0 +1,122 @@
+"""What the benchmarks share: taking turns, fresh processes, rows of a table."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+TABLE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+HEAD = (
+    "| question | contestants A / B | median A | median B | A / B "
+    "| spread of A / B | aim | runs |"
+)
+RULE = "|---|---|---|---|---|---|---|---|"
+
+
+def fresh(setup, statement, env=None):
+    """Run `setup`, then `statement`, in a new process.
+
+    Returns the seconds that the statement took and the MB by which it raised the
+    peak of the resident memory.
+    """
+    code = (
+        "import re, time\n"
+        "def peak():\n"
+        "    status = open('/proc/self/status').read()\n"
+        "    return int(re.search(r'VmHWM:\\s+(\\d+)', status)[1]) / 1024\n"
+        f"{setup}\n"
+        "base, start = peak(), time.perf_counter()\n"
+        f"{statement}\n"
+        "print(time.perf_counter() - start, peak() - base)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    seconds, megabytes = done.stdout.split()[-2:]
+    return float(seconds), float(megabytes)
+
+
+def take_turns(contestants, runs=5):
+    """Call each contestant in turn, A B A B ...; return the list of each one's results.
+
+    Parameters
+    ----------
+    contestants : dict of str to callable
+        What to call, without arguments.
+    runs : int, default=5
+        Number of turns.
+    """
+    results = {name: [] for name in contestants}
+    for _ in range(runs):
+        for name, measure in contestants.items():
+            results[name].append(measure())
+    return results
+
+
+def report(question, figures, aim, unit="s", table=TABLE):
+    """Print medians, spread and ratio of two contestants, and write them to a table.
+
+    Parameters
+    ----------
+    question : str
+        The first cell of the row; a row that has it already is replaced.
+    figures : dict of str to list of float
+        Two contestants, A and B, with one figure a turn.
+    aim : str
+        What the ratio A / B should reach.
+    unit : str, default="s"
+        Unit of the figures.
+    table : path-like, default=TABLE
+        The Markdown file with the table.
+    """
+    (a, first), (b, second) = figures.items()
+    ratios = [one / two for one, two in zip(first, second, strict=True)]
+    ratio = median(first) / median(second)
+    spread = f"{min(ratios):.2f}–{max(ratios):.2f}"
+    print(f"{question} ({len(first)} turns, aim {aim})")
+    for name, values in figures.items():
+        low, high = min(values), max(values)
+        print(f"  {name}: median {median(values):.3g} {unit} ({low:.3g}–{high:.3g})")
+    print(f"  A / B: {ratio:.3f} ({spread})")
+    cells = [question, f"{a} / {b}"]
+    cells += [f"{median(values):.3g} {unit}" for values in (first, second)]
+    cells += [f"{ratio:.2f}", spread, aim, str(len(first))]
+    write_row(cells, table)
+
+
+def write_row(cells, table=TABLE):
+    """Put a row into the table: in place of the row of that question, or last."""
+    table = Path(table)
+    lines = table.read_text(encoding="utf-8").rstrip().split("\n")
+    if HEAD not in lines:
+        lines += ["", HEAD, RULE]
+    start = lines.index(HEAD) + 2
+    end = start
+    while end < len(lines) and lines[end].startswith("|"):
+        end += 1
+    rows = {row.split(" | ")[0]: row for row in lines[start:end]}
+    rows[f"| {cells[0]}"] = f"| {' | '.join(cells)} |"
+    after = lines[end:]
+    if after[1:2] and after[1].startswith("Measured on "):
+        after = after[2:]
+    lines[start:] = [*rows.values(), "", machine(), *after]
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def machine():
+    """Say in one sentence what the figures were measured on."""
+    cores = len(os.sched_getaffinity(0))
+    model = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+    return (
+        f"Measured on {cores} cores ({model}), {platform.system()}, "
+        f"Python {platform.python_version()}."
+    )

@@ -1,0 +1,192 @@
+"""An interrupted fit goes on where it stopped, to the bit."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from skmnist import MnistCNN
+from skmnist._backend import keras
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Interrupt as Ctrl-C does, in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.n_epochs == self.epoch and batch == 3:
+            raise KeyboardInterrupt
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.n_epochs = epoch
+
+
+def assert_same_fit(one, other):
+    assert one.history_ == other.history_
+    assert_array_equal(one.batch_loss_, other.batch_loss_)
+    for group in ("weights", "optimizer"):
+        for name, array in getattr(one._state, group).items():
+            assert_array_equal(array, getattr(other._state, group)[name], err_msg=name)
+
+
+def interrupted(cnn, epoch, X, y, monkeypatch):
+    """Fit until the middle of an epoch, in a way that the checkpoint cannot see."""
+    from skmnist import _fitting
+
+    make_schedule = _fitting.make_schedule
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            _fitting,
+            "make_schedule",
+            lambda *a, **k: [*make_schedule(*a, **k), StopAfter(epoch)],
+        )
+        with pytest.raises(KeyboardInterrupt):
+            cnn.fit(X, y)
+
+
+@pytest.mark.parametrize("anneal", ["plateau", "one_cycle"])
+def test_an_interrupted_fit_goes_on_to_the_same_bits(
+    anneal, digits, small, tmp_path, monkeypatch
+):
+    X, y, _, _ = digits
+    params = small | {
+        "epochs": 6,
+        "anneal": anneal,
+        "anneal_patience": 1,
+        "augment": True,
+        "random_state": 0,
+    }
+    whole = MnistCNN(**params).fit(X, y)
+    cnn = MnistCNN(checkpoint_dir=tmp_path / "new" / "folder", **params)
+    for epoch in (2, 4):
+        interrupted(cnn, epoch, X, y, monkeypatch)
+        assert not hasattr(cnn, "classes_")
+    trained = []
+
+    class Count(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            trained.append(epoch)
+
+    from skmnist import _fitting
+
+    make_schedule = _fitting.make_schedule
+    monkeypatch.setattr(
+        _fitting, "make_schedule", lambda *a, **k: [*make_schedule(*a, **k), Count()]
+    )
+    assert_same_fit(cnn.fit(X, y), whole)
+    assert trained == [4, 5]
+    assert_same_fit(clone(cnn).fit(X, y), whole)
+    assert trained == [4, 5]
+    assert_same_fit(cnn.partial_fit(X, y), whole.partial_fit(X, y))
+
+
+def test_another_fit_has_another_checkpoint(digits, small, tmp_path):
+    X, y, _, _ = digits
+    X, y = X[:200], y[:200]
+    cnn = MnistCNN(epochs=1, random_state=0, checkpoint_dir=tmp_path, **small)
+    others = [
+        (cnn, X, y, {}),
+        (clone(cnn).set_params(random_state=1), X, y, {}),
+        (clone(cnn).set_params(batch_size=20), X, y, {}),
+        (clone(cnn).set_params(augment=True), X, y, {}),
+        (clone(cnn).set_params(class_weight={1: 2}), X, y, {}),
+        (clone(cnn).set_params(anneal=True), X, y, {}),
+        (cnn, X[::-1], y[::-1], {}),
+        (cnn, X, (y + 1) % 10, {}),
+        (cnn, X, y, {"sample_weight": np.linspace(1, 2, 200)}),
+        (cnn, X, y, {"X_val": X[:50], "y_val": y[:50]}),
+    ]
+    for n, (estimator, X_part, y_part, more) in enumerate(others, start=1):
+        estimator.fit(X_part, y_part, **more)
+        assert len(os.listdir(tmp_path)) == n
+    clone(cnn).set_params(verbose=0, tta_copies=3).fit(X, y)
+    assert len(os.listdir(tmp_path)) == len(others)
+
+
+def test_a_damaged_checkpoint_or_one_of_another_version_is_passed_over(
+    digits, small, tmp_path, monkeypatch
+):
+    X, y, _, _ = digits
+    cnn = MnistCNN(epochs=2, random_state=0, checkpoint_dir=tmp_path, **small)
+    whole = clone(cnn).fit(X, y)
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    for damaged in (b"", content[:1000], content[:-1], b"\x80" * 1000):
+        file.write_bytes(damaged)
+        with pytest.warns(UserWarning, match="passed over"):
+            assert_same_fit(clone(cnn).fit(X, y), whole)
+        assert file.read_bytes() == content
+    monkeypatch.setattr("skmnist._checkpoint.library_versions", lambda: {"keras": "1"})
+    with pytest.warns(UserWarning, match="it was written with"):
+        assert_same_fit(clone(cnn).fit(X, y), whole)
+
+
+def test_what_cannot_be_resumed_is_refused_before_training(digits, tmp_path):
+    X, y, _, _ = digits
+    for random_state in (None, np.random.RandomState(0)):
+        cnn = MnistCNN(checkpoint_dir=tmp_path, random_state=random_state)
+        with pytest.raises(ValueError, match="integer random_state"):
+            cnn.fit(X, y)
+    cnn = MnistCNN(checkpoint_dir=tmp_path, random_state=0, callbacks=[StopAfter(0)])
+    with pytest.raises(ValueError, match="callbacks"):
+        cnn.fit(X, y)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_search_takes_finished_fits_from_their_checkpoints(digits, small, tmp_path):
+    X, y, _, _ = digits
+    cnn = MnistCNN(epochs=2, random_state=0, checkpoint_dir=tmp_path, **small)
+    grid = {"batch_size": [30, 60]}
+    first = GridSearchCV(cnn, grid, cv=2).fit(X, y)
+    written = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+    assert len(written) == 5
+    second = GridSearchCV(cnn, grid, cv=2).fit(X, y)
+    assert {f: f.stat().st_mtime_ns for f in tmp_path.iterdir()} == written
+    for name in ("mean_test_score", "split0_test_score"):
+        assert_array_equal(first.cv_results_[name], second.cv_results_[name])
+    assert_same_fit(first.best_estimator_, second.best_estimator_)
+
+
+def test_a_killed_process_loses_one_epoch_at_most(digits, small, tmp_path):
+    X, y, _, _ = digits
+    params = small | {"epochs": 400, "random_state": 0, "filters": (4, 4)}
+    joblib.dump((X, y, params), tmp_path / "data.joblib")
+    code = f"""
+import joblib
+from skmnist import MnistCNN
+X, y, params = joblib.load({str(tmp_path / "data.joblib")!r})
+MnistCNN(checkpoint_dir={str(tmp_path / "points")!r}, **params).fit(X, y)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code])
+    points = tmp_path / "points"
+    while not points.exists() or not list(points.glob("*.safetensors")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    cnn = MnistCNN(checkpoint_dir=points, **params)
+    # Fewer epochs would be another fit, so the state is read as the fit reads it.
+    from skmnist._statefile import unpack_state
+
+    (file,) = points.glob("*.safetensors")
+    _, state, extra = unpack_state(file, lambda params: cnn.get_params(deep=False))
+    n_epochs = len(state["history"]["loss"])
+    assert extra["finished"] is False
+    assert 1 <= n_epochs < 400
+    # One cycle apart, the first epochs do not depend on how many are to come.
+    short = MnistCNN(**(params | {"epochs": n_epochs})).fit(X, y)
+    assert short.history_ == state["history"]
+    for name, weight in short._state.weights.items():
+        assert_array_equal(weight, state["weights"][name])

@@ -1,0 +1,605 @@
+"""What `MnistCNN` promises."""
+
+import copy
+import random
+import subprocess
+import sys
+import threading
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+
+from skmnist import MnistCNN
+from skmnist._backend import KerasClassifier, keras
+
+
+def assert_same_fit(one, other):
+    """Assert that two estimators went through the very same training."""
+    assert one.history_ == other.history_
+    assert_array_equal(one.batch_loss_, other.batch_loss_)
+    for name, weight in one._state.weights.items():
+        assert_array_equal(weight, other._state.weights[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def fitted(digits, small):
+    """Return an estimator after three epochs."""
+    X, y, _, _ = digits
+    return MnistCNN(epochs=3, random_state=0, **small).fit(X, y)
+
+
+# The network
+
+
+def test_the_default_network_has_the_promised_parameters(large_digits):
+    X, y = large_digits
+    cnn = MnistCNN(epochs=1, random_state=0).fit(X[:60] / 255, y[:60])
+    assert cnn.model_.count_params() == 1_290_346
+    kinds = [type(layer).__name__ for layer in cnn.model_.layers]
+    block = ["Conv2D", "Conv2D", "MaxPooling2D", "Dropout"]
+    assert kinds == [*block, *block, "Flatten", "Dense", "Dropout", "Dense"]
+    sizes = [
+        (layer.filters, layer.kernel_size)
+        for layer in cnn.model_.layers
+        if hasattr(layer, "filters")
+    ]
+    assert sizes == [(32, (5, 5)), (32, (5, 5)), (64, (3, 3)), (64, (3, 3))]
+    rates = [layer.rate for layer in cnn.model_.layers if hasattr(layer, "rate")]
+    assert rates == [0.4, 0.5, 0.5]
+
+
+def test_it_is_a_keras_classifier_and_a_classifier_to_scikit_learn():
+    assert isinstance(MnistCNN(), KerasClassifier)
+    assert is_classifier(MnistCNN())
+    for name in ("initialize", "scorer", "target_encoder"):
+        assert not hasattr(MnistCNN(), name)
+
+
+def test_it_learns_real_digits(digits, small):
+    X, y, X_test, y_test = digits
+    cnn = MnistCNN(epochs=12, anneal="one_cycle", random_state=0, **small).fit(X, y)
+    assert cnn.score(X_test, y_test) > 0.93
+
+
+def test_images_of_any_size_train(small):
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    for shape in ((1, 1), (1, 9), (5, 3), (7, 7)):
+        X = rng.random((60, *shape))
+        cnn = MnistCNN(epochs=1, random_state=0, augment=True, **small).fit(X, y)
+        assert cnn.image_shape_ == shape
+        assert cnn.n_features_in_ == shape[0] * shape[1]
+        assert cnn.predict(X).shape == (60,)
+
+
+# Answers do not depend on the wrapping
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
+def test_the_type_and_the_form_of_pixels_do_not_matter(dtype, digits, small):
+    X, y, _, _ = digits
+    X = (X[:200] > 0.5).astype(dtype)
+    y = y[:200]
+    reference = MnistCNN(epochs=1, random_state=0, **small)
+    proba = reference.fit(X.astype("float32"), y).predict_proba(X.astype("float32"))
+    stack = X.reshape(-1, 8, 8)
+    forms = {
+        "rows": X,
+        "fortran": np.asfortranarray(X),
+        "list": X.tolist(),
+        "stack": stack,
+        "images": stack[..., np.newaxis],
+    }
+    for name, form in forms.items():
+        cnn = MnistCNN(epochs=1, random_state=0, **small).fit(form, y)
+        assert cnn.n_features_in_ == 64
+        assert cnn.image_shape_ == (8, 8)
+        for asked in forms.values():
+            assert_array_equal(cnn.predict_proba(asked), proba, err_msg=name)
+
+
+def test_a_data_frame_sets_feature_names_and_others_are_refused(digits, small):
+    X, y, _, _ = digits
+    frame = pd.DataFrame(X[:200], columns=[f"pixel{i}" for i in range(64)])
+    cnn = MnistCNN(epochs=1, random_state=0, **small).fit(frame, y[:200])
+    assert cnn.feature_names_in_.tolist() == list(frame.columns)
+    with pytest.raises(ValueError, match="feature names should match"):
+        cnn.predict(frame.rename(columns={"pixel3": "dot3"}))
+
+
+@pytest.mark.parametrize(
+    ("labels", "dtype"),
+    [
+        ([3, 70, -5], np.int64),
+        (["no", "maybe", "yes"], "U"),
+        ([False, True], bool),
+        ([0, 1], np.uint8),
+    ],
+)
+def test_predictions_have_the_type_of_the_labels(labels, dtype, digits, small):
+    X, y, _, _ = digits
+    given = np.array(labels)[y % len(labels)]
+    if dtype != "U":
+        given = given.astype(dtype)
+    cnn = MnistCNN(epochs=1, random_state=0, **small).fit(X, given)
+    predicted = cnn.predict(X[:50])
+    assert predicted.dtype == given.dtype
+    assert_array_equal(cnn.classes_, np.unique(given))
+    proba = cnn.predict_proba(X[:50])
+    assert proba.shape == (50, len(labels))
+    assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
+    assert_array_equal(cnn.classes_[proba.argmax(axis=1)], predicted)
+    assert_allclose(cnn.predict_log_proba(X[:50]), np.log(proba))
+
+
+def test_one_sample_has_a_row_of_probabilities(fitted, digits):
+    assert fitted.predict_proba(digits[2][:1]).shape == (1, 10)
+
+
+def test_an_answer_does_not_depend_on_the_company(fitted, digits):
+    X_test = digits[2]
+    alone = np.vstack([fitted.predict_proba(x[np.newaxis]) for x in X_test[:20]])
+    assert_allclose(alone, fitted.predict_proba(X_test)[:20], atol=1e-6)
+
+
+def test_wrong_images_are_refused_in_a_sentence(fitted, digits, small):
+    X, y, _, _ = digits
+    cnn = MnistCNN(epochs=1, **small)
+    with pytest.raises(ValueError, match="one channel"):
+        cnn.fit(np.zeros((20, 8, 8, 3)), y[:20])
+    with pytest.raises(ValueError, match="63 columns.*no square"):
+        cnn.fit(X[:, :63], y)
+    with pytest.raises(ValueError, match="65 columns.*label column still in X"):
+        cnn.fit(np.column_stack([X, y]), y)
+    with pytest.raises(ValueError, match="contradict"):
+        clone(cnn).set_params(image_shape=(4, 8)).fit(X, y)
+    with pytest.raises(ValueError, match="0 sample"):
+        fitted.predict(X[:0])
+    with pytest.raises(ValueError, match="64 features"):
+        fitted.predict(X[:, :36])
+    with pytest.raises(ValueError, match=r"\(4, 16\)"):
+        fitted.predict(X.reshape(-1, 4, 16))
+    with pytest.raises(NotFittedError):
+        cnn.predict(X)
+    assert not hasattr(cnn, "model_")
+
+
+def test_rows_that_are_not_square_take_an_image_shape(digits, small):
+    X, y, _, _ = digits
+    X, y = X[:100, :48], y[:100]
+    for shape in ((6, 8), (-1, 8), (6, -1)):
+        cnn = MnistCNN(epochs=1, image_shape=shape, random_state=0, **small)
+        assert cnn.fit(X, y).image_shape_ == (6, 8)
+
+
+def test_unscaled_pixels_bring_a_warning_that_names_the_scaler(digits, small):
+    X, y, _, _ = digits
+    with pytest.warns(UserWarning, match="ImageScaler"):
+        MnistCNN(epochs=1, **small).fit(X[:50] * 16, y[:50])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"epochs": 0}, "'epochs' parameter of MnistCNN must be.*Got 0"),
+        ({"anneal": "cosine"}, "'anneal'.*one_cycle.*Got 'cosine'"),
+        ({"augment": 1.5}, "'augment'"),
+        ({"learning_rate": -1}, "'learning_rate'.*Got -1"),
+        ({"validation_fraction": 1.0}, "'validation_fraction'.*Got 1.0"),
+        ({"filters": (0, 8)}, r"'filters'.*Got \(0, 8\)"),
+        ({"filters": ()}, r"'filters'.*Got \(\)"),
+        ({"kernel_sizes": (3,)}, "'kernel_sizes'.*as many entries as filters"),
+        ({"dropout": (0.1, 0.1)}, "'dropout'.*one entry for each"),
+        ({"dropout": (0.1, 0.1, 1.0)}, "'dropout'.*up to, but not, 1"),
+        ({"class_weight": "even"}, "'class_weight'"),
+        ({"callbacks": ["stop"]}, "'callbacks'.*keras.callbacks.Callback"),
+        ({"random_state": "seed"}, "'random_state'"),
+        ({"tta_copies": -1}, "'tta_copies'"),
+    ],
+)
+def test_a_wrong_hyperparameter_is_named_before_training(params, message, digits):
+    X, y, _, _ = digits
+    cnn = MnistCNN(**params)
+    with pytest.raises(ValueError, match=message):
+        cnn.fit(X, y)
+    assert not vars(cnn).keys() & {"classes_", "n_features_in_", "_state"}
+
+
+# Nothing outside is changed
+
+
+def test_no_argument_and_no_global_state_is_changed(digits, small):
+    import tensorflow as tf
+    from tensorflow.python.framework import config as tf_config
+
+    X, y, _, _ = (np.array(part) for part in digits)
+    weight = np.linspace(0, 2, len(y))
+    class_weight = {0: 2.0}
+    stopping = keras.callbacks.EarlyStopping(monitor="loss", restore_best_weights=True)
+    tf.random.set_seed(1)
+    keras.utils.set_random_seed(1)
+
+    def snapshot():
+        return (
+            X.copy(),
+            y.copy(),
+            weight.copy(),
+            dict(class_weight),
+            {k: v for k, v in vars(stopping).items() if k != "monitor_op"},
+            random.getstate(),
+            np.random.get_state()[1].tolist(),
+            tf.random.get_global_generator().state.numpy().tolist(),
+            tf_config.is_op_determinism_enabled(),
+            keras.src.backend.common.global_state.get_global_attribute("rng_seed"),
+        )
+
+    before = snapshot()
+    cnn = MnistCNN(
+        epochs=2,
+        augment=True,
+        random_state=0,
+        class_weight=class_weight,
+        callbacks=[stopping],
+        **small,
+    )
+    cnn.fit(X, y, sample_weight=weight)
+    cnn.partial_fit(X, y, sample_weight=weight)
+    cnn.predict(X)
+    with pytest.raises(ValueError, match="became"):
+        clone(cnn).set_params(learning_rate=1e30).fit(X, y)
+    for old, new in zip(before, snapshot(), strict=True):
+        np.testing.assert_equal(new, old)
+
+
+def test_importing_leaves_the_users_keras_classes_alone():
+    code = """
+import keras
+kinds = keras.Model, keras.losses.Loss, keras.metrics.Metric, keras.optimizers.Optimizer
+before = [(kind.__reduce__, getattr(kind, '__deepcopy__', None)) for kind in kinds]
+from skmnist import MnistCNN
+after = [(kind.__reduce__, getattr(kind, '__deepcopy__', None)) for kind in kinds]
+assert before == after, (before, after)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_it_is_silent(tmp_path):
+    code = """
+from sklearn.datasets import load_digits
+from skmnist import MnistCNN
+X, y = load_digits(return_X_y=True)
+for size in (8, 16, 24, 32):
+    cnn = MnistCNN(epochs=1, filters=(size,), kernel_sizes=(3,), dropout=(0, 0))
+    cnn.fit(X[:300] / 16, y[:300])
+    for n in (1, 5, 7):
+        cnn.predict(X[:n] / 16)
+        cnn.score(X[:n] / 16, y[:n])
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert (run.stdout, run.stderr) == (b"", b"")
+
+
+# Reproducibility
+
+
+def test_the_same_seed_gives_the_same_bits_in_two_processes(
+    fitted, digits, small, tmp_path
+):
+    X, y, X_test, _ = digits
+    again = MnistCNN(epochs=3, random_state=0, **small).fit(X, y)
+    assert_same_fit(again, fitted)
+    assert_array_equal(again.predict_proba(X_test), fitted.predict_proba(X_test))
+    joblib.dump((X, y, small), tmp_path / "data.joblib")
+    code = f"""
+import joblib
+from skmnist import MnistCNN
+X, y, small = joblib.load({str(tmp_path / "data.joblib")!r})
+cnn = MnistCNN(epochs=3, random_state=0, **small).fit(X, y)
+joblib.dump(cnn, {str(tmp_path / "cnn.joblib")!r})
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert_same_fit(joblib.load(tmp_path / "cnn.joblib"), fitted)
+
+
+def test_random_state_behaves_as_in_scikit_learn(digits, small):
+    X, y = (part[:200] for part in digits[:2])
+
+    def fit(random_state):
+        return MnistCNN(epochs=1, random_state=random_state, **small).fit(X, y)
+
+    def differ(one, other):
+        return not np.array_equal(one.batch_loss_, other.batch_loss_)
+
+    assert differ(fit(0), fit(1))
+    assert differ(fit(None), fit(None))
+    state = np.random.RandomState(0)
+    first, second = fit(state), fit(state)
+    assert differ(first, second)
+    assert_same_fit(first, fit(np.random.RandomState(0)))
+
+
+# Validation
+
+
+def test_the_split_is_stratified_and_seeded(digits, small):
+    from skmnist._training import stratified_holdout
+
+    codes = np.repeat([0, 1, 2, 3], [100, 15, 4, 1])
+    held_out = stratified_holdout(codes, 0.1, seed=3)
+    assert np.bincount(codes[held_out], minlength=4).tolist() == [10, 2, 0, 0]
+    assert_array_equal(held_out, stratified_holdout(codes, 0.1, seed=3))
+    assert (held_out != stratified_holdout(codes, 0.1, seed=4)).any()
+    most = stratified_holdout(codes, 0.99, seed=3)
+    assert np.bincount(codes[~most], minlength=4).min() == 1
+
+
+def test_rows_held_out_are_not_trained_on(digits, small):
+    X, y, _, _ = digits
+    seen = []
+
+    class Count(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(self.params["steps"])
+
+    cnn = MnistCNN(epochs=1, batch_size=10, callbacks=Count(), random_state=0, **small)
+    cnn.fit(X, y)
+    n_held_out = sum(round(0.1 * int(n)) for n in np.bincount(y))
+    assert seen == [-(-(len(y) - n_held_out) // 10)]
+    assert {"val_loss", "val_accuracy"} <= cnn.history_.keys()
+    cnn.set_params(validation_fraction=None).fit(X, y)
+    assert seen[1] == 100
+    assert cnn.history_.keys() == {"loss", "accuracy", "learning_rate"}
+
+
+def test_too_few_rows_to_hold_out_bring_a_warning(digits, small):
+    X, y, _, _ = digits
+    cnn = MnistCNN(epochs=6, anneal=True, anneal_patience=1, random_state=0, **small)
+    with pytest.warns(UserWarning, match="the training loss is monitored"):
+        cnn.fit(X[:20], y[:20])
+    assert "val_loss" not in cnn.history_
+
+
+def test_the_callers_validation_set_is_used_as_it_is(digits, small):
+    X, y, X_test, y_test = digits
+    cnn = MnistCNN(epochs=2, random_state=0, **small)
+    cnn.fit(X, y, X_val=X_test.reshape(-1, 8, 8), y_val=y_test)
+    assert cnn.history_["val_accuracy"][-1] == pytest.approx(
+        cnn.score(X_test, y_test), abs=1e-6
+    )
+    expected = cnn.model_.evaluate(
+        X_test.reshape(-1, 8, 8, 1), y_test, verbose=0, return_dict=True
+    )
+    assert cnn.history_["val_loss"][-1] == pytest.approx(expected["loss"], rel=1e-4)
+    with pytest.raises(ValueError, match=r"y_val has labels.*\[11\]"):
+        cnn.fit(X, y, X_val=X_test, y_val=np.full(len(y_test), 11))
+    with pytest.raises(ValueError, match="together"):
+        cnn.fit(X, y, X_val=X_test)
+    with pytest.warns(UserWarning, match="more than 10 times"):
+        cnn.fit(X, y, X_val=X_test * 16, y_val=y_test)
+
+
+# History and weights
+
+
+def test_batch_losses_are_each_batchs_own(digits, small):
+    X, y, _, _ = digits
+    means = []
+
+    class RunningMeans(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            means.append(logs["loss"])
+
+    cnn = MnistCNN(
+        epochs=1,
+        batch_size=30,
+        validation_fraction=None,
+        callbacks=RunningMeans(),
+        random_state=0,
+        **small,
+    ).fit(X, y)
+    n = np.full(34, 30.0)
+    n[-1] = 1000 - 33 * 30
+    assert cnn.batch_loss_.shape == (34,)
+    assert_allclose(np.cumsum(cnn.batch_loss_ * n) / np.cumsum(n), means, rtol=1e-6)
+    assert cnn.history_["loss"] == [pytest.approx(means[-1])]
+
+
+def test_a_row_of_weight_zero_is_no_row(digits, small):
+    X, y, _, _ = digits
+    keep = np.arange(len(y)) % 3 > 0
+    weighted = MnistCNN(epochs=2, random_state=0, **small)
+    weighted.fit(X, y, sample_weight=keep)
+    assert_same_fit(weighted, clone(weighted).fit(X[keep], y[keep]))
+
+
+def test_weights_count_as_keras_counts_them(digits, small):
+    X, y, _, _ = digits
+    weight = np.random.default_rng(0).uniform(0.5, 3, len(y))
+    one_step = {"epochs": 1, "batch_size": len(y), "validation_fraction": None}
+    cnn = MnistCNN(random_state=0, **one_step, **(small | {"dropout": (0, 0, 0)}))
+    start = clone(cnn).set_params(learning_rate=1e-12).fit(X, y)
+    cnn.fit(X, y, sample_weight=weight)
+    own = -np.log(start.predict_proba(X)[np.arange(len(y)), y])
+    assert cnn.batch_loss_[0] == pytest.approx(np.mean(weight * own), rel=1e-5)
+    cnn.set_params(class_weight={3: 5.0}).fit(X, y)
+    expected = np.mean(np.where(y == 3, 5.0, 1.0) * own)
+    assert cnn.batch_loss_[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_class_weights_shift_the_answers(digits, small):
+    X, y, X_test, _ = digits
+    few = np.flatnonzero((y == 8) | (y == 1))
+    y_two = y[few]
+    cnn = MnistCNN(epochs=2, random_state=0, class_weight={8: 1e3}, **small)
+    only_eights = cnn.fit(X[few], y_two).predict(X_test)
+    assert (only_eights == 8).mean() > 0.9
+    balanced = MnistCNN(epochs=2, random_state=0, class_weight="balanced", **small)
+    assert balanced.fit(X[few], y_two).score(X[few], y_two) > 0.8
+
+
+def test_all_weights_zero_or_one_negative_are_refused(digits, small):
+    X, y, _, _ = digits
+    cnn = MnistCNN(epochs=1, **small)
+    with pytest.raises(ValueError, match="zero"):
+        cnn.fit(X, y, sample_weight=np.zeros(len(y)))
+    with pytest.raises(ValueError, match="[Nn]egative"):
+        cnn.fit(X, y, sample_weight=np.where(y == 1, -1, 1))
+
+
+# Going on
+
+
+@pytest.mark.parametrize("anneal", ["plateau", "one_cycle"])
+def test_ten_parts_are_one_fit_of_ten(anneal, digits, small, tmp_path):
+    X, y, X_test, y_test = digits
+    cnn = MnistCNN(
+        epochs=10,
+        anneal=anneal,
+        anneal_patience=1,
+        augment=True,
+        random_state=0,
+        **(small | {"learning_rate": 0.05}),
+    )
+    whole = clone(cnn).fit(X, y, X_val=X_test, y_val=y_test)
+    assert len(set(whole.history_["learning_rate"])) > 2
+    for _ in range(10):
+        cnn.partial_fit(X, y, X_val=X_test, y_val=y_test)
+        joblib.dump(cnn, tmp_path / "cnn.joblib")
+        cnn = joblib.load(tmp_path / "cnn.joblib")
+    assert_same_fit(cnn, whole)
+    last = cnn.history_["learning_rate"][-1]
+    if anneal == "one_cycle":
+        assert last == pytest.approx(1e-5)
+        cnn.partial_fit(X, y)
+        assert cnn.history_["learning_rate"][-1] == last
+        assert np.isnan(cnn.history_["val_loss"][-1])
+
+
+def test_a_first_part_may_lack_classes(digits, small):
+    X, y, _, _ = digits
+    few = y < 5
+    cnn = MnistCNN(random_state=0, **small)
+    cnn.partial_fit(X[few], y[few], classes=range(10))
+    assert cnn.predict_proba(X).shape == (len(y), 10)
+    cnn.partial_fit(X, y)
+    assert len(cnn.history_["loss"]) == 2
+    with pytest.raises(ValueError, match="not those of the first call"):
+        cnn.partial_fit(X, y, classes=range(11))
+    with pytest.raises(ValueError, match="not among the classes"):
+        cnn.partial_fit(X, y + 1)
+    assert len(cnn.history_["loss"]) == 2
+
+
+def test_warm_start_goes_on_and_a_cold_fit_begins_anew(fitted, digits, small):
+    X, y, _, _ = digits
+    warm = MnistCNN(epochs=2, warm_start=True, random_state=0, **small).fit(X, y)
+    warm.set_params(epochs=1).fit(X, y)
+    assert_same_fit(warm, fitted)
+    assert len(warm.batch_loss_) == len(fitted.batch_loss_)
+    with pytest.raises(ValueError, match="filters, kernel_sizes or dense_units"):
+        warm.set_params(dense_units=7).fit(X, y)
+    warm.set_params(dense_units=32, warm_start=False, epochs=1).fit(X, y)
+    assert len(warm.history_["loss"]) == 1
+
+
+def test_early_stopping_restores_the_best_weights(digits, small):
+    X, y, X_test, y_test = digits
+    stopping = keras.callbacks.EarlyStopping(
+        monitor="val_loss", patience=1, restore_best_weights=True
+    )
+    cnn = MnistCNN(
+        epochs=50,
+        callbacks=[stopping],
+        random_state=0,
+        **(small | {"learning_rate": 0.02}),
+    ).fit(X, y, X_val=X_test, y_val=y_test)
+    losses = cnn.history_["val_loss"]
+    assert 2 < len(losses) < 50
+    proba = cnn.predict_proba(X_test)[np.arange(len(y_test)), y_test]
+    assert -np.log(np.maximum(proba, 1e-7)).mean() == pytest.approx(
+        min(losses), rel=1e-4
+    )
+    assert cnn.callbacks == [stopping]
+    assert cnn.callbacks_[0] is not stopping
+    assert cnn.callbacks_[0].stopped_epoch == len(losses) - 1
+
+
+def test_a_failed_fit_leaves_the_estimator_as_it_was(fitted, digits):
+    X, y, X_test, _ = digits
+    cnn = copy.deepcopy(fitted)
+    before = cnn.predict_proba(X_test)
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise KeyboardInterrupt
+
+    cnn.set_params(callbacks=Interrupt())
+    with pytest.raises(KeyboardInterrupt):
+        cnn.fit(X, (y + 1) * 2)
+    assert_array_equal(cnn.predict_proba(X_test), before)
+    assert_same_fit(cnn, fitted)
+    cnn.set_params(callbacks=None, learning_rate=1e30)
+    with pytest.raises(ValueError, match=r"loss became .* epoch 1 at a learning rate"):
+        cnn.fit(X, y)
+    assert_array_equal(cnn.predict_proba(X_test), before)
+
+
+# The estimator's own
+
+
+def test_model_is_the_estimators_own_and_not_pickled(fitted, digits, tmp_path):
+    X, y, X_test, _ = digits
+    other = clone(fitted).fit(X, y)
+    proba = fitted.predict_proba(X_test)
+    assert other.model_ is not fitted.model_
+    assert_allclose(
+        fitted.model_.predict(X_test.reshape(-1, 8, 8, 1), verbose=0), proba, atol=1e-6
+    )
+    other.model_.set_weights([w * 0 for w in other.model_.get_weights()])
+    other.set_params(epochs=1).fit(X[::-1], y[::-1])
+    assert_array_equal(fitted.predict_proba(X_test), proba)
+    joblib.dump(fitted, tmp_path / "cnn.joblib")
+    loaded = joblib.load(tmp_path / "cnn.joblib")
+    assert loaded._own_model is None
+    assert_array_equal(loaded.predict_proba(X_test), proba)
+
+
+def test_threads_train_and_predict_at_once(fitted, digits, small):
+    X, y, X_test, _ = digits
+    proba = fitted.predict_proba(X_test)
+    failures = []
+
+    def work(number):
+        try:
+            if number % 2:
+                cnn = MnistCNN(epochs=2, random_state=0, **small).fit(X, y)
+                assert_same_fit(cnn.partial_fit(X, y), expected)
+            else:
+                for _ in range(20):
+                    assert_array_equal(fitted.predict_proba(X_test), proba)
+        except BaseException as error:
+            failures.append(error)
+
+    expected = MnistCNN(epochs=2, random_state=0, **small).fit(X, y).partial_fit(X, y)
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_transformed_copies_are_averaged_and_reproducible(fitted, digits):
+    X_test, y_test = digits[2], digits[3]
+    plain = fitted.predict_proba(X_test)
+    averaging = copy.deepcopy(fitted).set_params(tta_copies=4)
+    averaged = averaging.predict_proba(X_test)
+    assert np.abs(averaged - plain).max() > 0.01
+    assert_array_equal(averaged, averaging.predict_proba(X_test))
+    assert_allclose(averaged[5:9], averaging.predict_proba(X_test[5:9]), atol=1e-6)
+    assert averaging.score(X_test, y_test) > 0.5

@@ -1,0 +1,206 @@
+"""The manual says what is there, and what it shows runs."""
+
+import ast
+import inspect
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpydoc.docscrape import ClassDoc
+from numpydoc.validate import validate
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+
+import skmnist
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")])
+NAMES = [name for name in skmnist.__all__ if name != "__version__"]
+OBJECTS = [name for name in NAMES if callable(getattr(skmnist, name))]
+CLASSES = [name for name in OBJECTS if inspect.isclass(getattr(skmnist, name))]
+
+# Checks of numpydoc that do not apply, and why.
+NOT_APPLIED = {
+    "GL01": "the summary stands on the line of the quotes, as in PEP 257",
+    "ES01": "a short object needs no extended summary",
+    "SA01": "a See Also section stands where there is something else to see",
+    "RT02": "single return values have names too, as in scikit-learn",
+}
+# Methods are shown in the example of their class.
+NOT_APPLIED_TO_METHODS = {*NOT_APPLIED, "EX01"}
+
+
+def own_methods(name):
+    """Return the public methods that this package itself defines for a class."""
+    cls = getattr(skmnist, name)
+    return [
+        f"{name}.{attribute}"
+        for attribute in dir(cls)
+        if not attribute.startswith("_")
+        and inspect.isroutine(getattr(cls, attribute, None))
+        and (getattr(cls, attribute).__module__ or "").startswith("skmnist")
+    ]
+
+
+def complaints(name, not_applied):
+    return [
+        f"{name}: {code} {text}"
+        for code, text in validate(f"skmnist.{name}")["errors"]
+        if code not in not_applied
+    ]
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_public_names_are_documented_in_numpydoc_form(name):
+    assert complaints(name, NOT_APPLIED) == []
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_public_methods_are_documented_in_numpydoc_form(name):
+    methods = own_methods(name)
+    assert methods
+    assert [
+        text for each in methods for text in complaints(each, NOT_APPLIED_TO_METHODS)
+    ] == []
+
+
+@pytest.mark.parametrize("name", ["MnistCNN", "ImageScaler"])
+def test_every_default_in_a_signature_is_the_documented_one(name):
+    cls = getattr(skmnist, name)
+    documented = {
+        parameter.name: parameter.type for parameter in ClassDoc(cls)["Parameters"]
+    }
+    for parameter in inspect.signature(cls).parameters.values():
+        said = documented[parameter.name].partition("default=")[2]
+        assert ast.literal_eval(said) == parameter.default, parameter.name
+
+
+@pytest.mark.parametrize("name", ["MnistCNN", "ImageScaler"])
+def test_every_learned_attribute_is_documented(name):
+    X, y = load_digits(return_X_y=True)
+    X = pd.DataFrame(X[:60] / 16).add_prefix("pixel")
+    settings = {"epochs": 1, "filters": (2, 2)} if name == "MnistCNN" else {}
+    if name == "ImageScaler":
+        X *= 255
+    estimator = getattr(skmnist, name)(**settings).fit(X, y[:60])
+    learned = {
+        attribute
+        for attribute in vars(estimator)
+        if attribute.endswith("_") and not attribute.startswith("_")
+    }
+    documented = {entry.name for entry in ClassDoc(type(estimator))["Attributes"]}
+    assert learned and learned <= documented
+
+
+def test_every_public_name_is_in_the_api_reference():
+    listed = re.findall(r"^   (\w+)$", (ROOT / "docs/api.md").read_text(), re.M)
+    assert sorted(listed) == sorted(NAMES)
+
+
+def local_targets(page):
+    """Return the local files that a page links to, as they are written."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    targets = re.findall(r"\]\(([^)\s#]*)(?:#[\w-]*)?\)", text)
+    return {target for target in targets if target and "://" not in target}
+
+
+def exists(page, target):
+    if target.startswith("gallery/"):  # made from the examples by the build
+        example = ROOT / "examples" / target.removeprefix("gallery/")
+        return example.with_suffix(".py").exists() or example.name == "index"
+    path = page.parent / target
+    return path.exists() or path.with_suffix(".md").exists()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_local_files_hold(page):
+    assert {
+        target for target in local_targets(page) if not exists(page, target)
+    } == set()
+
+
+def test_the_links_that_are_tested_are_found():
+    found = local_targets(ROOT / "README.md")
+    assert {"docs/getting_started.md", "examples/", "LICENSE"} <= found
+
+
+def python_of(page):
+    """Return the Python of a page; what needs more machines is marked `not run`."""
+    blocks = re.findall(
+        r"^(<!-- not run -->\n\n)?```python\n(.*?)^```",
+        page.read_text(),
+        re.M | re.S,
+    )
+    return [code for mark, code in blocks if not mark]
+
+
+def test_the_python_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (code,) = python_of(ROOT / "README.md")
+    assert len(code.splitlines()) <= 12
+    names = {}
+    exec(code, names)
+    assert names["model"].score(names["X_test"], names["y_test"]) > 0.9
+    assert "test accuracy: 0.9" in capsys.readouterr().out
+    assert (tmp_path / "model.safetensors").exists()
+
+
+def write_idx(folder, X, y):
+    folder.mkdir()
+    for name, values in {"images-idx3": X, "labels-idx1": y.astype(np.uint8)}.items():
+        header = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
+        (folder / f"train-{name}-ubyte").write_bytes(header + values.tobytes())
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """Make a folder with the files that the pages speak of, in small."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
+    X, y = load_digits(return_X_y=True)
+    X = (X[:300] * 15).astype(np.uint8)
+    pixels = pd.DataFrame(X).add_prefix("pixel")
+    pixels.to_csv("test.csv", index=False)
+    pixels.insert(0, "label", y[:300])
+    for name in ("train.csv", "fashion-mnist_train.csv"):
+        pixels.to_csv(name, index=False)
+    write_idx(tmp_path / "fashion-mnist", X.reshape(-1, 8, 8), y[:300])
+    model = skmnist.make_mnist_pipeline(epochs=1, filters=(2, 2), random_state=0)
+    model.fit(X[:200], y[:200])
+    return {
+        **{name: getattr(skmnist, name) for name in skmnist.__all__},
+        "model": model,
+        "search": GridSearchCV(model, {"cnn__dense_units": [4]}, cv=2),
+        "X": X,
+        "y": y[:300],
+        "X_train": X[:200],
+        "y_train": y[:200],
+        "X_val": X[200:250],
+        "y_val": y[200:250],
+        "X_test": X[250:],
+        "y_test": y[250:300],
+    }
+
+
+# These pages search and compare, and so train dozens of networks.
+SLOW_PAGES = {"comparison.md", "hyperparameters.md"}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(
+            page,
+            marks=[pytest.mark.slow] if page.name in SLOW_PAGES else [],
+            id=page.name,
+        )
+        for page in PAGES
+        if page.name != "README.md" and python_of(page)
+    ],
+)
+def test_the_python_of_a_page_runs(page, workplace):
+    for code in python_of(page):
+        exec(compile(code, page.name, "exec"), workplace)
