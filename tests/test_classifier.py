@@ -603,3 +603,30 @@ def test_transformed_copies_are_averaged_and_reproducible(fitted, digits):
     assert_array_equal(averaged, averaging.predict_proba(X_test))
     assert_allclose(averaged[5:9], averaging.predict_proba(X_test[5:9]), atol=1e-6)
     assert averaging.score(X_test, y_test) > 0.5
+
+
+def test_joblib_carries_fitted_models_into_a_fresh_process(
+    fitted, digits, small, tmp_path
+):
+    from sklearn.model_selection import GridSearchCV
+
+    from skmnist import make_mnist_pipeline
+
+    X, y, X_test, _ = digits
+    pipeline = make_mnist_pipeline(max_value=1, epochs=1, random_state=0, **small)
+    search = GridSearchCV(pipeline, {"cnn__augment": [False, True]}, cv=2)
+    models = {
+        "alone": fitted,
+        "pipeline": pipeline.fit(X, y),
+        "search": search.fit(X[:300], y[:300]),
+    }
+    joblib.dump((models, X_test), tmp_path / "models.joblib")
+    code = f"""
+import joblib
+models, X_test = joblib.load({str(tmp_path / "models.joblib")!r})
+answers = {{name: model.predict_proba(X_test) for name, model in models.items()}}
+joblib.dump(answers, {str(tmp_path / "answers.joblib")!r})
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    for name, answer in joblib.load(tmp_path / "answers.joblib").items():
+        assert_array_equal(answer, models[name].predict_proba(X_test), err_msg=name)
