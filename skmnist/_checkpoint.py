@@ -62,7 +62,8 @@ def fingerprint(state, batches, validation, settings):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(array.reshape(-1).view(np.uint8))
 
-    digest.update(repr((state.seed, settings, state.history, state.schedule)).encode())
+    memory = [sorted(part.items()) for part in (state.history, state.schedule)]
+    digest.update(repr((state.seed, settings, memory)).encode())
     for named in (state.weights, state.optimizer):
         for array in named.values():
             add(array)
@@ -102,19 +103,33 @@ class Checkpoint(keras.callbacks.Callback):
             "callbacks": None,
         }
         self.described = {
-            "classes": cnn.classes_,
+            # Labels do not matter to the network, only their number does.
+            "classes": np.arange(len(cnn.classes_)),
             "image_shape": cnn.image_shape_,
             "feature_names": None,
         }
         self.is_finished = False
 
-    def load(self):
+    def load(self, start):
         """Return the state that an earlier run left, or None.
 
         A file that is damaged or of another version is passed over with a warning.
+
+        Parameters
+        ----------
+        start : TrainingState
+            Where the fit starts that the file must belong to.
         """
         try:
             _, found, extra = unpack_state(self.path, lambda _: self.hyperparameters)
+            n_epochs = len(found["history"]["loss"]) - start.n_epochs
+            if (
+                len(found["classes"]) != len(self.described["classes"])
+                or found["image_shape"] != self.described["image_shape"]
+                or found["seed"] != start.seed
+                or not 0 < n_epochs <= self.hyperparameters["epochs"]
+            ):
+                raise ValueError("it belongs to another fit")
             if extra.get("versions") != library_versions():
                 raise ValueError(f"it was written with {extra.get('versions')}")
             if extra.get("finished") not in (True, False):

@@ -201,7 +201,7 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         )
         name = fingerprint(start, batches, validation, settings)
         checkpoint = Checkpoint(self, name)
-        found = checkpoint.load()
+        found = checkpoint.load(start)
         if found is None:
             return checkpoint, start, 0
         done = found.n_epochs - start.n_epochs

@@ -145,9 +145,9 @@ def make_schedule(cnn, *, first_epoch, memory):
     schedules : list of keras.callbacks.Callback
         One, or none for ``anneal=False``.
     """
-    if cnn.anneal is False:
+    if not cnn.anneal:
         return []
-    name = "plateau" if cnn.anneal is True else cnn.anneal
+    name = cnn.anneal if isinstance(cnn.anneal, str) else "plateau"
     return [
         SCHEDULES[name](
             cnn,

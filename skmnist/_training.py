@@ -158,7 +158,7 @@ def _present_rate(model):
 def _append(history, logs):
     """Add an epoch to the history; what an epoch did not measure is NaN."""
     n_before = len(history.get("loss", ()))
-    for name in history.keys() | logs.keys():
+    for name in {**history, **logs}:
         values = history.setdefault(name, [math.nan] * n_before)
         values.append(logs.get(name, math.nan))
 

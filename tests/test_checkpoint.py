@@ -132,6 +132,41 @@ def test_a_damaged_checkpoint_or_one_of_another_version_is_passed_over(
         assert_same_fit(clone(cnn).fit(X, y), whole)
 
 
+def test_a_checkpoint_of_another_fit_under_this_ones_name_is_passed_over(
+    digits, small, tmp_path
+):
+    X, y, _, _ = digits
+    cnn = MnistCNN(epochs=2, random_state=0, checkpoint_dir=tmp_path, **small)
+    whole = clone(cnn).fit(X, y)
+    (own,) = tmp_path.iterdir()
+    others = [
+        clone(cnn).set_params(epochs=3).fit(X, y),
+        clone(cnn).set_params(random_state=1).fit(X, y),
+        clone(cnn).fit(X[y < 9], y[y < 9]),
+        clone(cnn).set_params(image_shape=(4, 16)).fit(X, y),
+    ]
+    files = set(tmp_path.iterdir()) - {own}
+    assert len(files) == len(others)
+    for other in files:
+        own.write_bytes(other.read_bytes())
+        with pytest.warns(UserWarning, match="another fit"):
+            assert_same_fit(clone(cnn).fit(X, y), whole)
+
+
+def test_labels_of_any_type_and_a_warm_start_have_checkpoints(digits, small, tmp_path):
+    X, y, _, _ = digits
+    cnn = MnistCNN(
+        epochs=1, warm_start=True, random_state=0, checkpoint_dir=tmp_path, **small
+    )
+    again = clone(cnn)
+    labels = y.astype(float)
+    cnn.fit(X, labels).fit(X, labels)
+    assert len(os.listdir(tmp_path)) == 2
+    assert_same_fit(again.fit(X, labels).fit(X, labels), cnn)
+    assert len(os.listdir(tmp_path)) == 2
+    assert_array_equal(again.predict(X), cnn.predict(X))
+
+
 def test_what_cannot_be_resumed_is_refused_before_training(digits, tmp_path):
     X, y, _, _ = digits
     for random_state in (None, np.random.RandomState(0)):

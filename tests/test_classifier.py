@@ -210,6 +210,20 @@ def test_a_wrong_hyperparameter_is_named_before_training(params, message, digits
     assert not vars(cnn).keys() & {"classes_", "n_features_in_", "_state"}
 
 
+def test_a_grid_over_numpy_values_means_the_same(digits, small):
+    X, y, _, _ = digits
+    cnn = MnistCNN(epochs=2, random_state=0, anneal=True, **small)
+    expected = clone(cnn).set_params(augment=True).fit(X, y)
+    cnn.set_params(
+        anneal=np.True_,
+        augment=np.True_,
+        epochs=np.int64(2),
+        anneal_factor=np.float32(0.3),
+    )
+    assert_same_fit(cnn.fit(X, y), expected)
+    assert cnn.set_params(anneal=np.False_).fit(X, y).history_["loss"]
+
+
 # Nothing outside is changed
 
 
