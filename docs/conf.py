@@ -1,8 +1,12 @@
 """How the manual is built: ``sphinx-build -W docs docs/_build/html``."""
 
 import inspect
+import os
 
 import skmnist
+
+# Progress bars on a page are shown as they end, wherever the build runs.
+os.environ["TERM"] = "dumb"
 
 project = "skmnist"
 author = "The skmnist developers"
@@ -18,7 +22,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_templates", "results/README.md"]
+exclude_patterns = ["_build", "_templates", "results"]
 templates_path = ["_templates"]
 
 # Every internal reference must resolve. Names of other projects are left as

@@ -58,9 +58,9 @@ rates = LearningRateDisplay.from_estimators(models)
 # What it does to the loss
 # ------------------------
 #
-# Dotted lines mark the epochs from which the rate was lower. Once the constant
-# rate no longer gains, its validation loss goes up and down; a smaller rate
-# settles it.
+# Dotted lines mark the epochs from which the rate was lower; in a grey stretch it
+# fell at every epoch. Once the constant rate no longer gains, its validation loss
+# goes up and down; a smaller rate settles it.
 
 from skmnist import TrainingCurveDisplay
 

@@ -34,8 +34,9 @@ def network(seed):
         max_value=images.max_value,
         anneal="one_cycle",
         augment=True,
-        epochs=8,
-        learning_rate=0.002,
+        epochs=12,
+        learning_rate=0.003,
+        dropout=(0.2, 0.25, 0.25),
         random_state=seed,
     )
 

@@ -96,7 +96,7 @@ class MnistCNN(NetworkClassifier):
         The labels, sorted.
     n_features_in_ : int
         Pixels of an image, height times width.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if `fit` was given a DataFrame.
     image_shape_ : tuple of (int, int)
         Height and width in pixels.

@@ -4,16 +4,12 @@ import contextlib
 import os
 import sys
 import tempfile
-import traceback
-import warnings
 from importlib.util import find_spec
 
 from skmnist._options import make_parser
+from skmnist._speech import describe, end, flush_output, is_sentence, one_line_warnings
 
 __all__ = ["main"]
-
-# Errors of these packages are sentences for the user; elsewhere they are bugs.
-_SPEAKERS = ("skmnist", "sklearn", "joblib")
 
 
 def main(argv=None):
@@ -31,20 +27,20 @@ def main(argv=None):
         stream speaks, 130 after an interruption.
     """
     try:
-        with _one_line_warnings():
+        with one_line_warnings():
             return _run(argv)
-    except SystemExit as end:  # the parser's
-        return end.code
+    except SystemExit as stop:  # the parser's
+        return stop.code
     except KeyboardInterrupt:
-        return _end("interrupted", 130)
+        return end("interrupted", 130)
     except MemoryError:
-        return _end("error: there is not enough memory for this", 2)
+        return end("error: there is not enough memory for this", 2)
     except (ValueError, OSError) as error:
-        if not _is_sentence(error):
+        if not is_sentence(error):
             raise
-        return _end(f"error: {_describe(error)}", 2)
+        return end(f"error: {describe(error)}", 2)
     finally:
-        _close_output()
+        flush_output()
 
 
 def _run(argv):
@@ -142,51 +138,3 @@ def _try_to_write(folder):
         raise OSError(
             f"cannot write into the folder {folder!r}: {error.strerror}"
         ) from None
-
-
-@contextlib.contextmanager
-def _one_line_warnings():
-    """Show each warning once, in one line, without Python's source lines."""
-    seen = set()
-
-    def show(message, category, filename, lineno, file=None, line=None):
-        text = _one_line(message)
-        if text not in seen:
-            seen.add(text)
-            print(f"skmnist: warning: {text}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.showwarning = show
-        yield
-
-
-def _is_sentence(error):
-    """Tell an error that speaks to the user from one that nobody foresaw."""
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    package = frame.f_globals.get("__name__", "").partition(".")[0]
-    return isinstance(error, OSError) or package in _SPEAKERS
-
-
-def _describe(error):
-    if isinstance(error, OSError) and error.filename is not None:
-        return _one_line(f"{os.fsdecode(error.filename)}: {error.strerror}")
-    return _one_line(error)
-
-
-def _one_line(text):
-    return " ".join(str(text).split())
-
-
-def _end(words, status):
-    with contextlib.suppress(OSError):
-        print(f"skmnist: {words}", file=sys.stderr, flush=True)
-    return status
-
-
-def _close_output():
-    """Write out what was printed; a reader who has left is no error."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

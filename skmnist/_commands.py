@@ -3,17 +3,17 @@
 import contextlib
 import csv
 import io
-import os
 import sys
+from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
 from time import perf_counter
 
 import numpy as np
-from sklearn.utils import Bunch
 
 from skmnist._datasets import load_images
 from skmnist._files import open_regular, write_atomically
-from skmnist._options import AUGMENTATION, HYPERPARAMETERS
+from skmnist._options import AUGMENTATION, DIGITS, HYPERPARAMETERS
+from skmnist._speech import begin_worker, say
 
 # Keras, scikit-learn's model selection and matplotlib are imported in the functions:
 # files that cannot be read are refused before that time is spent.
@@ -45,17 +45,17 @@ def compare(args):
             progress=args.progress,
             **_cnn_params(args),
         )
-    steps = [partial(_say, as_text(comparison))]
-    if args.output is not None:
-        picked = _pick(images, args.random_state)
-        steps = [
-            partial(write_tables, comparison, args.output),
-            *steps,
-            partial(write_models, comparison, args.output),
-            partial(write_figures, comparison, picked, args.output),
-            partial(_say, f"\nAll of this, models and figures are in {args.output}."),
-        ]
-    _do_all(steps)
+    if args.output is None:
+        say(as_text(comparison))
+        return
+    picked = _pick(images, args.random_state)
+    _do_all(
+        partial(write_tables, comparison, args.output),
+        partial(say, as_text(comparison)),
+        partial(write_models, comparison, args.output),
+        partial(write_figures, comparison, picked, args.output),
+    )
+    say(f"\nAll of this, models and figures are in {args.output}.")
 
 
 def train(args):
@@ -88,13 +88,13 @@ def train(args):
         save_model(pipeline, args.output)
     history = pipeline["cnn"].history_
     accuracy = history.get("val_accuracy")
-    _say(
+    say(
         f"Trained on {len(images.data):,} images for {len(history['loss'])} epochs in "
         f"{seconds:.1f} seconds."
     )
     if accuracy is not None:
-        _say(f"Validation accuracy: {100 * accuracy[-1]:.2f} %.")
-    _say(f"The model is in {args.output}.")
+        say(f"Validation accuracy: {100 * accuracy[-1]:.2f} %.")
+    say(f"The model is in {args.output}.")
 
 
 def predict(args):
@@ -116,10 +116,10 @@ def predict(args):
         pixels = pixels.astype("float32") / images.max_value
     labels = model.predict(pixels)
     _write_submission(labels, args.output)
-    _say(f"{args.output} holds {len(labels):,} labels.")
+    say(f"{args.output} holds {len(labels):,} labels.")
     if images.target is not None:
         same = labels.astype(str) == images.target.astype(str)
-        _say(f"{100 * same.mean():.2f} % of them are those in {args.data}.")
+        say(f"{100 * same.mean():.2f} % of them are those in {args.data}.")
 
 
 def show(args):
@@ -142,11 +142,14 @@ def show(args):
     else:
         draw = partial(ImageGridDisplay.from_images, image_shape=images.image_shape)
     save_figure(partial(draw, images.data, images.target), args.output)
-    _say(f"{args.output} shows {len(images.data)} images.")
+    say(f"{args.output} shows {len(images.data)} images.")
 
 
 def _load(args):
-    return load_images(args.data, label_column=args.label_column, subset=args.subset)
+    images = load_images(args.data, label_column=args.label_column, subset=args.subset)
+    if getattr(args, "max_value", None) is not None:
+        images.max_value = args.max_value
+    return images
 
 
 def _load_labelled(args):
@@ -166,13 +169,17 @@ def _pick(images, seed, n_picked=25):
     n_images = len(images.data)
     rows = np.sort(rng.choice(n_images, min(n_images, n_picked), replace=False))
     target = None if images.target is None else images.target[rows]
-    return Bunch(**images | {"data": images.data[rows], "target": target})
+    return type(images)(**images | {"data": images.data[rows], "target": target})
 
 
 def _cnn_params(args):
     """Return the hyperparameters in scikit-learn's form."""
-    params = {name: getattr(args, name) for name in HYPERPARAMETERS}
-    params |= {k: tuple(v) for k, v in params.items() if isinstance(v, list)}
+    params = {name: default for name, (default, *_) in HYPERPARAMETERS.items()}
+    if args.data == "digits":
+        params |= DIGITS
+    for name in HYPERPARAMETERS:
+        if (given := getattr(args, name)) is not None:
+            params[name] = tuple(given) if isinstance(given, list) else given
     if args.checkpoint is not None:
         params["checkpoint_dir"] = args.checkpoint
     return params | {"random_state": args.random_state}
@@ -181,21 +188,41 @@ def _cnn_params(args):
 @contextlib.contextmanager
 def _workers(args):
     """Let the trainings run where the user wants them."""
-    if args.scheduler is None:
-        yield
-        return
     import joblib
-    from distributed import Client
+
+    if args.scheduler is not None:
+        with _cluster(args.scheduler), joblib.parallel_config(backend="dask"):
+            yield
+        return
+    try:
+        with joblib.parallel_config(backend="loky", initializer=begin_worker):
+            yield
+    except BrokenExecutor as error:
+        raise ChildProcessError(
+            "a worker process was killed, perhaps for want of memory: give fewer "
+            "--n-jobs"
+        ) from error
+
+
+@contextlib.contextmanager
+def _cluster(address):
+    """Connect to a Dask scheduler."""
+    from distributed import Client, KilledWorker
 
     try:
-        client = Client(args.scheduler)
+        client = Client(address)
     except (OSError, ValueError) as error:
         raise ConnectionError(
-            f"no Dask scheduler answers at {args.scheduler}: {error}"
+            f"no Dask scheduler answers at {address}: {error}"
         ) from error
-    with client, joblib.parallel_config(backend="dask"):
+    with client:
         print(f"Watch the workers at {client.dashboard_link}", file=sys.stderr)
-        yield
+        try:
+            yield
+        except (CancelledError, KilledWorker) as error:
+            raise ConnectionError(
+                f"the workers of {address} were lost: {error}"
+            ) from error
 
 
 def _bars_on_stderr(args):
@@ -205,19 +232,11 @@ def _bars_on_stderr(args):
     return contextlib.nullcontext()
 
 
-def _do_all(steps):
+def _do_all(*steps):
     """Do each step whatever becomes of the others, then raise what was raised."""
     with contextlib.ExitStack() as stack:
         for step in reversed(steps):
             stack.callback(step)
-
-
-def _say(text):
-    """Print, and go on quietly where nobody reads any more."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_pickle(path):

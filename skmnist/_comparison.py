@@ -1,9 +1,12 @@
 """Three ways to train, and the comparison of them."""
 
+from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
+from joblib import parallel_config
+from joblib.parallel import get_active_backend
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.model_selection import (
@@ -243,14 +246,16 @@ def compare_variants(
         validation = None
         test_to_train = _measure_folds(cv, X_train, y_train)
         search.set_params(refit=False, error_score="raise")
-        _show_progress(search, progress).fit(X_train, y_train).set_callbacks()
 
     pipelines = {
         name: clone(search.estimator).set_params(**_as_step(settings))
         for name, settings in VARIANTS.items()
     }
     fits = VariantFits(pipelines, n_jobs=n_jobs)
-    _show_progress(fits, progress).fit(X_train, y_train, X_test, validation)
+    with _on_workers():
+        if not holdout:
+            _show_progress(search, progress).fit(X_train, y_train).set_callbacks()
+        _show_progress(fits, progress).fit(X_train, y_train, X_test, validation)
     comparison = VariantComparison(
         fits.results_,
         X_test,
@@ -266,6 +271,16 @@ def compare_variants(
 
 def _as_step(params):
     return {f"cnn__{name}": value for name, value in params.items()}
+
+
+def _on_workers():
+    """Let parallel loops on Dask outlive their workers; leave others as they are."""
+    backend, _ = get_active_backend()
+    if type(backend).__module__ != "joblib._dask":
+        return nullcontext()
+    from skmnist._cluster import DurableBackend
+
+    return parallel_config(backend=DurableBackend(backend))
 
 
 def _show_progress(estimator, progress):

@@ -7,6 +7,7 @@ memory is taken for it, and what is no image leaves as a ``ValueError``.
 
 import bz2
 import csv
+import errno
 import gzip
 import io
 import lzma
@@ -15,13 +16,14 @@ import os
 import re
 import stat
 import struct
+import warnings
 import zipfile
 import zlib
 from contextlib import contextmanager
 from http.client import HTTPException
 
 import numpy as np
-from sklearn.datasets import fetch_openml, load_digits
+from sklearn import datasets
 from sklearn.utils import Bunch
 
 from ._pixel_csv import read_pixel_csv, refuse_format, shortened
@@ -119,7 +121,7 @@ def load_images(source, *, label_column="label", subset="train"):
     named = source if isinstance(source, str) else None
     if named == "digits":
         _refuse_test(subset, "'digits'")
-        digits = load_digits()
+        digits = datasets.load_digits()
         images, labels = digits.images.astype(np.uint8), digits.target.astype(int)
         descr = digits.DESCR
     elif named == "mnist":
@@ -144,17 +146,18 @@ def load_images(source, *, label_column="label", subset="train"):
 def _refuse_test(subset, source):
     if subset == "test":
         raise ValueError(
-            f"{source} has no test part: subset is for 'mnist', npz files and idx "
-            "folders."
+            f"{source} has no test part; 'mnist', npz files and idx folders have one."
         )
 
 
 def _openml_mnist(subset):
     try:
-        # A retry would warn and wait; whoever is offline wants to know at once.
-        mnist = fetch_openml(
-            "mnist_784", version=1, as_frame=False, parser="auto", n_retries=0
-        )
+        with warnings.catch_warnings():
+            # A retry warns; if it fails too, the error below says all of it.
+            warnings.simplefilter("ignore")
+            mnist = datasets.fetch_openml(
+                "mnist_784", version=1, as_frame=False, parser="auto", n_retries=1
+            )
     except (OSError, HTTPException, ValueError) as error:
         raise ConnectionError(
             f"'mnist' could not be downloaded from OpenML ({error}): use 'digits', "
@@ -186,10 +189,12 @@ def _damage_named(path):
     try:
         yield
     except OSError as error:
-        # Decompressors report damaged data as OSError too, but without a number.
-        if error.errno is not None:
+        # Damaged data bring OSErrors too: without a number, or a seek before 0.
+        if error.errno not in (None, errno.EINVAL):
             raise
         raise ValueError(f"{path} is damaged ({error}).") from error
+    except MemoryError as error:
+        raise ValueError(f"{path} asks for more memory than there is.") from error
     except UnicodeDecodeError as error:
         refuse_format(path, error)
     except _DAMAGE as error:
@@ -226,13 +231,13 @@ def _read_file(path, label_column, subset):
 
 def _read_archive(archive, path, label_column, subset):
     limit = _expanded(os.path.getsize(path))
-    names = [name for name in archive.namelist() if not name.endswith("/")]
+    # Folders are entries too, and macOS adds files of its own.
+    names = [n for n in archive.namelist() if not re.search("^__MACOSX/|/$", n)]
     if any(name.endswith(".npy") for name in names):
         return _join(_npz_parts(archive, limit, path, subset), path)
     if len(names) != 1:
         raise ValueError(
-            f"{path} holds {len(names)} files ({shortened(names)}): unpack it and give "
-            "the path of one."
+            f"{path} holds {len(names)} files ({shortened(names)}); give one of them."
         )
     _refuse_test(subset, path)
     with io.BufferedReader(archive.open(names[0]), _PIECE) as stream:

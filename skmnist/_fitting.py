@@ -76,7 +76,7 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
                 split_seed=None if incremental else state.seed,
             )
             tasks = context and FitTasks(
-                self, context, self._attributes, X=rows, y=y, weight=sample_weight
+                self, context, self._attributes, X=X, y=y, weight=sample_weight
             )
             state = self._train(
                 state, batches, validation, callbacks, tasks, incremental

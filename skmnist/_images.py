@@ -149,7 +149,7 @@ class ImageScaler(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Height and width of the images seen in `fit`.
     n_features_in_ : int
         Height times width, whatever form the images came in.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where `fit` saw a DataFrame whose names are all
         strings.
 

@@ -9,7 +9,7 @@ import math
 
 from skmnist import __version__
 
-__all__ = ["AUGMENTATION", "HYPERPARAMETERS", "make_parser"]
+__all__ = ["AUGMENTATION", "DIGITS", "HYPERPARAMETERS", "make_parser"]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -99,6 +99,9 @@ _NETWORK = {
     "tta_copies": (0, _COUNT, "N", "transformed copies to average predictions over"),
 }  # fmt: skip
 HYPERPARAMETERS = _TRAINING | AUGMENTATION | _NETWORK
+# The embedded digits are few: with smaller steps, and more of them in an epoch, the
+# annealing does not end before the network has learnt them.
+DIGITS = {"epochs": 20, "batch_size": 16}
 
 
 def make_parser():
@@ -278,6 +281,12 @@ def _add_data(parser):
         "folder of idx files (default: %(default)s)",
     )
     _add_source_details(parser)
+    parser.add_argument(
+        "--max-value",
+        type=_POSITIVE,
+        metavar="N",
+        help="value of a full pixel (default: 16 for digits, otherwise 255)",
+    )
 
 
 def _add_source_details(parser, subset="train"):
@@ -329,11 +338,13 @@ def _add_group(parser, title, options):
     for name, (default, parse, metavar, meaning) in options.items():
         several = isinstance(metavar, list)
         shown = " ".join(map(str, default)) if several else default
+        if name in DIGITS:
+            shown, default = f"{default}, for digits {DIGITS[name]}", None
         group.add_argument(
             f"--{name.replace('_', '-')}",
             type=parse,
             default=default,
             metavar=metavar[0] if several else metavar,
             nargs="+" if several else None,
-            help=meaning if default is None else f"{meaning} (default: {shown})",
+            help=meaning if shown is None else f"{meaning} (default: {shown})",
         )

@@ -48,8 +48,10 @@ def read_pixel_csv(stream, limit, path, label_column):
 def _read_names(stream, path):
     line = stream.readline(_MAX_NAMES).removeprefix(codecs.BOM_UTF8)
     text = line.decode().strip()
-    if not text.isprintable() or len(line) == _MAX_NAMES:
+    if not text.isprintable():
         refuse_format(path)
+    if len(line) == _MAX_NAMES:
+        raise ValueError(f"The first line of {path} is longer than {len(line)} bytes.")
     names = [name.strip() for name in next(csv.reader([text], strict=True), [])]
     if all(_NUMBER.fullmatch(name) for name in names):
         raise ValueError(

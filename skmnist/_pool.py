@@ -136,7 +136,10 @@ class CompiledNetwork:
 
 
 def _as_arrays(variables):
-    return {name: np.array(variable.numpy()) for name, variable in variables.items()}
+    # Not Keras's own `Variable.numpy`: under JAX that one does not take the keyword
+    # `copy` of NumPy 2 (Keras 3.15.1).
+    values = {name: np.asarray(v.value) for name, v in variables.items()}
+    return {name: value.copy() for name, value in values.items()}
 
 
 _idle = []  # pairs (key, network), the one used last at the end

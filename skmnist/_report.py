@@ -31,9 +31,10 @@ def as_text(comparison):
 
 
 def _table(comparison):
-    table = comparison.table_
+    table, search = comparison.table_, comparison.search_
+    width = max(map(len, table["model"]))
     columns = {
-        "model": list(table["model"]),
+        "model".ljust(width): [name.ljust(width) for name in table["model"]],
         "training": _percent(table["training_accuracy"]),
         "validation": _percent(table["validation_accuracy"]),
         "test": _percent(table["test_accuracy"]),
@@ -46,29 +47,18 @@ def _table(comparison):
         "Accuracy in percent. interval: 95 % Wilson interval of the test accuracy, "
         f"n = {len(comparison.y_test_):,}."
     )
-    if comparison.search_ is not None:
+    if search is not None:
         columns["folds"] = [
             f"{mean:.2f} ({std:.2f})"
             for mean, std in zip(table["cv_mean"], table["cv_std"], strict=True)
         ]
         caption += (
-            f" folds: mean (standard deviation) over {comparison.search_.n_splits_} "
-            "folds of cross-validation."
+            " folds: mean (standard deviation) of the accuracies in "
+            f"{search.n_splits_} folds."
         )
     columns["seconds"] = [f"{seconds:.1f}" for seconds in table["seconds"]]
-    cells = [[name, *values] for name, values in columns.items()]
-    widths = [max(map(len, column)) for column in cells]
-    lines = [
-        " ".join(
-            [row[0].ljust(widths[0])]
-            + [
-                cell.rjust(width)
-                for cell, width in zip(row[1:], widths[1:], strict=True)
-            ]
-        )
-        for row in zip(*cells, strict=True)
-    ]
-    return "\n".join([*lines, "", _wrap(caption)])
+    lines = pd.DataFrame(columns).to_string(index=False)
+    return f"{lines}\n\n{_wrap(caption)}"
 
 
 def _percent(values):
@@ -87,8 +77,8 @@ def _sentences(comparison):
 
 
 def _wrap(text):
-    """Break a text into lines, but not before a number's unit or within "p = 0.1"."""
-    glued = re.sub(r" (?=%)|(?<=\b[np]) | (?=0\.)", "\xa0", text)
+    """Break a text into lines, but not within "95 %" or "p = 0.1"."""
+    glued = re.sub(r" (?=[%=<])|(?<=[=<]) ", "\xa0", text)
     return fill(glued, _WIDTH).replace("\xa0", " ")
 
 
@@ -164,15 +154,24 @@ def write_figures(comparison, images, folder):
 
 
 def _draw_confusion(comparison):
+    from matplotlib import pyplot as plt
     from sklearn.metrics import ConfusionMatrixDisplay
 
+    labels = np.unique(comparison.y_test_)
+    side = min(2 + 0.36 * len(labels), 40)  # inches
+    _, ax = plt.subplots(figsize=(side, side), layout="constrained")
     display = ConfusionMatrixDisplay.from_predictions(
         comparison.y_test_,
         comparison.predictions_[comparison.best_variant_],
         cmap="Blues",
         colorbar=False,
+        xticks_rotation="vertical" if max(map(len, map(str, labels))) > 3 else 0,
+        ax=ax,
     )
-    display.ax_.set_title(f"{comparison.best_variant_}, test set", fontsize="medium")
+    for text in display.text_.flat:
+        if text.get_text() == "0":  # the mistakes should catch the eye
+            text.set_text("")
+    ax.set_title(f"{comparison.best_variant_}, test set", fontsize="medium")
     return display
 
 

@@ -312,7 +312,8 @@ class FitTasks(keras.callbacks.Callback):
         Makes, from a :class:`TrainingState`, the attributes of an estimator that
         is fitted as far as that.
     X, y, weight : array-like
-        Training data and sample weights, for the callbacks that ask for them.
+        Training data as they were given, so that names of columns are still
+        there, and sample weights or None, for the callbacks that ask for them.
     """
 
     look = None
@@ -325,7 +326,7 @@ class FitTasks(keras.callbacks.Callback):
             "estimator": estimator,
             "X": X,
             "y": y,
-            "metadata": {"sample_weight": weight},
+            "metadata": None if weight is None else {"sample_weight": weight},
             "reconstruction_attributes": lambda: attributes(self.look()),
         }
 

@@ -62,7 +62,7 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
             for i, name in enumerate(self.pipelines)
         ]
         results = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_variant)(self, task, X, y, X_test, validation)
+            delayed(_fit_variant)(self, task, X, y, X_test, *(validation or ()))
             for task in tasks
         )
         self.results_ = dict(zip(self.pipelines, results, strict=True))
@@ -70,11 +70,9 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
         return self
 
 
-def _fit_variant(caller, task, X, y, X_test, validation):
+def _fit_variant(caller, task, X, y, X_test, X_val=None, y_val=None):
     pipeline = clone(caller.pipelines[task.task_name])
-    fit_params = {}
-    if validation is not None:
-        fit_params = {"cnn__X_val": validation[0], "cnn__y_val": validation[1]}
+    fit_params = {} if X_val is None else {"cnn__X_val": X_val, "cnn__y_val": y_val}
     start = perf_counter()
     # Whatever the caller set: with metadata routing, a pipeline knows no
     # parameters by the name of a step.
@@ -86,8 +84,8 @@ def _fit_variant(caller, task, X, y, X_test, validation):
         pipeline.fit(X, y, **fit_params)
         task.call_on_fit_task_end(estimator=caller, X=X, y=y)
     seconds = perf_counter() - start
-    if validation is not None:
-        validated = pipeline["cnn"].score(*validation)
+    if X_val is not None:
+        validated = pipeline["cnn"].score(X_val, y_val)
     else:
         validated = pipeline["cnn"].history_.get("val_accuracy", [np.nan])[-1]
     return {

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import urllib.request
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +153,7 @@ def test_mnist_comes_from_openml_with_integer_labels(monkeypatch, subset, rows):
     np.testing.assert_array_equal(images.target, np.arange(70_000)[rows] % 10)
 
 
-def test_offline_mnist_names_what_to_use_instead(monkeypatch, tmp_path):
+def test_offline_mnist_names_what_to_use_instead(monkeypatch, tmp_path, recwarn):
     # Port 9 of this machine answers nobody, so the real download fails at once.
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -162,9 +163,10 @@ def test_offline_mnist_names_what_to_use_instead(monkeypatch, tmp_path):
     monkeypatch.setattr(urllib.request, "_opener", None)
     with pytest.raises(OSError, match="could not be downloaded") as caught:
         load_images("mnist")
-    for name in ("'digits'", "train.csv", "mnist.npz", "idx"):
+    for name in ("refused", "'digits'", "train.csv", "mnist.npz", "idx"):
         assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert not recwarn
 
 
 def test_path_of_a_file_called_like_a_named_source_is_a_file(tmp_path, monkeypatch):
@@ -430,6 +432,7 @@ def test_missing_file_is_named_and_so_are_the_other_sources(tmp_path):
         load_images("digitz")
     with pytest.raises(FileNotFoundError):
         load_images("")
+    assert "null" in refusal("train\0.csv")
 
 
 def test_path_below_a_file_is_an_os_error(tmp_path):
@@ -476,6 +479,8 @@ def test_devices_and_pipes_are_refused_unopened(tmp_path):
         (b'label,pixel0\n1,"2\n3"\n', "cut short"),
         (b'label,pixel0\n"a\nb",2\n', "cut short"),
         (b"label,pixel0\r1,2\r", "CSV file of UTF-8 text"),
+        (b"pixel0," * 2**20, "longer than"),
+        (b'label,"pixel0\n1,2\n', "cut short"),
     ],
 )
 def test_what_is_no_table_of_images_is_refused(tmp_path, content, words):
@@ -596,7 +601,8 @@ def test_zip_files_hold_one_table(tmp_path):
     assert "'train.csv', 'test.csv'" in refusal(path)
     path = write_npz(tmp_path / "none.zip", {})
     assert "0 files" in refusal(path)
-    path = write_npz(tmp_path / "sub.zip", {"data/": "", "data/train.csv": text})
+    members = {"data/": "", "data/train.csv": text, "__MACOSX/data/._train.csv": "x"}
+    path = write_npz(tmp_path / "sub.zip", members)
     assert_loaded(load_images(path))
     (tmp_path / "twice.gz").write_bytes(gzip.compress(path.read_bytes()))
     assert "none of the files" in refusal(tmp_path / "twice.gz")
@@ -618,6 +624,32 @@ def test_compressed_bombs_are_refused_in_little_memory(tmp_path):
     for path, message in zip(paths, messages, strict=True):
         assert str(path) in message
     assert megabytes < 250
+
+
+def test_file_that_asks_for_too_much_memory_is_refused(tmp_path):
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 2**20}]
+    text = csv_text(table()).encode()
+    content = bytearray(lzma.compress(text, check=lzma.CHECK_CRC32, filters=filters))
+    end = 12 + 4 * content[12]  # of the block header, whose checksum follows
+    content[content.index(b"\x21\1", 12) + 2] = 40  # a dictionary of 4 GB
+    content[end : end + 4] = struct.pack("<I", zlib.crc32(content[12:end]))
+    path = tmp_path / "train.csv.xz"
+    path.write_bytes(content)
+    assert_loaded(load_images(path))  # the memory is asked for, but not used
+    code = (
+        "import resource, sys\n"
+        "from skmnist import load_images\n"
+        "load_images('digits')\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))\n"
+        "try:\n"
+        "    load_images(sys.argv[1])\n"
+        "except ValueError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], stdout=subprocess.PIPE, check=True
+    )
+    assert b"more memory than there is" in done.stdout
 
 
 # ------------------------------------------------------------------------- npz
@@ -745,7 +777,7 @@ GOOD = npz_arrays()
         (b"\x93NUMPY", "no array"),
         (b"\x93NUMPY\1\0\xff\xff", "no array"),
         (b"\x93NUMPY\2\0\xff\xff\xff\xff", "no array"),
-        (npy_bytes(GOOD["x_train"])[:100], "no array"),
+        (npy_bytes(GOOD["x_train"])[:60], "no array"),
         (npy_bytes(GOOD["x_train"])[:200], "cut short"),
         (b"rubbish" * 99, "no array"),
         (npy_bytes(GOOD["x_train"], shape=(31, 8, 8)), "cut short"),

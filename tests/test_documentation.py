@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import shlex
 import struct
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
 import skmnist
+from skmnist._options import make_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")])
@@ -96,7 +98,8 @@ def test_every_learned_attribute_is_documented(name):
 
 
 def test_every_public_name_is_in_the_api_reference():
-    listed = re.findall(r"^   (\w+)$", (ROOT / "docs/api.md").read_text(), re.M)
+    page = (ROOT / "docs/api.md").read_text()
+    listed = re.findall(r"^(?:   |\.\. data:: )(\w+)$", page, re.M)
     assert sorted(listed) == sorted(NAMES)
 
 
@@ -153,6 +156,24 @@ def write_idx(folder, X, y):
     for name, values in {"images-idx3": X, "labels-idx1": y.astype(np.uint8)}.items():
         header = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
         (folder / f"train-{name}-ubyte").write_bytes(header + values.tobytes())
+
+
+def test_every_command_that_is_shown_is_understood():
+    commands = [
+        line
+        for page in PAGES
+        for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.M | re.S)
+        for line in block.splitlines()
+        if line.startswith("skmnist ")
+    ]
+    assert {line.split()[1] for line in commands} == {
+        "compare",
+        "predict",
+        "show",
+        "train",
+    }
+    for line in commands:
+        make_parser().parse_args(shlex.split(line)[1:])
 
 
 @pytest.fixture

@@ -516,7 +516,7 @@ def results(folder):
             *(str(EXAMPLE), str(ALLOWED_MEGABYTES)),
         ],
         cwd=folder,
-        timeout=300,
+        timeout=500,
         check=True,
     )
     return json.loads((folder / "results.json").read_text())

@@ -70,21 +70,11 @@ def test_displays_load_matplotlib_only_to_plot():
     assert not modules_after(f"from skmnist import {names}") & HEAVY
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status"),
-    [
-        (["--help"], 0),
-        (["compare", "--help"], 0),
-        (["compare", "--epochs", "many"], 2),
-        (["train", "--data", "no such file.csv", "--output", "model.safetensors"], 2),
-    ],
-)
-def test_help_and_wrong_arguments_do_not_wait_for_tensorflow(
-    arguments, status, tmp_path
-):
+def test_help_does_not_wait_for_tensorflow():
     # -X importtime lists on stderr what the installed command itself imports.
-    done = run(sys.executable, "-X", "importtime", COMMAND, *arguments, cwd=tmp_path)
-    assert done.returncode == status
+    done = run(sys.executable, "-X", "importtime", COMMAND, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: skmnist ")
     imported = {
         line.rpartition("|")[2].strip().split(".")[0]
         for line in done.stderr.splitlines()
@@ -92,13 +82,6 @@ def test_help_and_wrong_arguments_do_not_wait_for_tensorflow(
     }
     assert "skmnist" in imported
     assert not imported & HEAVY
-
-
-def test_python_m_skmnist_is_the_same_program():
-    command, module = run(COMMAND, "--help"), run(sys.executable, "-m", "skmnist", "-h")
-    assert command.returncode == module.returncode == 0
-    assert command.stdout == module.stdout
-    assert command.stdout.startswith("usage: skmnist ")
 
 
 def test_the_top_level_is_what_a_reader_expects():

@@ -1,5 +1,6 @@
 """What the benchmarks share: taking turns, fresh processes, rows of a table."""
 
+import argparse
 import os
 import platform
 import subprocess
@@ -13,6 +14,18 @@ HEAD = (
     "| spread of A / B | aim | runs |"
 )
 RULE = "|---|---|---|---|---|---|---|---|"
+
+
+def options(**defaults):
+    """Read ``--name value`` from the command line, for these names and the shared.
+
+    The shared ones are ``--runs``, the number of turns, and ``--table``, the file
+    that gets the rows.
+    """
+    parser = argparse.ArgumentParser()
+    for name, value in {"runs": 5, "table": TABLE, **defaults}.items():
+        parser.add_argument(f"--{name}", type=type(value), default=value)
+    return parser.parse_args()
 
 
 def fresh(setup, statement, env=None):

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks._report import fresh, report, take_turns
+from tests.benchmarks._report import fresh, options, report, take_turns
 
-RUNS = 7
 SETUP = (
     "import numpy, pandas, sklearn.datasets\nfrom skmnist._datasets import load_images"
 )
@@ -31,6 +30,7 @@ def make_table(path):
 
 
 def main():
+    args = options(runs=7)
     with tempfile.TemporaryDirectory() as folder:
         packed, plain = Path(folder, "train.csv.gz"), Path(folder, "train.csv")
         if "SKMNIST_DATA" in os.environ:
@@ -45,7 +45,7 @@ def main():
                     name: lambda call=f"{name}({str(path)!r})": fresh(SETUP, call)
                     for name in ("load_images", "pandas.read_csv")
                 },
-                RUNS,
+                args.runs,
             )
             for index, what, unit, aim in [
                 (0, "loading", "s", "≤ 0.9"),
@@ -54,7 +54,7 @@ def main():
                 figures = {
                     name: [run[index] for run in runs] for name, runs in results.items()
                 }
-                report(f"{what}, {path.name}", figures, aim, unit)
+                report(f"{what}, {path.name}", figures, aim, unit, args.table)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,200 @@
+"""On Dask's workers, a comparison finds what one process finds, whoever dies."""
+
+import contextlib
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import Client
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_digits
+
+from skmnist import compare_variants, load_model, make_variant_search
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+# One thread a fit, wherever it runs.
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+NETWORK = {
+    **{"filters": (4, 8), "kernel_sizes": (3, 3), "dense_units": 16, "epochs": 8},
+    **{"learning_rate": 0.003, "anneal_patience": 1, "max_value": 16},
+}
+OPTIONS = {"cv": 2, "random_state": 0, **NETWORK}
+IN_ONE_PROCESS = f"""
+import pickle, sys
+from sklearn.datasets import load_digits
+from skmnist import compare_variants, make_variant_search
+X, y = load_digits(return_X_y=True)
+X = X.astype("uint8")
+outcome = {{
+    2: compare_variants(X, y, **{OPTIONS}),
+    "holdout": compare_variants(X, y, **{OPTIONS | {"cv": "holdout"}}),
+    "search": make_variant_search(**{OPTIONS}).fit(X, y),
+}}
+pickle.dump(outcome, open(sys.argv[1], "wb"))
+"""
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X.astype("uint8"), y
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Return what one process finds, with folds and without."""
+    file = tmp_path_factory.mktemp("alone") / "outcome"
+    subprocess.run(
+        [sys.executable, "-c", IN_ONE_PROCESS, str(file)],
+        env=os.environ | ONE_THREAD,
+        check=True,
+    )
+    return pickle.loads(file.read_bytes())
+
+
+class Cluster:
+    """A scheduler and two workers of one thread each, on the loopback."""
+
+    def __init__(self, folder):
+        self.folder, self.file = folder, folder / "scheduler.json"
+        self.scheduler, self.workers, self.client = None, {}, None
+
+    def __enter__(self):
+        with open(self.folder / "log.txt", "w") as self.log:
+            address = ["--host", "127.0.0.1", "--port", "0"]
+            self.scheduler = self._start(
+                "scheduler", *address, "--dashboard-address", "127.0.0.1:0"
+            )
+            # Without a nanny nobody puts another one in the place of a dead worker.
+            alone = ["--no-nanny", "--no-dashboard", "--nthreads", "1"]
+            self.workers = {
+                name: self._start("worker", *alone, "--name", name) for name in "ab"
+            }
+        while not self.file.exists():
+            time.sleep(0.1)
+        self.client = Client(scheduler_file=str(self.file))
+        self.client.wait_for_workers(2, timeout=300)
+        self.address = self.client.scheduler.address
+        return self
+
+    def _start(self, kind, *options):
+        return subprocess.Popen(
+            [sys.executable, "-m", "dask", kind, *options]
+            + ["--scheduler-file", str(self.file)],
+            env=os.environ | ONE_THREAD,
+            cwd=self.folder,
+            stderr=self.log,
+        )
+
+    def __exit__(self, *_):
+        self.client.close()
+        for process in (*self.workers.values(), self.scheduler):
+            process.kill()
+            process.wait()
+
+    @contextlib.contextmanager
+    def killing_a_worker(self, n_before):
+        """Kill worker a in the middle of a fit, when so many fits have begun."""
+        (victim,) = (
+            address
+            for address, worker in self.client.scheduler_info()["workers"].items()
+            if worker["name"] == "a"
+        )
+        over, begun = threading.Event(), set()
+
+        def watch():
+            while not over.wait(0.05):
+                fits = {
+                    address: [key for key in keys if key.startswith("_fit")][:1]
+                    for address, keys in self.client.processing().items()
+                }
+                begun.update(*fits.values())
+                if len(begun) >= n_before and fits[victim]:
+                    self.workers["a"].send_signal(signal.SIGKILL)
+                    return
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+        assert self.workers["a"].poll() == -signal.SIGKILL
+        assert self.workers["b"].poll() is None
+
+    def received(self):
+        """Return the arguments that each worker got from the other one: their bytes."""
+
+        def sizes(dask_worker):
+            log = dask_worker.transfer_incoming_log
+            return [n for entry in log for n in entry["keys"].values()]
+
+        return self.client.run(sizes)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def doomed(tmp_path):
+    """Return a cluster of the test's own."""
+    with Cluster(tmp_path) as cluster:
+        yield cluster
+
+
+def assert_same_outcome(found, expected):
+    for name in ("table_", "significance_"):
+        one, other = (
+            getattr(outcome, name).drop(columns="seconds", errors="ignore")
+            for outcome in (found, expected)
+        )
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    assert found.best_variant_ == expected.best_variant_
+    for name, pipeline in found.estimators_.items():
+        network, other = pipeline["cnn"], expected.estimators_[name]["cnn"]
+        assert network.history_ == other.history_
+        for part, array in network._state.weights.items():
+            assert_array_equal(array, other._state.weights[part], err_msg=part)
+        for part, array in network._state.optimizer.items():
+            assert_array_equal(array, other._state.optimizer[part], err_msg=part)
+
+
+def test_a_comparison_on_workers_is_that_of_one_process(cluster, digits, alone):
+    with joblib.parallel_config(backend="dask"):
+        for cv in (2, "holdout"):
+            found = compare_variants(*digits, **OPTIONS | {"cv": cv})
+            assert_same_outcome(found, alone[cv])
+    print(cluster.received())
+
+
+def test_a_search_on_workers_is_that_of_one_process(cluster, digits, alone):
+    X, y = digits
+    expected = alone["search"]
+    with joblib.parallel_config(backend="dask"):
+        search = make_variant_search(**OPTIONS).fit(X, y)
+    for name, values in expected.cv_results_.items():
+        if "time" not in name:
+            assert_array_equal(search.cv_results_[name], values, err_msg=name)
+    assert_array_equal(search.predict_proba(X), expected.predict_proba(X))
+
+
+@pytest.mark.parametrize("cv", [2, "holdout"])
+def test_when_a_worker_is_killed_the_other_one_finishes(cv, doomed, digits, alone):
+    n_before = 4 if cv == 2 else 2
+    with doomed.killing_a_worker(n_before), joblib.parallel_config(backend="dask"):
+        found = compare_variants(*digits, **OPTIONS | {"cv": cv})
+    assert_same_outcome(found, alone[cv])

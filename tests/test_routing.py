@@ -1,0 +1,162 @@
+"""Weights and the caller's validation set find their way through meta-estimators."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+from sklearn.pipeline import Pipeline
+
+from skmnist import ImageScaler, MnistCNN, make_mnist_pipeline
+
+NET = {
+    "filters": (8,),
+    "kernel_sizes": (3,),
+    "dense_units": 16,
+    "dropout": (0.1, 0.1),
+    "epochs": 2,
+    "batch_size": 30,
+    "learning_rate": 0.01,
+    "random_state": 0,
+}
+
+
+@pytest.fixture(autouse=True)
+def routing():
+    with config_context(enable_metadata_routing=True):
+        yield
+
+
+@pytest.fixture(scope="module")
+def pixels(digits):
+    """Return unscaled digits: X, y, X_val, y_val."""
+    X, y, X_val, y_val = digits
+    X, X_val = (np.rint(part * 16).astype(np.uint8) for part in (X, X_val))
+    return X[:300], y[:300], X_val[:290], y_val[:290]
+
+
+def make_net(**requests):
+    return MnistCNN(**NET).set_fit_request(**requests)
+
+
+def make_routed_pipeline(**requests):
+    return Pipeline(
+        [("scale", ImageScaler(max_value=16)), ("cnn", make_net(**requests))],
+        transform_input=["X_val"],
+    )
+
+
+def assert_same_fit(one, other):
+    assert one.history_ == other.history_
+    for name, weight in one._state.weights.items():
+        assert_array_equal(weight, other._state.weights[name], err_msg=name)
+
+
+def assert_validated_on(cnn, X_val, y_val):
+    """Assert that the whole of a validation set, and no other, was measured."""
+    found = cnn.history_["val_accuracy"][-1]
+    assert found == pytest.approx(cnn.score(X_val, y_val), abs=1e-6)
+    log_loss = -np.log(cnn.predict_proba(X_val)[np.arange(len(y_val)), y_val])
+    assert cnn.history_["val_loss"][-1] == pytest.approx(log_loss.mean(), rel=1e-4)
+
+
+def test_what_is_not_requested_is_refused_or_dropped(pixels):
+    X, y, X_val, y_val = pixels
+    asked = {"X_val": X_val, "y_val": y_val}
+    with pytest.raises(UnsetMetadataPassedError, match="X_val"):
+        Pipeline([("cnn", MnistCNN(**NET))]).fit(X / 16, y, **asked)
+    declined = Pipeline([("cnn", make_net(X_val=False, y_val=False))])
+    with pytest.raises(TypeError, match="X_val"):
+        declined.fit(X / 16, y, **asked)
+    requests = MnistCNN().set_fit_request(sample_weight=True).get_metadata_routing()
+    assert requests.fit.requests == {
+        "sample_weight": True,
+        "X_val": None,
+        "y_val": None,
+    }
+    assert requests.partial_fit.requests.keys() == {
+        *("classes", "sample_weight", "X_val", "y_val")
+    }
+
+
+def test_weights_and_a_validation_set_reach_fit_through_a_search(pixels):
+    X, y, X_val, y_val = pixels
+    X, X_val = X / 16, X_val / 16
+    weight = np.where(y < 5, 1.0, 0.0)
+    net = make_net(sample_weight=True, X_val=True, y_val=True)
+    net.set_score_request(sample_weight=True).set_params(epochs=4, batch_size=10)
+    search = GridSearchCV(net, {"learning_rate": [1e-7, 0.01]}, cv=2)
+    search.fit(X, y, sample_weight=weight, X_val=X_val, y_val=y_val)
+    assert search.best_params_ == {"learning_rate": 0.01}
+    best = search.best_estimator_
+    assert_validated_on(best, X_val, y_val)
+    alone = clone(net).fit(X, y, sample_weight=weight, X_val=X_val, y_val=y_val)
+    assert_same_fit(best, alone)
+    # Rows of weight 0 were neither learned nor scored.
+    assert best.predict(X_val).max() < 5
+    assert search.best_score_ > 0.6
+
+
+def test_a_pipeline_scales_the_validation_set_as_it_scales_x(pixels):
+    X, y, X_val, y_val = pixels
+    weight = np.linspace(0.5, 1.5, len(y))
+    asked = {"sample_weight": weight, "X_val": X_val, "y_val": y_val}
+    pipeline = make_routed_pipeline(sample_weight=True, X_val=True, y_val=True)
+    cnn = clone(pipeline).fit(X, y, **asked)["cnn"]
+    assert_validated_on(cnn, X_val / 16, y_val)
+    scaled = np.float32(X_val) / 16
+    alone = MnistCNN(**NET).fit(X / 16, y, **(asked | {"X_val": scaled}))
+    assert_same_fit(cnn, alone)
+
+    search = GridSearchCV(pipeline, {"cnn__epochs": [1, 2]}, cv=2)
+    pipeline["cnn"].set_score_request(sample_weight=True)
+    search.fit(X, y, **asked)
+    assert_validated_on(search.best_estimator_["cnn"], X_val / 16, y_val)
+    assert search.best_params_ == {"cnn__epochs": 2}
+    assert_same_fit(search.best_estimator_["cnn"], alone)
+
+
+def test_a_validation_set_as_long_as_x_is_sliced_and_a_shorter_one_is_not(pixels):
+    X, y, X_val, y_val = pixels
+    X, X_val = X[:290], X_val / 16
+    y = y[:290]
+    net = make_net(X_val=True, y_val=True)
+    folds = KFold(2)
+
+    def fit_folds(X_val, y_val):
+        asked = {"X_val": X_val, "y_val": y_val}
+        return cross_validate(
+            net, X / 16, y, cv=folds, params=asked, return_estimator=True
+        )["estimator"]
+
+    assert len(X_val) == len(X)
+    for (train, _), cnn in zip(folds.split(X), fit_folds(X_val, y_val), strict=True):
+        assert_validated_on(cnn, X_val[train], y_val[train])
+    # What the guide says: one row less, and it arrives whole.
+    for cnn in fit_folds(X_val[:-1], y_val[:-1]):
+        assert_validated_on(cnn, X_val[:-1], y_val[:-1])
+
+
+def test_an_unscaled_validation_set_brings_a_warning(pixels):
+    X, y, X_val, y_val = pixels
+    asked = {"X_val": X_val, "y_val": y_val}
+    pipeline = make_routed_pipeline(X_val=True, y_val=True)
+    pipeline.set_params(transform_input=None)
+    with pytest.warns(UserWarning, match="X_val has values up to 16.*scale X_val"):
+        pipeline.fit(X, y, **asked)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pipeline.set_params(transform_input=["X_val"]).fit(X, y, **asked)
+
+
+def test_without_routing_the_name_of_the_step_leads_there(pixels):
+    X, y, X_val, y_val = pixels
+    with config_context(enable_metadata_routing=False):
+        pipeline = make_mnist_pipeline(max_value=16, **NET).fit(
+            X, y, cnn__X_val=X_val / 16, cnn__y_val=y_val
+        )
+    assert_validated_on(pipeline["cnn"], X_val / 16, y_val)
