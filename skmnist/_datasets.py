@@ -23,8 +23,6 @@ from contextlib import contextmanager
 from http.client import HTTPException
 
 import numpy as np
-from sklearn import datasets
-from sklearn.utils import Bunch
 
 from ._pixel_csv import read_pixel_csv, refuse_format, shortened
 
@@ -121,6 +119,8 @@ def load_images(source, *, label_column="label", subset="train"):
     named = source if isinstance(source, str) else None
     if named == "digits":
         _refuse_test(subset, "'digits'")
+        from sklearn import datasets
+
         digits = datasets.load_digits()
         images, labels = digits.images.astype(np.uint8), digits.target.astype(int)
         descr = digits.DESCR
@@ -134,6 +134,8 @@ def load_images(source, *, label_column="label", subset="train"):
             f"{len(images)} images of {images.shape[1]}x{images.shape[2]} pixels, "
             f"{'without' if labels is None else 'with'} labels, from {path}."
         )
+    from sklearn.utils import Bunch  # late: a file that is no data needs no second
+
     return Bunch(
         data=np.ascontiguousarray(images).reshape(len(images), -1),
         target=labels,
@@ -151,6 +153,8 @@ def _refuse_test(subset, source):
 
 
 def _openml_mnist(subset):
+    from sklearn import datasets
+
     try:
         with warnings.catch_warnings():
             # A retry warns; if it fails too, the error below says all of it.
