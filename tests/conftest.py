@@ -2,11 +2,17 @@
 
 import gzip
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+
+# A shell that starts the tests in the background makes them ignore Ctrl-C, and their
+# child processes too, of which some are tested for what they do with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A network that trains in a second and still learns the digits.
 SMALL = {
