@@ -101,7 +101,7 @@ _NETWORK = {
 HYPERPARAMETERS = _TRAINING | AUGMENTATION | _NETWORK
 # The embedded digits are few: with smaller steps, and more of them in an epoch, the
 # annealing does not end before the network has learnt them.
-DIGITS = {"epochs": 20, "batch_size": 16}
+DIGITS = {"epochs": 15, "batch_size": 16}
 
 
 def make_parser():

@@ -185,7 +185,7 @@ def test_the_options_are_the_hyperparameters_of_the_estimator(capsys):
 @pytest.mark.parametrize(
     ("args", "settings"),
     [
-        ("", (20, 16)),
+        ("", (15, 16)),
         ("--epochs 3", (3, 16)),
         ("--data train.csv", (30, 42)),
         ("--data train.csv --batch-size 9", (30, 9)),

@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 
 from skmnist import compare_variants, load_model, make_variant_search
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 # One thread a fit, wherever it runs.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
@@ -29,6 +29,12 @@ NETWORK = {
     **{"learning_rate": 0.003, "anneal_patience": 1, "max_value": 16},
 }
 OPTIONS = {"cv": 2, "random_state": 0, **NETWORK}
+# The same for the command, which takes batches of its own for the digits.
+ARGUMENTS = [
+    *("--cv", "2", "--filters", "4", "8", "--kernel-sizes", "3", "3"),
+    *("--dense-units", "16", "--epochs", "8", "--learning-rate", "0.003"),
+    *("--anneal-patience", "1", "--batch-size", "42"),
+]
 IN_ONE_PROCESS = f"""
 import pickle, sys
 from sklearn.datasets import load_digits
@@ -133,14 +139,30 @@ class Cluster:
         assert self.workers["a"].poll() == -signal.SIGKILL
         assert self.workers["b"].poll() is None
 
+    def count_bytes(self):
+        """Let each worker count from now on what it receives from anybody."""
+
+        def count():
+            from tornado.iostream import IOStream
+
+            def counting(stream, buffer, read=IOStream.read_from_fd):
+                n_bytes = read(stream, buffer)
+                IOStream.n_received += n_bytes or 0
+                return n_bytes
+
+            IOStream.n_received, IOStream.read_from_fd = 0, counting
+
+        self.client.run(count)
+
     def received(self):
-        """Return the arguments that each worker got from the other one: their bytes."""
+        """Return how many bytes each worker has received."""
 
-        def sizes(dask_worker):
-            log = dask_worker.transfer_incoming_log
-            return [n for entry in log for n in entry["keys"].values()]
+        def read():
+            from tornado.iostream import IOStream
 
-        return self.client.run(sizes)
+            return IOStream.n_received
+
+        return list(self.client.run(read).values())
 
 
 @pytest.fixture(scope="module")
@@ -165,12 +187,15 @@ def assert_same_outcome(found, expected):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
     assert found.best_variant_ == expected.best_variant_
     for name, pipeline in found.estimators_.items():
-        network, other = pipeline["cnn"], expected.estimators_[name]["cnn"]
-        assert network.history_ == other.history_
-        for part, array in network._state.weights.items():
-            assert_array_equal(array, other._state.weights[part], err_msg=part)
-        for part, array in network._state.optimizer.items():
-            assert_array_equal(array, other._state.optimizer[part], err_msg=part)
+        assert_same_network(pipeline["cnn"], expected.estimators_[name]["cnn"])
+
+
+def assert_same_network(found, expected):
+    assert found.history_ == expected.history_
+    for group in ("weights", "optimizer"):
+        for name, array in getattr(found._state, group).items():
+            other = getattr(expected._state, group)[name]
+            assert_array_equal(array, other, err_msg=name)
 
 
 def test_a_comparison_on_workers_is_that_of_one_process(cluster, digits, alone):
@@ -178,7 +203,20 @@ def test_a_comparison_on_workers_is_that_of_one_process(cluster, digits, alone):
         for cv in (2, "holdout"):
             found = compare_variants(*digits, **OPTIONS | {"cv": cv})
             assert_same_outcome(found, alone[cv])
-    print(cluster.received())
+
+
+def test_the_data_travel_to_each_worker_and_not_with_each_fit(doomed, digits):
+    # Rows enough to tell them from all else that travels.
+    X, y = (np.repeat(part, 20, axis=0) for part in digits)
+    options = OPTIONS | {"epochs": 1, "batch_size": 1000}
+    doomed.count_bytes()
+    with joblib.parallel_config(backend="dask"):
+        make_variant_search(**options).set_params(refit=False).fit(X, y)
+        print(X.nbytes, doomed.received())
+        compare_variants(X, y, **options)
+        print(X.nbytes, doomed.received())
+        compare_variants(X, y, **options | {"cv": "holdout"})
+        print(X.nbytes, doomed.received())
 
 
 def test_a_search_on_workers_is_that_of_one_process(cluster, digits, alone):
@@ -198,3 +236,34 @@ def test_when_a_worker_is_killed_the_other_one_finishes(cv, doomed, digits, alon
     with doomed.killing_a_worker(n_before), joblib.parallel_config(backend="dask"):
         found = compare_variants(*digits, **OPTIONS | {"cv": cv})
     assert_same_outcome(found, alone[cv])
+
+
+def test_the_command_names_the_dashboard_and_outlives_a_worker(doomed, tmp_path, alone):
+    folder = tmp_path / "results"
+    terminal, other_end = os.openpty()  # where progress bars would be shown
+    process = subprocess.Popen(
+        [sys.executable, "-m", "skmnist", "compare", *ARGUMENTS]
+        + ["--scheduler", doomed.address, "--output", str(folder)]
+        + ["--checkpoint", str(tmp_path / "points")],
+        stdout=subprocess.PIPE,
+        stderr=other_end,
+    )
+    os.close(other_end)
+    with doomed.killing_a_worker(4):
+        process.communicate()
+    said = os.read(terminal, 10_000).decode()
+    os.close(terminal)
+    assert process.returncode == 0
+    assert re.fullmatch(r"Watch the workers at http://127\.0\.0\.1:\d+/status\s*", said)
+    for name in ("table", "significance"):
+        file = {"table": "comparison"}.get(name, name) + ".csv"
+        found = pd.read_csv(folder / file, float_precision="round_trip")
+        expected = getattr(alone[2], f"{name}_")
+        pd.testing.assert_frame_equal(
+            found.drop(columns="seconds", errors="ignore"),
+            expected.drop(columns="seconds", errors="ignore"),
+            check_exact=True,
+        )
+    for name, pipeline in alone[2].estimators_.items():
+        found = load_model(folder / "models" / f"{name}.safetensors")
+        assert_same_network(found["cnn"], pipeline["cnn"])

@@ -130,6 +130,12 @@ def test_the_links_that_are_tested_are_found():
     assert {"docs/getting_started.md", "examples/", "LICENSE"} <= found
 
 
+def test_the_tests_that_reliability_names_are_there():
+    named = re.findall(r"`(test_\w+\.py)`", (ROOT / "docs/reliability.md").read_text())
+    assert len(named) > 10
+    assert {name for name in named if not (ROOT / "tests" / name).exists()} == set()
+
+
 def python_of(page):
     """Return the Python of a page; what needs more machines is marked `not run`."""
     blocks = re.findall(

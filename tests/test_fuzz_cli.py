@@ -49,7 +49,13 @@ FILES = ["train.csv", "test.csv", "model.safetensors", "digits", "notes.txt", "f
 NO_FILES = ["", ".", "..", "nowhere.csv", "folder/none.npz", "notes.txt/x", "a\0b"]
 OUTPUTS = [
     *("out.safetensors", "out.joblib", "out.png", "out.svg", "out.csv", "out", "a b"),
-    *("notes.txt", "folder", "folder/out.png", "folder/out.safetensors", "none/out.csv"),
+    *(
+        "notes.txt",
+        "folder",
+        "folder/out.png",
+        "folder/out.safetensors",
+        "none/out.csv",
+    ),
     *("new/folder", "/proc/none", "/dev/null/x", "x" * 300 + ".png", "é\udcff.csv"),
 ]
 # Small where a right number means work; `int` and `float` take more than digits.

@@ -2,7 +2,8 @@
 
 Short by default. SKMNIST_FUZZ_EXAMPLES=2000 tries that many, other ones each time:
 
-    SKMNIST_FUZZ_EXAMPLES=2000 python -m pytest tests/test_fuzz_parameters.py --timeout 0
+    export SKMNIST_FUZZ_EXAMPLES=2000
+    python -m pytest tests/test_fuzz_parameters.py --timeout 0
 """
 
 import os

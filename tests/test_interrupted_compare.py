@@ -6,15 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from skmnist import MnistCNN, load_model
+from skmnist import MnistCNN
 from skmnist._statefile import unpack_state
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 # Nine fits of six epochs each. With one thread a fit, two fits at a time must give
 # the bits that one at a time gives.
@@ -57,7 +56,7 @@ class Compare:
             time.sleep(0.005)
 
     def finish(self):
-        out, err = self.process.communicate(timeout=600)
+        out, err = self.process.communicate()
         assert (self.process.returncode, err) == (0, "")
         return out
 
@@ -166,7 +165,7 @@ def test_after_ctrl_c_it_goes_on(options, tmp_path, uninterrupted):
     with Compare(checkpoint, output, *options) as compare:
         compare.wait_until(lambda: sum(epochs_in(checkpoint).values()) >= 8)
         os.killpg(compare.process.pid, signal.SIGINT)  # as a terminal does it
-        out, err = compare.process.communicate(timeout=120)
+        out, err = compare.process.communicate()
     assert (compare.process.returncode, out, err) == (130, "", "skmnist: interrupted\n")
     assert not list(output.rglob("*.*"))
     with Compare(checkpoint, output) as compare:
@@ -191,31 +190,26 @@ def test_two_processes_on_one_folder_do_not_harm_each_other(tmp_path, uninterrup
         assert_same_results(output, uninterrupted)
 
 
-def test_what_was_left_by_another_version_or_is_damaged_is_passed_over(
+def test_checkpoints_of_another_version_and_damaged_ones_are_passed_over(
     tmp_path, uninterrupted
 ):
     checkpoint, output = tmp_path / "points", tmp_path / "results"
     with Compare(checkpoint, output) as compare:
         compare.finish()
-    first, second, third, *_ = sorted(checkpoint.glob("*.safetensors"))
+    files = sorted(checkpoint.iterdir())
+    assert {file.suffix for file in files} == {".safetensors"}
+    assert all(str(tmp_path).encode() not in file.read_bytes() for file in files)
+    first, second, third, *_ = files
     content = first.read_bytes()
     first.write_bytes(content[: len(content) // 2])
     second.write_bytes(b"")
-    third.write_bytes(third.read_bytes().replace(b'keras\\": \\"3.', b'keras\\": \\"2.'))
+    third.write_bytes(
+        third.read_bytes().replace(b'keras\\": \\"3.', b'keras\\": \\"2.')
+    )
     with Compare(checkpoint, output) as compare:
-        _, err = compare.process.communicate(timeout=600)
+        _, err = compare.process.communicate()
     assert compare.process.returncode == 0
     assert err.count("skmnist: warning: The checkpoint ") == 3
     assert err.count("is passed over and the fit begins anew") == 3
     assert err.count("\n") == 3
     assert_same_results(output, uninterrupted)
-
-
-def test_the_folder_names_nobody_and_holds_no_other_files(tmp_path):
-    checkpoint = Path(tmp_path / "points")
-    with Compare(checkpoint, tmp_path / "results") as compare:
-        compare.finish()
-    files = list(checkpoint.iterdir())
-    assert {file.suffix for file in files} == {".safetensors"}
-    for file in files:
-        assert str(tmp_path).encode() not in file.read_bytes()
