@@ -322,24 +322,31 @@ class FitTasks(keras.callbacks.Callback):
         super().__init__()
         self.context = context
         self.task = None
+        self.attributes = attributes
         self.told = {
             "estimator": estimator,
             "X": X,
             "y": y,
             "metadata": None if weight is None else {"sample_weight": weight},
-            "reconstruction_attributes": lambda: attributes(self.look()),
         }
 
+    def _tell(self, hook):
+        # Nothing that is kept may refer to `self`: a cycle would hold the weights
+        # of the fit until Python looks for garbage.
+        return hook(
+            **self.told, reconstruction_attributes=lambda: self.attributes(self.look())
+        )
+
     def on_train_begin(self, logs=None):
-        self.context.call_on_fit_task_begin(**self.told)
+        self._tell(self.context.call_on_fit_task_begin)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.task = self.context.subcontext(task_name="epoch")
-        self.task.call_on_fit_task_begin(**self.told)
+        self._tell(self.task.call_on_fit_task_begin)
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.task.call_on_fit_task_end(**self.told):
+        if self._tell(self.task.call_on_fit_task_end):
             self.model.stop_training = True
 
     def on_train_end(self, logs=None):
-        self.context.call_on_fit_task_end(**self.told)
+        self._tell(self.context.call_on_fit_task_end)

@@ -61,6 +61,14 @@ class Compare:
         return out
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Let Ctrl-C reach the processes, where a shell in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def epochs_in(checkpoint):
     """Return how many epochs each checkpoint holds; all must be sound."""
     epochs = {}

@@ -1,6 +1,8 @@
 """What the networks that a process keeps promise to their users."""
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -145,3 +147,16 @@ def test_a_used_network_leaves_no_trace_in_the_next_fit(digits, small, idle):
     assert len(idle) == 1
     again = cnn.fit(X, y).predict_proba(X_test)
     np.testing.assert_array_equal(again, fresh)
+
+
+def test_a_fit_leaves_nothing_to_the_garbage_collector(digits, small, tmp_path):
+    X, y = (part[:42].copy() for part in digits[:2])
+    gc.disable()  # what refers to itself stays
+    try:
+        cnn = MnistCNN(epochs=2, anneal=True, random_state=0, **small)
+        cnn.set_params(checkpoint_dir=tmp_path)
+        left = [weakref.ref(cnn.fit(X, y)), weakref.ref(X)]
+        del cnn, X
+        assert [reference() for reference in left] == [None, None]
+    finally:
+        gc.enable()
