@@ -41,6 +41,14 @@ class DurableBackend(DaskDistributedBackend):
         self._sent = {}
         self._running = set()
 
+    def effective_n_jobs(self, n_jobs):
+        """Return how many tasks may run at once: never one.
+
+        For one, joblib would run the loop in the calling process, where the number
+        of threads, and with it the last bits of a fit, may be another.
+        """
+        return max(2, super().effective_n_jobs(n_jobs))
+
     def submit(self, func, callback=None):
         """Submit a batch of calls, and tell `callback` about its end."""
         calls = [
