@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 import warnings
 from numbers import Integral
 
@@ -80,6 +81,12 @@ def fingerprint(state, batches, validation, settings):
     return digest.hexdigest()
 
 
+def _versions():
+    """Return the versions of all that decides on the bits."""
+    back_end = keras.config.backend()
+    return library_versions() | {back_end: sys.modules[back_end].__version__}
+
+
 class Checkpoint(keras.callbacks.Callback):
     """Write the state of a fit after every epoch, and find it again.
 
@@ -109,6 +116,7 @@ class Checkpoint(keras.callbacks.Callback):
             "feature_names": None,
         }
         self.is_finished = False
+        self.n_done = 0
 
     def load(self, start):
         """Return the state that an earlier run left, or None.
@@ -130,7 +138,7 @@ class Checkpoint(keras.callbacks.Callback):
                 or not 0 < n_epochs <= self.hyperparameters["epochs"]
             ):
                 raise ValueError("it belongs to another fit")
-            if extra.get("versions") != library_versions():
+            if extra.get("versions") != _versions():
                 raise ValueError(f"it was written with {extra.get('versions')}")
             if extra.get("finished") not in (True, False):
                 raise ValueError("it does not say whether the fit had come to its end")
@@ -149,14 +157,16 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _write(self, finished):
         state = vars(self.look()) | self.described
-        extra = {"finished": finished, "versions": library_versions()}
+        extra = {"finished": finished, "versions": _versions()}
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         write_atomically(self.path, pack_state(self.hyperparameters, state, extra))
 
     def on_epoch_end(self, epoch, logs=None):
-        if epoch + 1 < self.params["epochs"]:
+        self.n_done = epoch + 1
+        if self.n_done < self.params["epochs"]:
             self._write(finished=False)
 
     def on_train_end(self, logs=None):
-        if not self.is_finished:
+        # A fit that one of scikit-learn's callbacks stopped is not at its end.
+        if self.n_done == self.params["epochs"]:
             self._write(finished=True)

@@ -340,7 +340,7 @@ def test_boosting_weighs_the_rows_that_were_wrong(pixels):
 
 def test_self_training_labels_rows_itself(pixels):
     X, y, X_test, y_test = pixels
-    partly = np.where(np.arange(len(y)) < 250, y, -1)
+    partly = np.where(np.arange(len(y)) < 350, y, -1)
     training = SelfTrainingClassifier(make_net(epochs=6), threshold=0.9, max_iter=2)
     training.fit(X / 16, partly)
     assert_array_equal(training.classes_, np.arange(10))
