@@ -5,6 +5,8 @@ import os
 
 import skmnist
 
+# The diagrams of estimators stand on pages of the gallery.
+os.environ["SKMNIST_DOCS"] = ".."
 # Progress bars on a page are shown as they end, wherever the build runs.
 os.environ["TERM"] = "dumb"
 

@@ -13,7 +13,7 @@ import tempfile
 import threading
 from contextlib import contextmanager
 
-__all__ = ["KerasClassifier", "keras", "without_retracing_alarm"]
+__all__ = ["KerasClassifier", "keras", "start_devices", "without_retracing_alarm"]
 
 # scikeras 0.13.0 replaces these in every process that imports it.
 _PATCHED = {
@@ -101,6 +101,27 @@ def without_retracing_alarm():
         yield
     finally:
         _alarm.here.off = before
+
+
+_starting = threading.Lock()
+_started = False
+
+
+def start_devices():
+    """Let Keras's back end look for its devices, in silence where there is no GPU.
+
+    TensorFlow 2.21 does so at the first operation of a process, and complains where
+    CUDA's libraries are installed and NVIDIA's driver is not. It is not done at the
+    import, after which people still choose devices and let memory grow.
+    """
+    global _started
+    with _starting:
+        if _started:
+            return
+        if not os.path.exists("/dev/nvidiactl"):
+            with _without_noise():
+                keras.ops.zeros(())
+        _started = True
 
 
 def _find(root, dotted):

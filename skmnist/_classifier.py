@@ -34,8 +34,6 @@ class MnistCNN(NetworkClassifier):
         Multiplier of the plateau rule, between 0 and 1.
     anneal_patience : int, default=2
         Epochs that the plateau rule waits.
-    min_learning_rate : float, default=1e-5
-        No schedule goes below this rate.
     augment : bool, default=False
         Whether every training image is transformed afresh at every epoch: zoomed,
         rotated and shifted at random, in one bilinear resampling that repeats the
@@ -52,6 +50,8 @@ class MnistCNN(NetworkClassifier):
         Images a training step. Prediction chooses its own.
     learning_rate : float, default=0.001
         Adam's learning rate at the start, or the peak of one cycle.
+    min_learning_rate : float, default=1e-5
+        No schedule goes below this rate.
     validation_fraction : float or None, default=0.1
         Part of the training rows that `fit` holds out for `val_loss`, stratified
         and drawn from `random_state`: each class gives ``round(fraction * count)``
@@ -146,7 +146,6 @@ class MnistCNN(NetworkClassifier):
         anneal=False,
         anneal_factor=0.3,
         anneal_patience=2,
-        min_learning_rate=1e-5,
         augment=False,
         rotation_range=10.0,
         zoom_range=0.05,
@@ -154,6 +153,7 @@ class MnistCNN(NetworkClassifier):
         epochs=30,
         batch_size=42,
         learning_rate=0.001,
+        min_learning_rate=1e-5,
         validation_fraction=0.1,
         filters=(32, 64),
         kernel_sizes=(5, 3),
@@ -171,7 +171,6 @@ class MnistCNN(NetworkClassifier):
         self.anneal = anneal
         self.anneal_factor = anneal_factor
         self.anneal_patience = anneal_patience
-        self.min_learning_rate = min_learning_rate
         self.augment = augment
         self.rotation_range = rotation_range
         self.zoom_range = zoom_range
@@ -179,6 +178,7 @@ class MnistCNN(NetworkClassifier):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.min_learning_rate = min_learning_rate
         self.validation_fraction = validation_fraction
         self.filters = filters
         self.kernel_sizes = kernel_sizes

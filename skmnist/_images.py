@@ -11,6 +11,8 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skmnist._manual import ManualLinks
+
 __all__ = ["ImageScaler", "as_rows", "resolve_image_shape"]
 
 
@@ -127,7 +129,7 @@ def _advice(what, one_too_many):
     return "set image_shape=(height, width) to the size of the images."
 
 
-class ImageScaler(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Scale pixels to images of 32-bit floats between 0 and 1.
 
     Takes rows of shape (n_samples, height * width), stacks of shape (n_samples,

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skmnist._backend import keras
+from skmnist._backend import keras, start_devices
 
 __all__ = [
     "RandomAffine",
@@ -90,6 +90,7 @@ class RandomAffine(keras.layers.Layer):
     """
 
     def __init__(self, rotation_range, zoom_range, shift_range, seed=0, **kwargs):
+        start_devices()
         super().__init__(**kwargs)
         self.rotation_range = rotation_range
         self.zoom_range = zoom_range
@@ -242,6 +243,7 @@ def build_cnn(
     model : keras.Sequential
         Input ``(n, height, width, 1)``, output probabilities ``(n, n_classes)``.
     """
+    start_devices()
     layers = keras.layers
     stack = [keras.Input((*image_shape, 1), name="image")]
     if augmentation is not None:

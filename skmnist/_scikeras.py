@@ -4,6 +4,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.callback import CallbackSupportMixin
 
 from skmnist._backend import KerasClassifier
+from skmnist._manual import ManualLinks
 
 __all__ = ["ScikitLearnKerasClassifier"]
 
@@ -39,7 +40,7 @@ class _Withdrawn:
 
 
 class ScikitLearnKerasClassifier(
-    CallbackSupportMixin, KerasClassifier, metaclass=_MixinsFirst
+    ManualLinks, CallbackSupportMixin, KerasClassifier, metaclass=_MixinsFirst
 ):
     """A ``KerasClassifier`` that scikit-learn 1.9 takes for what it is.
 
