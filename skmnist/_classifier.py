@@ -289,7 +289,7 @@ class MnistCNN(NetworkClassifier):
         rows = validate_data(self, rows, reset=False)
         resolve_image_shape(rows.shape[1], self.image_shape_, seen)
         proba = np.empty((len(rows), len(self.classes_)), dtype=np.float32)
-        with borrow(self._architecture()) as network:
+        with borrow(self._architecture(), to_predict=True) as network:
             network.load_weights(self._state.weights)
             for start, images in self._blocks(rows, self.image_shape_):
                 proba[start : start + len(images)] = self._average(

@@ -143,13 +143,19 @@ def _as_arrays(variables):
 
 
 _idle = []  # pairs (key, network), the one used last at the end
-_lock = threading.Lock()
+_predicting = set()  # keys of which a network is lent for a prediction
+_change = threading.Condition()
 _building = threading.Lock()
 
 
 @contextmanager
-def borrow(architecture):
+def borrow(architecture, *, to_predict=False):
     """Lend a network of this architecture, to nobody else meanwhile.
+
+    Who comes while one is lent for a prediction waits for that one: a prediction is
+    over soon and waits for nobody. Many threads that predict thus share one network,
+    instead of building networks that are dropped again. While one is lent for a fit,
+    which may take hours or itself wait for a prediction, another is built.
 
     After an exception it is not taken back: what was interrupted in the middle
     is dropped with whatever Keras left half done in it.
@@ -158,6 +164,8 @@ def borrow(architecture):
     ----------
     architecture : Architecture
         What is needed.
+    to_predict : bool, default=False
+        Whether only predictions are asked of it.
 
     Yields
     ------
@@ -165,14 +173,29 @@ def borrow(architecture):
         With the weights, optimizer and seeds of whoever had it before.
     """
     key = (architecture, keras.config.dtype_policy().name)
-    with _lock:
-        at = next((i for i, (k, _) in enumerate(_idle) if k == key), None)
+    with _change:
+        _change.wait_for(lambda: _position(key) is not None or key not in _predicting)
+        at = _position(key)
         network = None if at is None else _idle.pop(at)[1]
-    if network is None:
-        with _building:
-            network = CompiledNetwork(architecture)
-    with without_retracing_alarm():
-        yield network
-    with _lock:
-        _idle.append((key, network))
-        del _idle[:-_MAX_IDLE]
+        is_first = to_predict and key not in _predicting
+        if is_first:
+            _predicting.add(key)
+    returned = []
+    try:
+        if network is None:
+            with _building:
+                network = CompiledNetwork(architecture)
+        with without_retracing_alarm():
+            yield network
+        returned.append((key, network))
+    finally:
+        with _change:
+            _idle.extend(returned)
+            del _idle[:-_MAX_IDLE]
+            if is_first:
+                _predicting.discard(key)
+            _change.notify_all()
+
+
+def _position(key):
+    return next((i for i, (k, _) in enumerate(_idle) if k == key), None)

@@ -3,7 +3,7 @@
     python -m tests.soak                            # 300 fits
     python -m tests.soak --fits 60 --every 10
 
-Six image sizes take turns, each with augmentation in every other round. After each
+Six image sizes take turns, every other one with annealing. After each
 fit four threads ask the network at once, it is pickled, and the copy is asked, too.
 From the 30th fit on, memory may grow by 0.5 MB a fit; open files and threads may not
 grow at all. The exit code is 1 if they do.

@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -160,3 +161,36 @@ def test_a_fit_leaves_nothing_to_the_garbage_collector(digits, small, tmp_path):
         assert [reference() for reference in left] == [None, None]
     finally:
         gc.enable()
+
+
+def test_threads_that_predict_take_turns_with_one_network(digits, small, idle):
+    X, y, X_test, _ = (part[:300] for part in digits)
+    cnn = MnistCNN(epochs=1, random_state=0, **small).fit(X, y)
+    expected = cnn.predict_proba(X_test)
+    with ThreadPoolExecutor(8) as threads:
+        for found in threads.map(cnn.predict_proba, [X_test] * 40):
+            np.testing.assert_array_equal(found, expected)
+    assert len(idle) == 1
+
+
+def test_a_prediction_does_not_wait_for_a_fit():
+    with borrow(TINY) as of_the_fit, borrow(TINY, to_predict=True) as other:
+        assert other is not of_the_fit
+
+
+def test_who_comes_during_a_prediction_waits_for_it_even_if_it_fails():
+    lent = []
+
+    def use(to_predict):
+        with borrow(TINY, to_predict=to_predict) as network:
+            lent.append(network)
+
+    for to_predict in (True, False):
+        thread = threading.Thread(target=use, args=[to_predict])
+        with pytest.raises(ValueError), borrow(TINY, to_predict=True) as failed:
+            thread.start()
+            thread.join(timeout=0.5)
+            assert thread.is_alive() and not lent
+            raise ValueError
+        thread.join(timeout=60)
+        assert lent.pop() is not failed
