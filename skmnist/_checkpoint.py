@@ -11,11 +11,18 @@ import numpy as np
 from skmnist._backend import keras
 from skmnist._files import write_atomically
 from skmnist._statefile import library_versions, pack_state, unpack_state
+from skmnist._strictjson import pack_param
 from skmnist._training import TrainingState
 
 __all__ = ["Checkpoint", "check_resumable", "fingerprint"]
 
 _STATE = ("seed", "weights", "optimizer", "schedule", "history", "batch_loss")
+# Hyperparameters that decide on nothing that a fit leaves, or all of whose effect is
+# in the rows, their weights, the architecture or the state that the fit starts from.
+_NOT_DECIDING = (
+    *("callbacks", "checkpoint_dir", "class_weight", "image_shape", "random_state"),
+    *("tta_copies", "validation_fraction", "verbose", "warm_start"),
+)
 
 
 def check_resumable(cnn):
@@ -39,17 +46,17 @@ def check_resumable(cnn):
         )
 
 
-def fingerprint(state, batches, validation, settings):
+def fingerprint(cnn, state, batches, validation):
     """Return a name for a fit, which depends on all that decides its outcome.
 
     Parameters
     ----------
+    cnn : MnistCNN
+        The estimator in its fit, for its hyperparameters and its architecture.
     state : TrainingState
         Where the fit starts.
     batches, validation : Batches
         Training and validation rows; `validation` may be None.
-    settings : tuple
-        Hyperparameters of the training and the architecture.
 
     Returns
     -------
@@ -63,8 +70,14 @@ def fingerprint(state, batches, validation, settings):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(array.reshape(-1).view(np.uint8))
 
+    settings = {
+        name: pack_param(name, value)
+        for name, value in cnn.get_params(deep=False).items()
+        if name not in _NOT_DECIDING
+    }
     memory = [sorted(part.items()) for part in (state.history, state.schedule)]
-    digest.update(repr((state.seed, settings, memory)).encode())
+    described = (state.seed, sorted(settings.items()), cnn._architecture(), memory)
+    digest.update(repr(described).encode())
     for named in (state.weights, state.optimizer):
         for array in named.values():
             add(array)

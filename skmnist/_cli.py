@@ -6,7 +6,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 
-from skmnist._options import make_parser
+from skmnist._options import HYPERPARAMETERS, make_parser
 from skmnist._speech import describe, end, flush_output, is_sentence, one_line_warnings
 
 __all__ = ["main"]
@@ -46,7 +46,7 @@ def main(argv=None):
 def _run(argv):
     parser = make_parser()
     args = parser.parse_args(argv)
-    _check_sizes(parser, args)
+    _check_together(parser, args)
     args.progress = _shows_progress(args)
     _check_inputs(args)
     with _prepare_outputs(args):
@@ -56,10 +56,13 @@ def _run(argv):
     return 0
 
 
-def _check_sizes(parser, args):
-    """Check that the options that hold several values fit together."""
+def _check_together(parser, args):
+    """Check that options fit together which are sound by themselves."""
     if not hasattr(args, "filters"):
         return
+    default, *_ = HYPERPARAMETERS["validation_fraction"]
+    if getattr(args, "all_rows", False) and args.validation_fraction != default:
+        parser.error("--all-rows holds nothing out: leave --validation-fraction out")
     n_blocks = len(args.filters)
     if len(args.kernel_sizes) != n_blocks or len(args.dropout) != n_blocks + 1:
         parser.error(

@@ -66,12 +66,11 @@ def train(args):
     from skmnist._comparison import make_mnist_pipeline
     from skmnist._persistence import save_model
 
+    params = _cnn_params(args) | {"anneal": args.anneal, "augment": args.augment}
+    if args.all_rows:
+        params["validation_fraction"] = None
     pipeline = make_mnist_pipeline(
-        image_shape=images.image_shape,
-        max_value=images.max_value,
-        anneal=args.anneal,
-        augment=args.augment,
-        **_cnn_params(args),
+        image_shape=images.image_shape, max_value=images.max_value, **params
     )
     if args.progress:
         from sklearn.callback import ProgressBar
@@ -86,15 +85,22 @@ def train(args):
         write_atomically(args.output, partial(joblib.dump, pipeline))
     else:
         save_model(pipeline, args.output)
-    history = pipeline["cnn"].history_
-    accuracy = history.get("val_accuracy")
-    say(
-        f"Trained on {len(images.data):,} images for {len(history['loss'])} epochs in "
-        f"{seconds:.1f} seconds."
-    )
-    if accuracy is not None:
-        say(f"Validation accuracy: {100 * accuracy[-1]:.2f} %.")
+    _say_how_it_trained(pipeline["cnn"], images.target, seconds)
     say(f"The model is in {args.output}.")
+
+
+def _say_how_it_trained(cnn, labels, seconds):
+    from skmnist._training import n_held_out
+
+    n_epochs = len(cnn.history_["loss"])
+    n_validated = n_held_out(labels, cnn.validation_fraction)
+    say(
+        f"Trained on {len(labels) - n_validated:,} images for {n_epochs} "
+        f"epoch{'s' * (n_epochs != 1)} in {seconds:.1f} seconds."
+    )
+    if n_validated:
+        accuracy = f"{100 * cnn.history_['val_accuracy'][-1]:.2f} %"
+        say(f"Validation accuracy: {accuracy}, on {n_validated:,} held-out images.")
 
 
 def predict(args):

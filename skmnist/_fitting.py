@@ -194,12 +194,7 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
     def _find_checkpoint(self, start, batches, validation):
         """Return the checkpoint of this fit, where it stands and its next epoch."""
         check_resumable(self)
-        settings = (
-            *(self.anneal, self.anneal_factor, self.anneal_patience, self.epochs),
-            *(self.min_learning_rate, self.learning_rate, self.batch_size),
-            tuple(self._architecture()),
-        )
-        name = fingerprint(start, batches, validation, settings)
+        name = fingerprint(self, start, batches, validation)
         checkpoint = Checkpoint(self, name)
         found = checkpoint.load(start)
         if found is None:

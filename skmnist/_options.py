@@ -9,7 +9,10 @@ import math
 
 from skmnist import __version__
 
-__all__ = ["AUGMENTATION", "DIGITS", "HYPERPARAMETERS", "make_parser"]
+__all__ = ["AUGMENTATION", "DIGITS", "HYPERPARAMETERS", "SCHEDULES", "make_parser"]
+
+# The names in `_schedules.py`.
+SCHEDULES = ("plateau", "one_cycle")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -184,7 +187,7 @@ def _add_train(commands):
         commands,
         "train",
         "train a network and save it",
-        "Part of the rows is held out to tell the accuracy.",
+        "Part of the rows is held out to tell the accuracy, but with --all-rows.",
     )
     _add_data(parser)
     group = parser.add_argument_group("way of training")
@@ -193,7 +196,7 @@ def _add_train(commands):
         nargs="?",
         const="plateau",
         default=False,
-        choices=["plateau", "one_cycle"],
+        choices=SCHEDULES,
         help="plateau: lower the learning rate when the validation loss stops to "
         "fall; one_cycle: one warm-up and one decay, for few epochs (default: neither; "
         "--anneal alone is plateau)",
@@ -202,6 +205,12 @@ def _add_train(commands):
         "--augment",
         action="store_true",
         help="transform the training images at random at every epoch",
+    )
+    group.add_argument(
+        "--all-rows",
+        action="store_true",
+        help="hold nothing out, for a model that is to be used: train it without this "
+        "first, to know its accuracy",
     )
     _add_run(parser)
     parser.add_argument(

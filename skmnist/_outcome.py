@@ -24,8 +24,9 @@ class VariantComparison:
     ----------
     fits : dict
         For each variant's name a dict of its fitted `"pipeline"`, its `"training"`
-        and `"validation"` accuracy as fractions, its `"predictions"` of the test
-        set and the `"seconds"` of its fit.
+        and `"validation"` accuracy as fractions of so many rows, `"n_training"` and
+        `"n_validation"`, its `"predictions"` of the test set and the `"seconds"` of
+        its fit.
     X_test : array-like of shape (n_samples, height * width), \
             (n_samples, height, width) or (n_samples, height, width, 1)
         The images of the test set.
@@ -39,18 +40,18 @@ class VariantComparison:
 
     Attributes
     ----------
-    table_ : DataFrame of shape (n_variants, 9)
-        One row a variant. `model` is its name. `training_accuracy`,
-        `validation_accuracy`, `test_accuracy`, the bounds `test_low` and
-        `test_high` of the test accuracy's 95 % Wilson interval, and the mean
-        `cv_mean` and standard deviation `cv_std` over the folds are in percent.
+    table_ : DataFrame of shape (n_variants, 13)
+        One row per variant. `model` is its name. `training_accuracy`,
+        `validation_accuracy` and `test_accuracy` are in percent, and so are the
+        bounds of their 95 % Wilson intervals, `training_low`, `training_high` and so
+        on, and the mean `cv_mean` and standard deviation `cv_std` over the folds.
         `seconds` is the wall-clock time of the one fit on the whole development
         part. Training accuracy is that of the finished network, without dropout
-        and augmentation. Validation accuracy is that on `X_val` with
-        `cv="holdout"`, otherwise that of the last epoch on the rows that the
-        network held out itself. NaN where there is none.
+        and augmentation, on the rows given to `fit`. Validation accuracy is that on
+        `X_val` with `cv="holdout"`, otherwise that of the last epoch on the rows that
+        the network held out itself. NaN where there is none.
     significance_ : DataFrame of shape (n_pairs, 11)
-        One row a pair. `difference` is the test accuracy of `variant` minus that
+        One row per pair. `difference` is the test accuracy of `variant` minus that
         of `baseline`, in points; `gained` and `lost` count the test images that
         only `variant` and that only `baseline` gets right; `mcnemar_p` is
         McNemar's exact p-value of these two, `mcnemar_p_holm` the same after
@@ -77,6 +78,20 @@ class VariantComparison:
     --------
     compare_variants : The function that makes it.
     ComparisonDisplay : A picture of it.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical
+    inference", Journal of the American Statistical Association 22, 1927.
+
+    Q. McNemar, "Note on the sampling error of the difference between correlated
+    proportions or percentages", Psychometrika 12, 1947.
+
+    S. Holm, "A simple sequentially rejective multiple test procedure",
+    Scandinavian Journal of Statistics 6, 1979.
+
+    C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
+    Learning 52, 2003.
 
     Examples
     --------
@@ -152,30 +167,74 @@ class VariantComparison:
             self.y_test_, self.predictions_[name], digits=4, zero_division=0
         )
 
-    def __repr__(self):
-        lines = self._as_text().to_string(index=False)
-        return "\n".join([lines, "", *self.sentences])
+    def as_text(self):
+        """Give the table as it is shown to people.
 
-    def _as_text(self):
-        """Give the table as it is shown: rounded, without what was not measured."""
-        table = self.table_.dropna(axis="columns", how="all")
-        return table.map(lambda cell: cell if isinstance(cell, str) else f"{cell:.2f}")
+        Returns
+        -------
+        text : DataFrame of str of shape (n_variants, n_columns)
+            Rounded, in short columns, without what was not measured.
+        """
+        table = self.table_
+        text = {"model": table["model"]}
+        for name in ("training", "validation", "test"):
+            text[name] = _percent(table[f"{name}_accuracy"])
+        text["interval"] = [
+            f"{low:.2f}-{high:.2f}"
+            for low, high in zip(table["test_low"], table["test_high"], strict=True)
+        ]
+        if self.search_ is not None:
+            text["folds"] = [
+                f"{mean:.2f} ({std:.2f})"
+                for mean, std in zip(table["cv_mean"], table["cv_std"], strict=True)
+            ]
+        text["seconds"] = [f"{seconds:.1f}" for seconds in table["seconds"]]
+        return pd.DataFrame(text)
+
+    @property
+    def caption(self):
+        """What the columns of the table mean, in sentences."""
+        sentences = [
+            "Accuracy in percent.",
+            "interval: 95 % Wilson interval of the test accuracy, "
+            f"n = {len(self.y_test_):,}.",
+        ]
+        if self.search_ is not None:
+            sentences.append(
+                "folds: mean (standard deviation) of the accuracies in "
+                f"{self.search_.n_splits_} folds."
+            )
+        return " ".join(sentences)
+
+    def __repr__(self):
+        lines = self.as_text().to_string(index=False)
+        return "\n".join([lines, "", self.caption, "", *self.sentences])
 
     def _repr_html_(self):
-        text = self._as_text()
-        head = "".join(f"<th>{escape(name)}</th>" for name in text.columns)
+        text = self.as_text()
+        cell = "padding: 0.2em 0.8em; white-space: nowrap; text-align: "
+        head = "".join(
+            f'<th style="{cell}{"left" if name == "model" else "right"}">{name}</th>'
+            for name in text.columns
+        )
         rows = []
         for cells in text.itertuples(index=False):
             best = cells[0] == self.best_variant_
             name = escape(cells[0]) + (" ★" if best else "")
-            numbers = "".join(f"<td>{escape(cell)}</td>" for cell in cells[1:])
+            numbers = "".join(
+                f'<td style="{cell}right">{escape(number)}</td>' for number in cells[1:]
+            )
             style = ' style="font-weight: bold"' if best else ""
-            rows.append(f"<tr{style}><th>{name}</th>{numbers}</tr>")
+            rows.append(f'<tr{style}><th style="{cell}left">{name}</th>{numbers}</tr>')
         sentences = "".join(f"<li>{escape(line)}</li>" for line in self.sentences)
         return (
             f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
-            f"</table><ul>{sentences}</ul>"
+            f"</table><p>{escape(self.caption)}</p><ul>{sentences}</ul>"
         )
+
+
+def _percent(values):
+    return ["-" if np.isnan(value) else f"{value:.2f}" for value in values]
 
 
 def _fold_scores(search, n_variants):
@@ -191,22 +250,31 @@ def _fold_scores(search, n_variants):
 def _make_table(fits, y_test, scores):
     rows = []
     for (name, fit), fold_scores in zip(fits.items(), scores, strict=True):
-        n_right = int(np.sum(fit["predictions"] == y_test))
-        low, high = wilson_interval(n_right, len(y_test))
+        right = np.mean(fit["predictions"] == y_test)
         rows.append(
             {
                 "model": name,
-                "training_accuracy": 100 * fit["training"],
-                "validation_accuracy": 100 * fit["validation"],
-                "test_accuracy": 100 * n_right / len(y_test),
-                "test_low": 100 * low,
-                "test_high": 100 * high,
+                **_measured("training", fit["training"], fit["n_training"]),
+                **_measured("validation", fit["validation"], fit["n_validation"]),
+                **_measured("test", right, len(y_test)),
                 "cv_mean": 100 * fold_scores.mean(),
                 "cv_std": 100 * fold_scores.std(),
                 "seconds": fit["seconds"],
             }
         )
     return pd.DataFrame(rows)
+
+
+def _measured(name, accuracy, n_rows):
+    """Give an accuracy and its interval in percent; NaN where there is none."""
+    low = high = np.nan
+    if not np.isnan(accuracy):
+        low, high = wilson_interval(round(accuracy * n_rows), n_rows)
+    return {
+        f"{name}_accuracy": 100 * accuracy,
+        f"{name}_low": 100 * low,
+        f"{name}_high": 100 * high,
+    }
 
 
 def _test_pairs(predictions, y_test, scores, test_to_train):

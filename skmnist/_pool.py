@@ -173,15 +173,17 @@ def borrow(architecture, *, to_predict=False):
         With the weights, optimizer and seeds of whoever had it before.
     """
     key = (architecture, keras.config.dtype_policy().name)
-    with _change:
-        _change.wait_for(lambda: _position(key) is not None or key not in _predicting)
-        at = _position(key)
-        network = None if at is None else _idle.pop(at)[1]
-        is_first = to_predict and key not in _predicting
-        if is_first:
-            _predicting.add(key)
-    returned = []
+    mine, returned = [], []
     try:
+        with _change:
+            _change.wait_for(
+                lambda: _position(key) is not None or key not in _predicting
+            )
+            at = _position(key)
+            network = None if at is None else _idle.pop(at)[1]
+            if to_predict and key not in _predicting:
+                mine.append(key)
+                _predicting.add(key)
         if network is None:
             with _building:
                 network = CompiledNetwork(architecture)
@@ -192,8 +194,7 @@ def borrow(architecture, *, to_predict=False):
         with _change:
             _idle.extend(returned)
             del _idle[:-_MAX_IDLE]
-            if is_first:
-                _predicting.discard(key)
+            _predicting.difference_update(mine)
             _change.notify_all()
 
 

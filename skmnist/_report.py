@@ -31,38 +31,11 @@ def as_text(comparison):
 
 
 def _table(comparison):
-    table, search = comparison.table_, comparison.search_
-    width = max(map(len, table["model"]))
-    columns = {
-        "model".ljust(width): [name.ljust(width) for name in table["model"]],
-        "training": _percent(table["training_accuracy"]),
-        "validation": _percent(table["validation_accuracy"]),
-        "test": _percent(table["test_accuracy"]),
-        "interval": [
-            f"{low:.2f}-{high:.2f}"
-            for low, high in zip(table["test_low"], table["test_high"], strict=True)
-        ],
-    }
-    caption = (
-        "Accuracy in percent. interval: 95 % Wilson interval of the test accuracy, "
-        f"n = {len(comparison.y_test_):,}."
-    )
-    if search is not None:
-        columns["folds"] = [
-            f"{mean:.2f} ({std:.2f})"
-            for mean, std in zip(table["cv_mean"], table["cv_std"], strict=True)
-        ]
-        caption += (
-            " folds: mean (standard deviation) of the accuracies in "
-            f"{search.n_splits_} folds."
-        )
-    columns["seconds"] = [f"{seconds:.1f}" for seconds in table["seconds"]]
-    lines = pd.DataFrame(columns).to_string(index=False)
-    return f"{lines}\n\n{_wrap(caption)}"
-
-
-def _percent(values):
-    return ["-" if np.isnan(value) else f"{value:.2f}" for value in values]
+    text = comparison.as_text()
+    width = max(map(len, text["model"]))
+    text["model"] = text["model"].str.ljust(width)
+    lines = text.rename(columns={"model": "model".ljust(width)}).to_string(index=False)
+    return f"{lines}\n\n{_wrap(comparison.caption)}"
 
 
 def _reports(comparison):

@@ -8,7 +8,15 @@ import numpy as np
 from skmnist._backend import keras
 from skmnist._network import initial_weights
 
-__all__ = ["Batches", "FitTasks", "TrainingState", "train"]
+__all__ = [
+    "Batches",
+    "FitTasks",
+    "TrainingState",
+    "copy_seed",
+    "n_held_out",
+    "stratified_holdout",
+    "train",
+]
 
 # The streams of random numbers that one seed feeds.
 _WEIGHTS, _SPLIT, _EPOCH, _COPIES = range(4)
@@ -65,6 +73,17 @@ def copy_seed(seed, number):
     return derive_seeds(seed, _COPIES, index=number)[0]
 
 
+def _share(n_rows, fraction):
+    """Return how many of the rows of one class are held out."""
+    return min(round(fraction * n_rows), n_rows - 1)
+
+
+def n_held_out(labels, fraction):
+    """Return how many rows are held out for validation; `fraction` may be None."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return sum(_share(int(n_rows), fraction or 0.0) for n_rows in counts)
+
+
 def stratified_holdout(codes, fraction, seed):
     """Choose the rows that are held out for validation.
 
@@ -87,7 +106,7 @@ def stratified_holdout(codes, fraction, seed):
     order = rng.permutation(len(codes))
     for code in np.unique(codes):
         rows = order[codes[order] == code]
-        held_out[rows[: min(round(fraction * len(rows)), len(rows) - 1)]] = True
+        held_out[rows[: _share(len(rows), fraction)]] = True
     return held_out
 
 

@@ -7,6 +7,8 @@ from sklearn.base import BaseEstimator, clone, config_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.parallel import Parallel, delayed
 
+from skmnist._training import n_held_out
+
 __all__ = ["VariantFits"]
 
 
@@ -26,8 +28,9 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
     ----------
     results_ : dict
         For each name in `pipelines` a dict of the fitted `"pipeline"`, its
-        `"training"` and `"validation"` accuracy as fractions, its `"predictions"`
-        of the test set and the `"seconds"` of its fit.
+        `"training"` and `"validation"` accuracy as fractions of so many rows,
+        `"n_training"` and `"n_validation"`, its `"predictions"` of the test set and
+        the `"seconds"` of its fit.
     """
 
     def __init__(self, pipelines, n_jobs=None):
@@ -84,14 +87,18 @@ def _fit_variant(caller, task, X, y, X_test, X_val=None, y_val=None):
         pipeline.fit(X, y, **fit_params)
         task.call_on_fit_task_end(estimator=caller, X=X, y=y)
     seconds = perf_counter() - start
+    cnn = pipeline["cnn"]
     if X_val is not None:
-        validated = pipeline["cnn"].score(X_val, y_val)
+        validated, n_validated = cnn.score(X_val, y_val), len(y_val)
     else:
-        validated = pipeline["cnn"].history_.get("val_accuracy", [np.nan])[-1]
+        validated = cnn.history_.get("val_accuracy", [np.nan])[-1]
+        n_validated = n_held_out(y, cnn.validation_fraction)
     return {
         "pipeline": pipeline,
         "training": pipeline.score(X, y),
+        "n_training": len(y),
         "validation": validated,
+        "n_validation": n_validated,
         "predictions": pipeline.predict(X_test),
         "seconds": seconds,
     }

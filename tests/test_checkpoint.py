@@ -114,6 +114,37 @@ def test_another_fit_has_another_checkpoint(digits, small, tmp_path):
     assert len(os.listdir(tmp_path)) == len(others)
 
 
+# For each hyperparameter, what it may be besides its value in these tests.
+OTHER_VALUES = {
+    **{"anneal": "one_cycle", "anneal_factor": 0.5, "anneal_patience": 2},
+    **{"augment": False, "rotation_range": 90.0, "zoom_range": 0.5},
+    **{"shift_range": 0.3, "epochs": 2, "batch_size": 20, "learning_rate": 0.01},
+    **{"min_learning_rate": 0.004, "validation_fraction": 0.3, "filters": (8, 8)},
+    **{"kernel_sizes": (1, 3), "dense_units": 16, "dropout": (0.1, 0.1, 0.4)},
+    **{"image_shape": (4, 16), "class_weight": {1: 9}, "warm_start": True},
+    **{"random_state": 1, "verbose": 2, "callbacks": [], "tta_copies": 1},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", sorted({*MnistCNN().get_params()} - {"checkpoint_dir"})
+)
+def test_a_fit_is_never_taken_for_one_with_another_hyperparameter(
+    name, digits, small, tmp_path, capsys
+):
+    X, y = (part[:150] for part in digits[:2])
+    settings = {"anneal": True, "anneal_patience": 1, "augment": True, "epochs": 3}
+    cnn = MnistCNN(**small | settings | {"random_state": 0})
+    clone(cnn).set_params(checkpoint_dir=tmp_path).fit(X, y)
+    assert cnn.get_params()[name] != OTHER_VALUES[name]
+    cnn.set_params(**{name: OTHER_VALUES[name]})
+    expected = clone(cnn).fit(X, y)
+    found = cnn.set_params(checkpoint_dir=tmp_path).fit(X, y)
+    assert_same_fit(found, expected)
+    assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
+
+
 def test_a_damaged_checkpoint_or_one_of_another_version_is_passed_over(
     digits, small, tmp_path, monkeypatch
 ):

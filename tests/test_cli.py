@@ -24,6 +24,7 @@ from skmnist import MnistCNN, _commands, load_images, load_model, save_model
 from skmnist._cli import main
 from skmnist._options import HYPERPARAMETERS, make_parser
 from skmnist._parameters import check_sequences
+from skmnist._schedules import SCHEDULES
 
 COMMAND = str(Path(sys.executable).with_name("skmnist"))
 # A network that is trained in seconds; how good it is does not matter here.
@@ -347,10 +348,32 @@ def test_an_error_that_nobody_foresaw_keeps_its_traceback(monkeypatch):
 def test_train_tells_accuracy_and_time_and_warns_in_one_line(trained):
     _, (status, out, err) = trained
     assert status == 0
-    assert re.search(r"400 images for 2 epochs in \d+\.\d seconds", out)
-    assert re.search(r"Validation accuracy: \d+\.\d\d %", out)
+    assert re.search(r"360 images for 2 epochs in \d+\.\d seconds", out)
+    assert re.search(r"Validation accuracy: \d+\.\d\d %, on 40 held-out images", out)
     # The pixels are 0 or 1, and the file's format says 0 to 255.
     assert re.fullmatch("skmnist: warning: .* already scaled.*\n", err)
+
+
+def test_a_model_can_be_trained_on_all_rows(tmp_path, capsys):
+    output = tmp_path / "model.safetensors"
+    size = "--filters 2 --kernel-sizes 3 --dropout 0 0 --dense-units 4 --epochs 1"
+    args = ["train", *size.split(), "--all-rows", "--output", str(output)]
+    assert main(args) == 0
+    said = capsys.readouterr().out
+    assert "Trained on 1,797 images for 1 epoch in" in said
+    assert "Validation" not in said
+    network = load_model(output)["cnn"]
+    assert network.validation_fraction is None
+    assert "val_loss" not in network.history_
+    refusal = refused(capsys, *args, "--validation-fraction", "0.2")
+    assert "leave --validation-fraction out" in refusal
+
+
+def test_the_command_knows_every_schedule():
+    parser = make_parser()
+    for name in SCHEDULES:
+        args = ["train", "--anneal", name, "--output", "model.safetensors"]
+        assert parser.parse_args(args).anneal == name
 
 
 def test_the_saved_model_has_the_settings_that_were_asked_for(trained):

@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 from scipy import stats
 from sklearn import config_context
 from sklearn.base import clone
@@ -131,12 +132,26 @@ def test_the_table_says_what_the_pipelines_do(comparison):
         np.testing.assert_array_equal(predicted, comparison.predictions_[name])
         n_right = np.sum(predicted == comparison.y_test_)
         assert row.test_accuracy == pytest.approx(100 * n_right / 360)
-        low, high = stats.binomtest(n_right, 360).proportion_ci(method="wilson")
-        assert row.test_low == pytest.approx(100 * low)
-        assert row.test_high == pytest.approx(100 * high)
         history = pipeline["cnn"].history_
         assert row.validation_accuracy == 100 * history["val_accuracy"][-1]
         assert row.seconds > 0
+
+
+def test_each_accuracy_has_the_interval_of_its_own_rows(comparison, holdout):
+    # A tenth of each class of the 1,437, which the network held out itself.
+    counts = np.bincount(LABELS) - np.bincount(comparison.y_test_)
+    n_held_out = sum(round(0.1 * count) for count in counts)
+    for found, n_rows in (
+        (comparison, {"training": 1437, "validation": n_held_out, "test": 360}),
+        (holdout, {"training": 1077, "validation": 360, "test": 360}),
+    ):
+        for _, row in found.table_.iterrows():
+            for name, n in n_rows.items():
+                n_right = row[f"{name}_accuracy"] / 100 * n
+                assert n_right == pytest.approx(round(n_right), abs=1e-3)
+                test = stats.binomtest(round(n_right), n)
+                bounds = 100 * np.array(test.proportion_ci(method="wilson"))
+                assert_allclose([row[f"{name}_low"], row[f"{name}_high"]], bounds)
 
 
 def test_training_accuracy_is_that_of_the_development_part(comparison):
@@ -270,7 +285,9 @@ def found_by(n_samples=1000, validation=(0.9, 0.9, 0.9), **n_wrong):
         name: {
             "pipeline": f"pipeline {name}",
             "training": 1.0,
+            "n_training": 3 * n_samples,
             "validation": validated,
+            "n_validation": n_samples,
             "predictions": (np.arange(n_samples) < wrong).astype(int),
             "seconds": 1.0,
         }
@@ -328,7 +345,8 @@ def test_it_prints_the_table_and_the_sentences(comparison, holdout):
         assert [line.split()[0] for line in lines[1:4]] == list(VARIANTS)
         assert lines[-4:] == found.sentences
         assert "nan" not in repr(found)
-    assert "cv_mean" in repr(comparison) and "cv_mean" not in repr(holdout)
+    for text in (repr, VariantComparison._repr_html_):
+        assert "folds" in text(comparison) and "folds" not in text(holdout)
 
 
 def test_in_a_notebook_the_best_row_is_marked_and_everything_escaped():

@@ -14,8 +14,8 @@ from tests.benchmarks._report import fresh, options, report, take_turns
 RECIPE = {
     "epochs": 8,
     "batch_size": 84,
-    "learning_rate": 0.002,
-    "dropout": (0.32, 0.4, 0.4),
+    "learning_rate": 0.003,
+    "dropout": (0.24, 0.3, 0.3),
 }
 EPOCHS = {"one_cycle": RECIPE["epochs"], "the notebook's way": 30}
 SETUP = """
