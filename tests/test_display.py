@@ -757,6 +757,239 @@ def test_a_real_comparison_is_shown_and_so_is_its_saved_table(comparison, tmp_pa
     assert titles == list(comparison.estimators_)
 
 
+def measured(**columns):
+    """Return a table with an interval of each of the three accuracies."""
+    intervals = {
+        "training_low": [99.75, 99.91, 99.6],
+        "training_high": [99.9, 99.98, 99.8],
+        "validation_low": [99.0, 99.14, 99.3],
+        "validation_high": [99.4, 99.48, 99.6],
+    }
+    return table(**intervals | columns)
+
+
+def test_all_three_accuracies_show_their_intervals_and_the_legend_says_so():
+    display = ComparisonDisplay.from_table(measured())
+    for kind in ("training", "validation", "test"):
+        segments = display.intervals_[f"{kind}_accuracy"].get_segments()
+        ends = measured()[[f"{kind}_low", f"{kind}_high"]]
+        assert_allclose([segment[:, 0] for segment in segments], ends)
+    assert legend_texts(display) == ["training", "validation", "test"]
+    (legend,) = display.figure_.legends
+    assert legend.get_title().get_text() == "points with 95 % intervals"
+    for handle in legend.get_lines():
+        assert handle.get_linestyle() == "-" and handle.get_linewidth() > 2
+
+
+def test_intervals_that_were_not_measured_are_left_out():
+    some = measured(
+        validation_accuracy=np.nan,
+        validation_low=np.nan,
+        validation_high=np.nan,
+        training_low=[np.nan, 99.91, np.nan],
+        training_high=[np.nan, 99.98, np.nan],
+    )
+    display = ComparisonDisplay.from_table(some)
+    assert list(display.intervals_) == ["training_accuracy", "test_accuracy"]
+    assert np.isfinite(display.ax_.get_xlim()).all()
+    display.figure_.canvas.draw()
+
+
+# In the space of given axes
+
+NAMES = {
+    "one": ["plain"],
+    "three": ["plain", "one cycle, half of the dropout", "annealed_augmented"],
+    "long": [f"{LONG}_{number}" for number in range(3)],
+}
+
+
+def history_of(names):
+    return {
+        name: history(10, np.linspace(1e-3, 1e-4 * (1 + number), 10))
+        for number, name in enumerate(names)
+    }
+
+
+ROOMY = {
+    "curves": lambda names: TrainingCurveDisplay(history_of(names)),
+    "batches": lambda names: BatchLossDisplay(dict.fromkeys(names, [2.0, 1.0, 0.1])),
+    "rates": lambda names: LearningRateDisplay(history_of(names)),
+    "comparison": lambda names: ComparisonDisplay(
+        measured()[: len(names)].assign(model=names)
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", [None, "constrained", "tight"])
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("make", ROOMY.values(), ids=ROOMY)
+def test_names_and_legend_lie_in_the_figure_and_on_nothing(make, names, layout):
+    figure, ax = plt.subplots(layout=layout)
+    make(names).plot(ax=ax)
+    panels = [each for each in figure.axes if each.axison]
+    titles = [panel._left_title for panel in panels if panel._left_title.get_text()]
+    patches = [panel.patch for panel in panels]
+    legend, *boxes = boxes_of([ax.get_legend(), *titles, *patches], figure)
+    ax.get_legend().set_in_layout(False)
+    # With their tick labels, their titles and the words beside them.
+    wholes = [panel.get_tightbbox() for panel in panels]
+    assert_inside([legend, *wholes], figure)
+    assert_apart(boxes)
+    for whole in wholes:
+        assert_apart([legend, whole])
+
+
+def test_a_display_keeps_away_from_the_neighbours_of_its_axes():
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4))
+    axes[0].plot([1, 2])
+    before = axes[0].get_position().bounds
+    display = ComparisonDisplay.from_table(measured(), ax=axes[1])
+    assert axes[0].get_position().bounds == before
+    labels = display.ax_.get_yticklabels()
+    for box in boxes_of(labels, figure):
+        assert box.x0 >= axes[0].bbox.x1
+
+
+def test_axes_that_are_drawn_on_again_do_not_shrink_again():
+    _, ax = plt.subplots()
+    display = ComparisonDisplay.from_table(table(), ax=ax)
+    before = ax.get_position().bounds
+    display.plot(ax=ax)
+    assert_allclose(ax.get_position().bounds, before, atol=0.01)
+
+
+def test_axes_that_are_no_subplot_keep_their_legend_in_the_figure():
+    figure = plt.figure()
+    display = ComparisonDisplay.from_table(table(), ax=figure.add_axes((0, 0, 1, 1)))
+    artists = [*display.ax_.get_yticklabels(), display.ax_.get_legend()]
+    assert_inside(boxes_of(artists, figure), figure)
+
+
+# Names as they were given
+
+
+def assert_unparsed(name, figure):
+    from matplotlib.text import Text
+
+    figure.canvas.draw()
+    texts = [text for text in figure.findobj(Text) if "$" in text.get_text()]
+    assert name in [text.get_text().replace("\n", " ") for text in texts]
+    assert not any(text.get_parse_math() for text in texts)
+
+
+@pytest.mark.parametrize("on_given_axes", [False, True])
+@pytest.mark.parametrize("kind", ROOMY)
+def test_dollar_signs_in_names_are_shown_as_such(kind, on_given_axes):
+    ax = plt.subplots()[1] if on_given_axes else None
+    name = "cost $5 and $6"
+    figure = ROOMY[kind]([name, "other"]).plot(ax=ax).figure_
+    assert_unparsed(name, figure)
+
+
+def test_dollar_signs_in_the_heading_of_a_sheet_are_shown_as_such():
+    images = X[:3].reshape(-1, 8, 8)
+    display = ImageGridDisplay(images, heading="cost $5 and $6").plot()
+    assert_unparsed("cost $5 and $6", display.figure_)
+
+
+@pytest.mark.parametrize("on_given_axes", [False, True])
+def test_names_that_start_with_an_underscore_stand_in_the_legend(on_given_axes):
+    ax = plt.subplots()[1] if on_given_axes else None
+    display = LearningRateDisplay(history_of(["_first", "second"])).plot(ax=ax)
+    assert legend_texts(display) == ["_first", "second"]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    "display", [TrainingCurveDisplay, BatchLossDisplay, LearningRateDisplay]
+)
+def test_records_that_hold_nothing_are_refused_in_a_sentence(display):
+    with pytest.raises(ValueError, match="one `.*` at least by its name, but it is {}"):
+        display({}).plot()
+    with pytest.raises(ValueError, match="`estimators` is empty, give one at least"):
+        display.from_estimators({})
+    with pytest.raises(ValueError, match="The .*record 'x' must .*fitted MnistCNN"):
+        display.from_history({}, name="x")
+    empty = dict.fromkeys(("loss", "accuracy", "learning_rate"), [])
+    if display is BatchLossDisplay:
+        empty = []
+    with pytest.raises(ValueError, match="one number at least, but are"):
+        display.from_history(empty)
+    assert not plt.get_fignums()
+
+
+def test_records_that_lack_a_list_or_an_epoch_are_refused():
+    with pytest.raises(ValueError, match="`learning_rate`, but has only loss"):
+        LearningRateDisplay.from_history({"loss": [1.0]})
+    with pytest.raises(ValueError, match="`accuracy`, but has only loss"):
+        TrainingCurveDisplay.from_history({"loss": [1.0]})
+    with pytest.raises(ValueError, match=r"lengths differ \(loss 2, accuracy 1\)"):
+        TrainingCurveDisplay.from_history({"loss": [1.0, 0.5], "accuracy": [0.5]})
+
+
+def test_several_axes_for_a_single_panel_are_refused():
+    _, axes = plt.subplots(1, 2)
+    for draw in (DISPLAYS["images"], DISPLAYS["rates"], DISPLAYS["comparison"]):
+        with pytest.raises(ValueError, match=r"1 axes, but `ax` holds 2: give 1\.$"):
+            draw(ax=axes)
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_sheets_of_no_images_are_refused(number):
+    network = MnistCNN()
+    calls = [
+        lambda **n: ImageGridDisplay.from_images(X, **n),
+        lambda **n: ImageGridDisplay.from_predictions(X, Y, Y, **n),
+        lambda **n: ImageGridDisplay.from_estimator(network, X, Y, **n),
+        lambda **n: ImageGridDisplay.from_mistakes(network, X, Y, **n),
+        lambda **n: ImageGridDisplay.from_augmentation(network, X, **n),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=f"n_images == {number}, must be >= 1"):
+            call(n_images=number)
+    with pytest.raises(ValueError, match=f"n_columns == {number}, must be >= 1"):
+        ImageGridDisplay.from_images(X).plot(n_columns=number)
+
+
+def test_sheets_whose_parts_do_not_match_are_refused():
+    with pytest.raises(ValueError, match="`X` holds 0 images: give one at least"):
+        ImageGridDisplay.from_images([])
+    with pytest.raises(ValueError, match="`images` must have the shape"):
+        ImageGridDisplay([]).plot()
+    images = X[:3].reshape(-1, 8, 8)
+    with pytest.raises(ValueError, match="`titles` .* holds 2 for 3 images: give 3"):
+        ImageGridDisplay(images, titles=["a", "b"]).plot()
+
+
+# Small beauties
+
+
+def test_markers_are_as_large_in_every_panel():
+    records = {"short": history(5), "long": history(60)}
+    display = TrainingCurveDisplay(records).plot()
+    sizes = {line.get_markersize() for ax in display.axes_.flat for line in ax.lines}
+    assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("n_batches", [60, 200, 5000])
+def test_batches_count_from_one_and_their_faint_line_shows_in_the_legend(n_batches):
+    losses = np.geomspace(2, 0.1, n_batches)
+    display = BatchLossDisplay.from_history(losses)
+    assert min(display.ax_.get_xticks()) >= 1
+    faint = display.figure_.legends[0].get_lines()[0]
+    assert faint.get_linewidth() >= 1 and faint.get_alpha() >= 0.5
+
+
+def test_titles_break_only_where_their_panels_end():
+    records = dict.fromkeys(("plain", "one cycle, half of the dropout"), history())
+    display = TrainingCurveDisplay(records).plot()
+    titles = [ax.get_title(loc="left") for ax in display.axes_[0]]
+    assert titles == list(records)
+
+
 # Long names, few and many variants
 
 

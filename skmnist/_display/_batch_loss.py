@@ -2,16 +2,9 @@
 
 import numpy as np
 
-from skmnist._display._axes import (
-    BLUE,
-    count_from_one,
-    fold,
-    label_log_axis,
-    open_axes,
-    place_legend,
-    tidy,
-)
-from skmnist._display._records import RecordDisplay, equalise
+from skmnist._display._axes import BLUE, count_from_one, label_log_axis, tidy
+from skmnist._display._records import RecordDisplay, equalise, series_of
+from skmnist._display._space import open_axes
 
 
 class BatchLossDisplay(RecordDisplay):
@@ -68,21 +61,27 @@ class BatchLossDisplay(RecordDisplay):
         -------
         display : BatchLossDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no record or one without a batch, or if `ax` holds another
+            number of axes.
         """
-        n_records = len(self.records)
+        records = {
+            name: series_of(losses, name) for name, losses in self._checked().items()
+        }
+        n_records = len(records)
         width = 7 if n_records == 1 else 1 + 2.7 * n_records
-        axes, made = open_axes(ax, 1, n_records, (width, 3.8))
-        self.axes_ = axes[0]
+        space = open_axes(ax, 1, n_records, (width, 3.8))
+        self.axes_ = space.panels[0]
         self.ax_ = ax if hasattr(ax, "plot") else self.axes_[0]
         self.figure_ = self.ax_.figure
         self.raw_, self.smooth_ = [], []
-        last = max(map(len, self.records.values()))
-        for panel, (name, losses) in zip(self.axes_, self.records.items(), strict=True):
-            self._draw_losses(
-                panel, np.asarray(losses, dtype=float), max(5, last // 50)
-            )
-            title = fold(name, 26 if n_records > 1 else 70)
-            panel.set_title(title, fontsize="medium", loc="left")
+        last = max(map(len, records.values()))
+        window = max(5, last // 50)
+        for panel, losses in zip(self.axes_, records.values(), strict=True):
+            self._draw_losses(panel, losses, window)
             count_from_one(panel, last, "batch", n_ticks=8 if n_records == 1 else 4)
         self.axes_[0].set_ylabel("loss of the batch")
         equalise(self.axes_)
@@ -91,7 +90,11 @@ class BatchLossDisplay(RecordDisplay):
         if n_records > 1:
             for panel in self.axes_:
                 panel.label_outer()
-        place_legend(self.axes_, made)
+        space.finish(
+            _legend_handles(),
+            ("each batch", f"moving average of {window:,} batches"),
+            names=list(records),
+        )
         return self
 
     def _draw_losses(self, ax, losses, window):
@@ -119,6 +122,14 @@ class BatchLossDisplay(RecordDisplay):
         low, high = np.quantile(seen, 0.005), 1.25 * seen.max()
         ax.set_ylim(min(0.8 * low, high / 10), high)
         tidy(ax)
+
+
+def _legend_handles():
+    """Make lines for the legend, the faint one strong enough to be seen."""
+    from matplotlib.lines import Line2D
+
+    raw = Line2D([], [], color=BLUE, alpha=0.5, linewidth=1.2)
+    return raw, Line2D([], [], color=BLUE, linewidth=2)
 
 
 def moving_average(values, window):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skmnist._display._axes import BLUE, ORANGE, fold, open_axes, place_legend, tidy
+from skmnist._display._axes import BLUE, ORANGE, fold, tidy
+from skmnist._display._space import open_axes
 
 # Column of the table, columns of its interval's ends or of its spread, legend, look.
 _SERIES = {
@@ -27,6 +28,10 @@ _SERIES = {
         {"color": BLUE, "marker": "o", "markersize": 8},
     ),
 }
+
+
+_INTERVAL = ", 95 % interval"
+_CHARACTER = 0.085  # width of a letter of a variant's name, in inches
 
 
 class ComparisonDisplay:
@@ -92,6 +97,11 @@ class ComparisonDisplay:
         -------
         display : ComparisonDisplay
             The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If `ax` holds several axes.
         """
         return cls.from_table(comparison.table_, ax=ax)
 
@@ -114,7 +124,8 @@ class ComparisonDisplay:
         Raises
         ------
         ValueError
-            If the table has no variant or none of the columns.
+            If the table has no variant or none of the columns, or if `ax` holds
+            several axes.
         """
         return cls(table).plot(ax=ax)
 
@@ -134,19 +145,21 @@ class ComparisonDisplay:
         Raises
         ------
         ValueError
-            If the table has no variant or none of the columns.
+            If the table has no variant or none of the columns, or if `ax` holds
+            several axes.
         """
         shown = [name for name in _SERIES if self._values(name) is not None]
         if not shown or "model" not in self.table:
+            columns = ", ".join(map(str, self.table.columns)) or "none at all"
             raise ValueError(
                 "The table must hold `model` and accuracies such as "
                 f"`test_accuracy`, but its {len(self.table)} rows have the columns "
-                f"{', '.join(map(str, self.table.columns))}."
+                f"{columns}: give the `table_` of a comparison."
             )
         n_variants = len(self.table)
         height = 1.1 + n_variants * (0.22 * len(shown) + 0.25)
-        axes, made = open_axes(ax, 1, 1, (7.2, height))
-        self.ax_ = axes[0, 0]
+        space = open_axes(ax, 1, 1, (7.2, height))
+        self.ax_ = space.panels[0, 0]
         self.figure_ = self.ax_.figure
 
         tidy(self.ax_)
@@ -155,9 +168,10 @@ class ComparisonDisplay:
         heights = step * (np.arange(len(shown)) - (len(shown) - 1) / 2)
         for name, offset in zip(shown, heights, strict=True):
             self._draw_series(name, np.arange(n_variants) + offset)
-        self._name_rows(room=0 if made else 0.3 * n_variants)
+        # Long names take a third of narrow axes, at most.
+        self._name_rows(min(24, max(8, int(space.width / 3 / _CHARACTER))))
         self._start_where_differences_show()
-        place_legend([self.ax_], made, loc="lower center", ncols=2)
+        space.finish(*self._legend_entries())
         return self
 
     def _values(self, name):
@@ -180,12 +194,11 @@ class ComparisonDisplay:
     def _draw_series(self, name, rows):
         """Draw one point a variant, its interval and, at the edge, its value."""
         values, ends = self._values(name), self._ends(name)
-        columns, label, look = _SERIES[name]
+        _, label, look = _SERIES[name]
         if ends is not None:
             self.intervals_[name] = self.ax_.hlines(
                 rows, *ends, color=look["color"], linewidth=2.5
             )
-            label += " ± std. dev." if len(columns) == 1 else ", 95 % interval"
         self.points_[name] = self.ax_.plot(
             values,
             rows,
@@ -210,14 +223,35 @@ class ComparisonDisplay:
                     fontweight="bold" if name == "test_accuracy" else "normal",
                 )
 
-    def _name_rows(self, room):
-        """Write the variants beside their rows, with room for a legend below."""
-        names = [fold(str(name), 24) for name in self.table["model"]]
-        self.ax_.set_yticks(range(len(names)), names)
-        self.ax_.set_ylim(len(names) - 0.5 + room, -0.5)
+    def _legend_entries(self):
+        """Return handles, labels and a heading, which says what the lines are."""
+        from matplotlib.lines import Line2D
+
+        handles, labels = [], []
+        for name in self.points_:
+            columns, label, look = _SERIES[name]
+            line = {
+                "linestyle": "-" if name in self.intervals_ else "",
+                "linewidth": 2.5,
+            }
+            edge = {"markeredgecolor": "black", "markeredgewidth": 0.6}
+            handles.append(Line2D([], [], **line, **edge, **look))
+            if name in self.intervals_:
+                label += " ± std. dev." if len(columns) == 1 else _INTERVAL
+            labels.append(label)
+        if len(labels) > 1 and all(label.endswith(_INTERVAL) for label in labels):
+            labels = [label.removesuffix(_INTERVAL) for label in labels]
+            return handles, labels, "points with 95 % intervals"
+        return handles, labels, None
+
+    def _name_rows(self, width):
+        """Write the variants beside their rows, in lines of so many characters."""
+        names = [fold(name, width) for name in self.table["model"]]
+        self.ax_.set_yticks(range(len(names)), names, parse_math=False)
+        self.ax_.set_ylim(len(names) - 0.5, -0.5)
         self.ax_.tick_params(axis="y", length=0)
         self.ax_.grid(visible=False, axis="y")
-        for boundary in range(1, len(names) + (room > 0)):
+        for boundary in range(1, len(names)):
             self.ax_.axhline(boundary - 0.5, color="0.85", linewidth=0.8)
 
     def _start_where_differences_show(self):

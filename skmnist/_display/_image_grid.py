@@ -1,9 +1,12 @@
 """A sheet of images with their labels."""
 
+from numbers import Integral
+
 import numpy as np
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_consistent_length
 
-from skmnist._display._axes import VERMILION, open_axes
+from skmnist._display._axes import VERMILION
 from skmnist._display._reading import (
     augment_images,
     image_shape_of,
@@ -11,6 +14,7 @@ from skmnist._display._reading import (
     pick,
 )
 from skmnist._display._sheet import FONT_SIZE, Sheet
+from skmnist._display._space import open_axes
 
 
 class ImageGridDisplay:
@@ -73,7 +77,7 @@ class ImageGridDisplay:
         image_shape : tuple of (int, int), default=None
             Height and width. Needed only for rows of images that are not square.
         n_images : int, default=25
-            How many images to show, at most.
+            How many images to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
             The axes to draw on. None makes a figure.
 
@@ -85,8 +89,10 @@ class ImageGridDisplay:
         Raises
         ------
         ValueError
-            If `X` holds no images of one channel, or not as many as `y` labels.
+            If `X` holds no images of one channel, or not as many as `y` labels, or if
+            `n_images` is below 1.
         """
+        _check_images(X, n_images)
         check_consistent_length(X, y)
         y = None if y is None else np.asarray(y)
         images = images_of(pick(X, slice(n_images)), image_shape)
@@ -111,7 +117,7 @@ class ImageGridDisplay:
         image_shape : tuple of (int, int), default=None
             Height and width. Needed only for rows of images that are not square.
         n_images : int, default=25
-            How many images to show, at most.
+            How many images to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
             The axes to draw on. None makes a figure.
 
@@ -124,8 +130,9 @@ class ImageGridDisplay:
         ------
         ValueError
             If `X` holds no images of one channel, or not as many as there are
-            labels.
+            labels, or if `n_images` is below 1.
         """
+        _check_images(X, n_images)
         check_consistent_length(X, y_true, y_pred)
         y_true, y_pred = np.asarray(y_true)[:n_images], np.asarray(y_pred)[:n_images]
         wrong = y_true != y_pred
@@ -152,7 +159,7 @@ class ImageGridDisplay:
         image_shape : tuple of (int, int), default=None
             Height and width. None takes the estimator's, or a square.
         n_images : int, default=25
-            How many images to show, at most.
+            How many images to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
             The axes to draw on. None makes a figure.
 
@@ -160,7 +167,16 @@ class ImageGridDisplay:
         -------
         display : ImageGridDisplay
             The display, drawn.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` holds no images of one channel, or not as many as `y` labels, or if
+            `n_images` is below 1.
         """
+        _check_images(X, n_images)
         check_consistent_length(X, y)
         X = pick(X, slice(n_images))
         return cls.from_predictions(
@@ -188,7 +204,7 @@ class ImageGridDisplay:
         image_shape : tuple of (int, int), default=None
             Height and width. None takes the estimator's, or a square.
         n_images : int, default=15
-            How many mistakes to show, at most.
+            How many mistakes to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
             The axes to draw on. None makes a figure.
 
@@ -196,7 +212,18 @@ class ImageGridDisplay:
         -------
         display : ImageGridDisplay
             The display, drawn. Percentages are rounded down.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator has no `predict_proba`.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` holds no images of one channel, or not as many as `y` labels, or if
+            `n_images` is below 1.
         """
+        _check_images(X, n_images)
         check_consistent_length(X, y)
         probability = estimator.predict_proba(X)
         said = estimator.classes_[np.argmax(probability, axis=1)]
@@ -238,7 +265,7 @@ class ImageGridDisplay:
         y : array-like of shape (n_samples,), default=None
             Their labels. None leaves them out.
         n_images : int, default=25
-            How many images to show, at most.
+            How many images to show, at most; 1 or more.
         random_state : int, default=0
             Seed of the random transformations.
         ax : matplotlib Axes, default=None
@@ -253,7 +280,11 @@ class ImageGridDisplay:
         ------
         TypeError
             If the estimator does not end in an `MnistCNN`.
+        ValueError
+            If `X` holds no images of one channel, or not as many as `y` labels, or if
+            `n_images` is below 1.
         """
+        _check_images(X, n_images)
         check_consistent_length(X, y)
         return cls.from_images(
             augment_images(estimator, pick(X, slice(n_images)), random_state),
@@ -270,19 +301,28 @@ class ImageGridDisplay:
         ax : matplotlib Axes, default=None
             The axes to draw on. None makes a figure.
         n_columns : int, default=None
-            Images in a row. None takes 5, and more for more than 25 images.
+            Images in a row, 1 or more. None takes 5, and more for more than 25
+            images.
 
         Returns
         -------
         display : ImageGridDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If `images` is no stack of images, if `titles` or `wrong` differ from it in
+            length, if `n_columns` is below 1, or if `ax` holds several axes.
         """
-        images = np.asarray(self.images)
+        images = self._checked_images()
+        if n_columns is not None:
+            check_scalar(n_columns, "n_columns", Integral, min_val=1)
         sheet = Sheet(images.shape, self.titles, self.heading, n_columns)
-        axes, made = open_axes(ax, 1, 1, sheet.size)
-        self.ax_ = axes[0, 0]
+        space = open_axes(ax, 1, 1, sheet.size)
+        self.ax_ = space.panels[0, 0]
         self.figure_ = self.ax_.figure
-        scale = 1.0 if made else sheet.scale_for(self.ax_)
+        scale = 1.0 if space.made else sheet.scale_for(self.ax_)
 
         wrong = np.zeros(len(images), bool) if self.wrong is None else self.wrong
         limits = (images.min(), images.max()) if images.size else (0, 1)
@@ -296,8 +336,25 @@ class ImageGridDisplay:
         self.ax_.set(xlim=sheet.xlim, ylim=sheet.ylim, aspect="equal")
         self.ax_.set_axis_off()
         if self.heading:
-            self.ax_.set_title(self.heading, fontsize="medium")
+            self.ax_.set_title(self.heading, fontsize="medium", parse_math=False)
         return self
+
+    def _checked_images(self):
+        """Return the images, with as many titles and marks as there are of them."""
+        images = np.asarray(self.images)
+        if images.ndim != 3:
+            raise ValueError(
+                "`images` must have the shape (n_images, height, width), but has "
+                f"{images.shape}: give a stack of images, or rows to `from_images`."
+            )
+        for name in ("titles", "wrong"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(images):
+                raise ValueError(
+                    f"`{name}` must hold one entry an image, but holds {len(values)} "
+                    f"for {len(images)} images: give {len(images)}."
+                )
+        return images
 
     def _draw_image(self, place, image, limits):
         left, top, width, height = place
@@ -340,3 +397,10 @@ class ImageGridDisplay:
             parse_math=False,
         )
         self.texts_.append(text)
+
+
+def _check_images(X, n_images):
+    """Refuse a set without images and a number of images that shows none."""
+    check_scalar(n_images, "n_images", Integral, min_val=1)
+    if len(X) == 0:
+        raise ValueError("`X` holds 0 images: give one at least.")

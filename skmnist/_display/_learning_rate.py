@@ -2,16 +2,9 @@
 
 import numpy as np
 
-from skmnist._display._axes import (
-    count_from_one,
-    fold,
-    label_log_axis,
-    open_axes,
-    place_legend,
-    style,
-    tidy,
-)
-from skmnist._display._records import RecordDisplay
+from skmnist._display._axes import count_from_one, label_log_axis, style, tidy
+from skmnist._display._records import RecordDisplay, column_of
+from skmnist._display._space import open_axes
 
 
 class LearningRateDisplay(RecordDisplay):
@@ -57,21 +50,28 @@ class LearningRateDisplay(RecordDisplay):
         -------
         display : LearningRateDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no record or one without learning rates, or if `ax` holds
+            several axes.
         """
-        axes, made = open_axes(ax, 1, 1, (6.4, 3.8))
-        self.ax_ = axes[0, 0]
+        records = {
+            name: column_of(history, "learning_rate", name)
+            for name, history in self._checked().items()
+        }
+        space = open_axes(ax, 1, 1, (6.4, 3.8))
+        self.ax_ = space.panels[0, 0]
         self.figure_ = self.ax_.figure
         self.lines_ = []
         # Lines that lie on each other stay visible: the first ones are wider.
-        widths = np.linspace(
-            1.5 + min(2.2 * (len(self.records) - 1), 6), 1.5, len(self.records)
-        )
-        for index, (name, history) in enumerate(self.records.items()):
-            rates = np.asarray(history["learning_rate"], dtype=float)
+        widths = np.linspace(1.5 + min(2.2 * (len(records) - 1), 6), 1.5, len(records))
+        for index, (name, rates) in enumerate(records.items()):
             self.lines_ += self.ax_.plot(
                 np.arange(1, len(rates) + 1),
                 rates,
-                label=fold(name, 70),
+                label=str(name),
                 linewidth=widths[index],
                 markersize=widths[index] + 2.4,
                 drawstyle="steps-post",
@@ -83,6 +83,6 @@ class LearningRateDisplay(RecordDisplay):
         n_epochs = max(len(line.get_xdata()) for line in self.lines_)
         count_from_one(self.ax_, n_epochs, "epoch")
         tidy(self.ax_)
-        if any(self.records):
-            place_legend([self.ax_], made)
+        shown = any(map(str, records))
+        space.finish(*((self.lines_, list(records)) if shown else ()))
         return self

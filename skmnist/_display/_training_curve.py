@@ -2,16 +2,9 @@
 
 import numpy as np
 
-from skmnist._display._axes import (
-    BLUE,
-    ORANGE,
-    count_from_one,
-    fold,
-    open_axes,
-    place_legend,
-    tidy,
-)
-from skmnist._display._records import RecordDisplay, equalise
+from skmnist._display._axes import BLUE, ORANGE, count_from_one, tidy
+from skmnist._display._records import RecordDisplay, column_of, equalise
+from skmnist._display._space import open_axes
 
 
 class TrainingCurveDisplay(RecordDisplay):
@@ -73,26 +66,32 @@ class TrainingCurveDisplay(RecordDisplay):
         -------
         display : TrainingCurveDisplay
             The display itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no record or one without an epoch, if its lists differ in
+            length, or if `ax` holds another number of axes.
         """
-        n_records = len(self.records)
+        records = {
+            name: _columns_of(history, name)
+            for name, history in self._checked().items()
+        }
+        n_records = len(records)
         if n_records == 1:
-            axes, made = open_axes(ax, 1, 2, (8, 3.4))
+            space = open_axes(ax, 1, 2, (8, 3.4))
         else:
-            axes, made = open_axes(ax, 2, n_records, (1 + 2.7 * n_records, 5.2))
-        self.axes_ = axes.reshape(2, n_records)
+            space = open_axes(ax, 2, n_records, (1 + 2.7 * n_records, 5.2))
+        self.axes_ = space.panels.reshape(2, n_records)
         self.ax_ = ax if hasattr(ax, "plot") else self.axes_.flat[0]
         self.figure_ = self.ax_.figure
 
-        n_epochs = max(len(history["loss"]) for history in self.records.values())
-        for panels, (name, history) in zip(
-            self.axes_.T, self.records.items(), strict=True
-        ):
-            title = fold(name, 26 if n_records > 1 else 70)
-            panels[0].set_title(title, fontsize="medium", loc="left")
+        n_epochs = max(len(history["loss"]) for history in records.values())
+        for panels, history in zip(self.axes_.T, records.values(), strict=True):
             for panel, metric, scale in zip(
                 panels, ("loss", "accuracy"), (1, 100), strict=True
             ):
-                _draw_metric(panel, history, metric, scale)
+                _draw_metric(panel, history, metric, scale, n_epochs)
                 count_from_one(panel, n_epochs, "epoch")
         for row, label in zip(self.axes_, ("loss", "accuracy (%)"), strict=True):
             row[0].set_ylabel(label)
@@ -100,22 +99,48 @@ class TrainingCurveDisplay(RecordDisplay):
         if n_records > 1:
             for panel in self.axes_.flat:
                 panel.label_outer()
-        place_legend(self.axes_[0], made)
+        space.finish(*_legend_entries(self.axes_[0]), names=list(records))
         return self
 
 
-def _draw_metric(ax, history, metric, scale):
-    """Draw one metric of training and validation, and where the rate was reduced."""
-    n_epochs = len(history[metric])
-    epochs = np.arange(1, n_epochs + 1)
-    size = 5 if n_epochs <= 12 else 3.2
+def _columns_of(history, name):
+    """Return the lists of a history that are drawn, as arrays of equal length."""
+    columns = {key: column_of(history, key, name) for key in ("loss", "accuracy")}
+    for key in ("val_loss", "val_accuracy", "learning_rate"):
+        if key in history:
+            columns[key] = column_of(history, key, name)
+    if len(set(map(len, columns.values()))) > 1:
+        lengths = ", ".join(f"{key} {len(each)}" for key, each in columns.items())
+        raise ValueError(
+            f"The record {name!r} must hold one number an epoch in each list, but "
+            f"their lengths differ ({lengths}): give a `history_` as it was recorded."
+        )
+    return columns
+
+
+def _legend_entries(panels):
+    """Return handles and labels of all panels, each label once."""
+    entries = {}
+    for panel in panels:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    return list(entries.values()), list(entries)
+
+
+def _draw_metric(ax, history, metric, scale, longest):
+    """Draw one metric of training and validation, and where the rate was reduced.
+
+    The longest record decides on the size of the markers.
+    """
+    epochs = np.arange(1, len(history[metric]) + 1)
+    size = 5 if longest <= 12 else 3.2
     for key, label, look in (
         (metric, "training", {"color": ORANGE, "linestyle": "--", "marker": "s"}),
         (f"val_{metric}", "validation", {"color": BLUE, "marker": "o"}),
     ):
         if key in history:
-            values = scale * np.asarray(history[key], dtype=float)
-            ax.plot(epochs, values, label=label, markersize=size, **look)
+            look = {"label": label, "markersize": size, **look}
+            ax.plot(epochs, scale * history[key], **look)
     for first, last in reductions(history.get("learning_rate", [])):
         if first == last:
             look = {"color": "0.35", "linestyle": ":", "linewidth": 1.3}
