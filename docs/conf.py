@@ -34,6 +34,11 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(sklearn|keras|numpy|pandas|matplotlib|joblib|scikeras|scipy)\..*"),
 ]
 
+# Commands are shown as they are typed: `--help` keeps its two hyphens.
+smartquotes = False
+# Names in single backticks, as numpydoc has them, are code.
+default_role = "code"
+
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -62,6 +67,7 @@ autosummary_context = {
         if inspect.isclass(getattr(skmnist, name))
     }
 }
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
@@ -93,4 +99,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "api": [], "benchmarks": []}
+# Pages without pages below them need no navigation of their section.
+html_sidebars = dict.fromkeys(
+    ["index", "api", "benchmarks", "contributing", "changelog", "reliability"], []
+)

@@ -99,7 +99,8 @@ def make_variant_search(
     Returns
     -------
     search : GridSearchCV
-        Unfitted. Row i of its `cv_results_` is the i-th of `VARIANTS`.
+        Unfitted. Row i of its `cv_results_` is the i-th of `VARIANTS`. On Dask it
+        outlives workers that die.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def make_variant_search(
             f"{name}={cnn_params[name]!r} cannot be given here, because each variant "
             f"sets it: {VARIANTS}."
         )
-    return GridSearchCV(
+    return DurableGridSearchCV(
         make_mnist_pipeline(image_shape=image_shape, max_value=max_value, **cnn_params),
         [
             _as_step({key: [value] for key, value in settings.items()})
@@ -252,9 +253,9 @@ def compare_variants(
         for name, settings in VARIANTS.items()
     }
     fits = VariantFits(pipelines, n_jobs=n_jobs)
+    if not holdout:
+        _show_progress(search, progress).fit(X_train, y_train).set_callbacks()
     with _on_workers():
-        if not holdout:
-            _show_progress(search, progress).fit(X_train, y_train).set_callbacks()
         _show_progress(fits, progress).fit(X_train, y_train, X_test, validation)
     comparison = VariantComparison(
         fits.results_,
@@ -267,6 +268,15 @@ def compare_variants(
         # The best variant is fitted already, so that the search need not do it.
         search.set_params(refit=True).best_estimator_ = comparison.best_estimator_
     return comparison
+
+
+class DurableGridSearchCV(GridSearchCV):
+    """A grid search that outlives the death of Dask's workers; elsewhere the same."""
+
+    def fit(self, X, y=None, **params):
+        """Fit as `GridSearchCV` does."""
+        with _on_workers():
+            return super().fit(X, y, **params)
 
 
 def _as_step(params):

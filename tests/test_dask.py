@@ -229,14 +229,23 @@ def once(X, y):
 
 
 def test_a_search_on_workers_is_that_of_one_process(cluster, digits, alone):
-    X, y = digits
-    expected = alone["search"]
     with joblib.parallel_config(backend="dask"):
-        search = make_variant_search(**OPTIONS).fit(X, y)
+        search = make_variant_search(**OPTIONS).fit(*digits)
+    # The refit runs in the calling process, on as many threads as that one has.
+    assert_same_search(search, alone["search"])
+
+
+def test_a_search_outlives_a_worker(doomed, digits, alone):
+    search = make_variant_search(**OPTIONS).set_params(refit=False)
+    with doomed.killing_a_worker(3), joblib.parallel_config(backend="dask"):
+        search.fit(*digits)
+    assert_same_search(search, alone["search"])
+
+
+def assert_same_search(search, expected):
     for name, values in expected.cv_results_.items():
         if "time" not in name:
             assert_array_equal(search.cv_results_[name], values, err_msg=name)
-    # The refit runs in the calling process, on as many threads as that one has.
     assert search.best_params_ == expected.best_params_
 
 
