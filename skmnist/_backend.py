@@ -24,11 +24,13 @@ _PATCHED = {
 }
 
 # What TensorFlow 2.21 writes to file descriptor 2 while it is imported, whatever
-# the log level: absl's notice, and its own messages of level I, W and E.
+# the log level: absl's notice, its own messages of level I and W, and those of level
+# E which speak of parts of CUDA that a machine without a GPU does not have.
 _NOISE = re.compile(
     rb"^(WARNING: All log messages before absl::InitializeLog"
-    rb"|[IWE]0000 00:00:"
-    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] "
+    rb"|[IW]0000 00:00:"
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IW] "
+    rb"|(E0000 00:00:|\d{4}-\d\d-\d\d .{,20} E ).*(cuInit|Unable to register cu)"
     rb"|To enable the following instructions:)"
 )
 

@@ -1,8 +1,10 @@
 """An interrupted fit goes on: its state after every epoch, in a safe file."""
 
+import errno
 import hashlib
 import os
 import sys
+import tempfile
 import warnings
 from numbers import Integral
 
@@ -10,7 +12,12 @@ import numpy as np
 
 from skmnist._backend import keras
 from skmnist._files import write_atomically
-from skmnist._statefile import library_versions, pack_state, unpack_state
+from skmnist._statefile import (
+    library_versions,
+    pack_state,
+    read_description,
+    unpack_state,
+)
 from skmnist._strictjson import pack_param
 from skmnist._training import TrainingState
 
@@ -78,6 +85,7 @@ def fingerprint(cnn, state, batches, validation):
     memory = [sorted(part.items()) for part in (state.history, state.schedule)]
     described = (state.seed, sorted(settings.items()), cnn._architecture(), memory)
     digest.update(repr(described).encode())
+    digest.update(keras.config.dtype_policy().name.encode())
     for named in (state.weights, state.optimizer):
         for array in named.values():
             add(array)
@@ -92,6 +100,20 @@ def fingerprint(cnn, state, batches, validation):
         if part is batches or part.rows is not batches.rows:
             add(part.rows)
     return digest.hexdigest()
+
+
+def _identity(path):
+    """Return what a file under the same name does not share; None without a file."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _progress(epochs, finished):
+    """Return what is greater for a fit that is further on."""
+    return finished, epochs
 
 
 def _versions():
@@ -130,6 +152,7 @@ class Checkpoint(keras.callbacks.Callback):
         }
         self.is_finished = False
         self.n_done = 0
+        self.unusable = None
 
     def load(self, start):
         """Return the state that an earlier run left, or None.
@@ -140,9 +163,24 @@ class Checkpoint(keras.callbacks.Callback):
         ----------
         start : TrainingState
             Where the fit starts that the file must belong to.
+
+        Raises
+        ------
+        OSError
+            If there is still something to train, and no checkpoint of it can be
+            written.
         """
+        found = self._read(start)
+        if not self.is_finished:
+            self._try_to_write()
+        return found
+
+    def _read(self, start):
+        identity = _identity(self.path)
         try:
-            _, found, extra = unpack_state(self.path, lambda _: self.hyperparameters)
+            _, found, extra = unpack_state(
+                self.path, lambda _: self.hyperparameters, needs_checksum=True
+            )
             n_epochs = len(found["history"]["loss"]) - start.n_epochs
             if (
                 len(found["classes"]) != len(self.described["classes"])
@@ -155,14 +193,15 @@ class Checkpoint(keras.callbacks.Callback):
                 raise ValueError(f"it was written with {extra.get('versions')}")
             if extra.get("finished") not in (True, False):
                 raise ValueError("it does not say whether the fit had come to its end")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except ValueError as error:
+            self.unusable = identity
             warnings.warn(
                 f"The checkpoint {self.path} is passed over and the fit begins anew: "
                 f"{error}.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
             return None
         self.is_finished = extra["finished"]
@@ -171,8 +210,46 @@ class Checkpoint(keras.callbacks.Callback):
     def _write(self, finished):
         state = vars(self.look()) | self.described
         extra = {"finished": finished, "versions": _versions()}
+        progress = _progress(len(state["history"]["loss"]), finished)
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        write_atomically(self.path, pack_state(self.hyperparameters, state, extra))
+        write_atomically(
+            self.path,
+            pack_state(self.hyperparameters, state, extra),
+            unless=lambda: self._is_overtaken(progress),
+        )
+
+    def _is_overtaken(self, progress):
+        """Tell whether another process has come further with the same fit.
+
+        Whoever comes first leaves the same bits, so that nothing is lost. The file
+        that `load` passed over does not count, whatever it says of itself.
+        """
+        if _identity(self.path) == self.unusable:
+            return False
+        try:
+            found = read_description(self.path)
+            extra = found["extra"]
+            there = _progress(len(found["history"]["loss"]), extra["finished"])
+            return extra["versions"] == _versions() and there > progress
+        except (OSError, ValueError, LookupError, TypeError):
+            return False
+
+    def _try_to_write(self):
+        """Find out before the training, not after its first epoch."""
+        folder = os.path.dirname(self.path)
+        try:
+            os.makedirs(folder, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder, prefix=".skmnist-"):
+                pass
+            if os.path.isdir(self.path):
+                raise IsADirectoryError(errno.EISDIR, f"{self.path} is a folder")
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"No checkpoint can be written into this checkpoint_dir "
+                f"({error.strerror})",
+                folder,
+            ) from None
 
     def on_epoch_end(self, epoch, logs=None):
         self.n_done = epoch + 1

@@ -2,12 +2,12 @@
 
 import numpy as np
 from sklearn.callback import with_callbacks
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skmnist._fitting import NetworkClassifier, block_rows
-from skmnist._images import as_rows, resolve_image_shape
+from skmnist._images import as_rows, resolve_image_shape, validate_again
 from skmnist._network import RandomAffine, transform_alike
-from skmnist._parameters import CONSTRAINTS
+from skmnist._parameters import CONSTRAINTS, check_averaging
 from skmnist._pool import borrow
 from skmnist._training import copy_seed
 
@@ -33,7 +33,7 @@ class MnistCNN(NetworkClassifier):
     anneal_factor : float, default=0.3
         Multiplier of the plateau rule, between 0 and 1.
     anneal_patience : int, default=2
-        Epochs that the plateau rule waits.
+        Epochs that the plateau rule waits, 1 or more.
     augment : bool, default=False
         Whether every training image is transformed afresh at every epoch: zoomed,
         rotated and shifted at random, in one bilinear resampling that repeats the
@@ -41,35 +41,39 @@ class MnistCNN(NetworkClassifier):
     rotation_range : float, default=10.0
         Largest rotation to either side, in degrees, from 0 to 180.
     zoom_range : float, default=0.05
-        Each axis is magnified by 1 - `zoom_range` to 1 + `zoom_range`.
+        Each axis is magnified by 1 - `zoom_range` to 1 + `zoom_range`. From 0 up
+        to, but not, 1.
     shift_range : float, default=0.05
-        Largest shift along each axis, as a fraction of the side.
+        Largest shift along each axis, as a fraction of the side, from 0 to 1.
     epochs : int, default=30
-        Passes over the training rows in one call of `fit`.
+        Passes over the training rows in one call of `fit`, 1 or more.
     batch_size : int, default=42
-        Images a training step. Prediction chooses its own.
+        Images per training step, 1 or more. Prediction chooses its own.
     learning_rate : float, default=0.001
-        Adam's learning rate at the start, or the peak of one cycle.
+        Adam's learning rate at the start, or the peak of one cycle. From 1.2e-38 to
+        3.4e38, the numbers that 32-bit floats hold; useful ones are below 0.1.
     min_learning_rate : float, default=1e-5
-        No schedule goes below this rate.
+        No schedule goes below this rate. From 0 to 3.4e38.
     validation_fraction : float or None, default=0.1
-        Part of the training rows that `fit` holds out for `val_loss`, stratified
-        and drawn from `random_state`: each class gives ``round(fraction * count)``
-        rows and keeps one at least. If that is no row at all, a warning says so.
-        None holds nothing out.
+        Part of the training rows, between 0 and 1, that `fit` holds out for
+        `val_loss`, stratified and drawn from `random_state`: each class gives
+        ``round(fraction * count)`` rows and keeps one at least. If that is no row at
+        all, a warning says so. None holds nothing out.
     filters : tuple of int, default=(32, 64)
-        Filters of the convolutions, an entry for each block of two.
+        Filters of the convolutions, 1 or more, an entry for each block of two.
     kernel_sizes : tuple of int, default=(5, 3)
-        Side of the square kernels in pixels, an entry for each block.
+        Side of the square kernels in pixels, from 1 to 255, an entry for each block.
     dense_units : int, default=384
-        Units of the hidden dense layer.
+        Units of the hidden dense layer, 1 or more.
     dropout : tuple of float, default=(0.4, 0.5, 0.5)
-        Dropped fraction after each block and after the hidden dense layer.
+        Dropped fraction, from 0 up to, but not, 1: one entry for each block and one
+        for the hidden dense layer.
     image_shape : tuple of (int, int) or None, default=None
         Height and width in pixels. Needed only for rows of images that are not
         square; -1 in one place is inferred.
     class_weight : dict, "balanced" or None, default=None
-        Weight of each class, multiplied with the sample weights. "balanced" is
+        Weight of each class, from 0 to 3.4e38, multiplied with the sample weights.
+        Classes that a dict does not name weigh 1. "balanced" is
         ``n_samples / (n_classes * count)``.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights and the optimizer of the last one.
@@ -88,7 +92,8 @@ class MnistCNN(NetworkClassifier):
         its end. Needs an int `random_state` and no `callbacks`.
     tta_copies : int, default=0
         Test-time augmentation: probabilities are averaged over the image and this
-        many copies, transformed within the ranges of `augment`, all images alike.
+        many copies, 0 or more, transformed within the ranges of `augment`, all
+        images alike.
 
     Attributes
     ----------
@@ -105,11 +110,13 @@ class MnistCNN(NetworkClassifier):
         and not pickled. Changes to it do not change the estimator.
     history_ : dict of str to list of float
         Per epoch: `loss`, `accuracy`, `learning_rate` (of its last batch) and, with
-        validation rows, `val_loss` and `val_accuracy`. Weighted as the rows are.
+        validation rows, `val_loss` and `val_accuracy`. Weighted as the rows are, the
+        mean weight of the training rows being 1.
     batch_loss_ : ndarray of float32 of shape (n_batches,)
         Loss of each batch alone, over all epochs.
     callbacks_ : list of keras.callbacks.Callback
-        The copies of `callbacks` that ran in the last fit.
+        The copies of `callbacks` that ran in the last fit. What cannot be pickled
+        of them is not copied or saved with the estimator.
 
     See Also
     --------
@@ -205,7 +212,8 @@ class MnistCNN(NetworkClassifier):
         y : array-like of shape (n_samples,)
             Labels: integers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, not negative. A row of weight 0 takes no part.
+            Weight of each row, not negative. A row of weight 0 takes no part. Only
+            ratios count: twice the weights, or weights all alike, change nothing.
         X_val : array-like, default=None
             Images for validation instead of a part of `X`, scaled like `X`.
         y_val : array-like of shape (n_val_samples,), default=None
@@ -220,7 +228,8 @@ class MnistCNN(NetworkClassifier):
         ------
         ValueError
             If a hyperparameter, an image, a label or a weight is not as described,
-            or if the loss becomes infinite. The estimator stays as it was.
+            if all weights are zero, or if the loss or `val_loss` becomes infinite.
+            The estimator stays as it was.
         """
         context = self._init_callback_context(max_subtasks=self.epochs)
         return self._fit(X, y, sample_weight, X_val, y_val, context=context)
@@ -243,7 +252,7 @@ class MnistCNN(NetworkClassifier):
         classes : array-like of shape (n_classes,), default=None
             All labels, where the first part does not have them all.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, not negative.
+            Weight of each row, not negative. Only ratios within this part count.
         X_val : array-like, default=None
             Images for validation, scaled like `X`.
         y_val : array-like of shape (n_val_samples,), default=None
@@ -282,14 +291,16 @@ class MnistCNN(NetworkClassifier):
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the images are not of the shape seen in `fit`.
+            If the images are not of the shape seen in `fit`, or if `tta_copies` or a
+            range of the transformations was set to what it cannot be.
         """
         check_is_fitted(self)
+        check_averaging(self)
         rows, seen = as_rows(X)
-        rows = validate_data(self, rows, reset=False)
+        rows = validate_again(self, rows)
         resolve_image_shape(rows.shape[1], self.image_shape_, seen)
         proba = np.empty((len(rows), len(self.classes_)), dtype=np.float32)
-        with borrow(self._architecture(), to_predict=True) as network:
+        with borrow(self._fitted_architecture, to_predict=True) as network:
             network.load_weights(self._state.weights)
             for start, images in self._blocks(rows, self.image_shape_):
                 proba[start : start + len(images)] = self._average(
@@ -300,11 +311,12 @@ class MnistCNN(NetworkClassifier):
     def _average(self, model, images):
         """Average over the images themselves and their transformed copies."""
         proba = model.predict_on_batch(images)
-        for number in range(self.tta_copies):
+        n_copies = int(self.tta_copies)
+        for number in range(n_copies):
             seed = copy_seed(self._state.seed, number)
             copies = transform_alike(images, self._augmentation(), seed)
             proba = proba + model.predict_on_batch(copies)
-        return proba / (1 + self.tta_copies)
+        return proba / (1 + n_copies)
 
     def _blocks(self, rows, image_shape):
         """Yield the start of each block of rows, and its images."""

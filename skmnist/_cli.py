@@ -2,11 +2,12 @@
 
 import contextlib
 import os
+import stat
 import sys
 import tempfile
 from importlib.util import find_spec
 
-from skmnist._options import HYPERPARAMETERS, make_parser
+from skmnist._options import COMPARE_FILES, HYPERPARAMETERS, make_parser
 from skmnist._speech import describe, end, flush_output, is_sentence, one_line_warnings
 
 __all__ = ["main"]
@@ -95,26 +96,43 @@ def _check_inputs(args):
 @contextlib.contextmanager
 def _prepare_outputs(args):
     """Check that the results can be written, and take new folders back on failure."""
-    folders = [args.checkpoint] if getattr(args, "checkpoint", None) else []
+    folders = []
+    if getattr(args, "checkpoint", None):
+        folders.append(os.path.expanduser(args.checkpoint))
+    files = []
     if args.command == "compare":
         if args.output is not None:
             parts = ("", "figures", "models")
             folders += [os.path.join(args.output, part) for part in parts]
-    elif os.path.lexists(args.output) and not os.path.isfile(args.output):
-        raise OSError(f"{args.output!r} exists, and is no file that can be replaced")
+            files = [os.path.join(args.output, name) for name in COMPARE_FILES]
     else:
-        _try_to_write(os.path.dirname(args.output) or os.curdir)
+        _check_replaceable(args.output)
+        _try_to_write(os.path.dirname(os.path.realpath(args.output)))
     made = []
     try:
         for folder in folders:
             _make_folder(folder, made)
             _try_to_write(folder)
+        for file in files:
+            _check_replaceable(file)
         yield
     except BaseException:
         for folder in reversed(made):
             with contextlib.suppress(OSError):  # what is not empty stays
                 os.rmdir(folder)
         raise
+
+
+def _check_replaceable(path):
+    """Refuse what is no file, and names that the system does not take."""
+    try:
+        is_file = stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OSError(f"cannot write {path!r}: {error.strerror}") from None
+    if not is_file:
+        raise OSError(f"{path!r} exists, and is no file that can be replaced")
 
 
 def _make_folder(folder, made):

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import os
 import sys
 from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
@@ -187,7 +188,8 @@ def _cnn_params(args):
         if (given := getattr(args, name)) is not None:
             params[name] = tuple(given) if isinstance(given, list) else given
     if args.checkpoint is not None:
-        params["checkpoint_dir"] = args.checkpoint
+        # Workers elsewhere have working folders of their own.
+        params["checkpoint_dir"] = os.path.abspath(os.path.expanduser(args.checkpoint))
     return params | {"random_state": args.random_state}
 
 
@@ -217,7 +219,7 @@ def _cluster(address):
 
     try:
         client = Client(address)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # which ones it raises is each protocol's choice
         raise ConnectionError(
             f"no Dask scheduler answers at {address}: {error}"
         ) from error

@@ -8,7 +8,7 @@ import stat
 __all__ = ["open_regular", "write_atomically"]
 
 
-def write_atomically(path, data):
+def write_atomically(path, data, unless=None):
     """Write a file so that nobody ever sees half of it.
 
     The bytes go into a temporary file in the same folder, reach the disk, and then
@@ -25,6 +25,9 @@ def write_atomically(path, data):
     data : bytes or callable
         The content, or a function that is called with a binary stream and writes
         the content to it.
+    unless : callable, default=None
+        Asked without arguments when all is written and only the name is still to be
+        taken: if it says True, the former file stays.
 
     Raises
     ------
@@ -42,6 +45,9 @@ def write_atomically(path, data):
                 stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
+        if unless is not None and unless():
+            os.unlink(temporary)
+            return
         os.replace(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):

@@ -1,6 +1,7 @@
 """The one way in which a network is trained, behind ``fit`` and ``partial_fit``."""
 
 import copy
+import pickle
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -12,6 +13,7 @@ from skmnist._images import as_rows, resolve_image_shape
 from skmnist._inputs import (
     check_classes,
     encode_labels,
+    scale_weights,
     warn_nothing_held_out,
     warn_other_scale,
     warn_unscaled,
@@ -40,6 +42,29 @@ def block_rows(image_shape):
     """Return how many images are asked about at once."""
     height, width = image_shape
     return max(1, min(_BLOCK_ROWS, _BLOCK_PIXELS // (height * width)))
+
+
+def _as_far_as_pickled(callback):
+    """Return a callback, or a copy without the attributes that cannot be pickled.
+
+    A callback that has run may hold what it worked with: Keras's `CSVLogger` keeps
+    its closed file.
+    """
+    if _can_be_pickled(callback):
+        return callback
+    copied = object.__new__(type(callback))
+    vars(copied).update(
+        {k: value for k, value in vars(callback).items() if _can_be_pickled(value)}
+    )
+    return copied
+
+
+def _can_be_pickled(value):
+    try:
+        pickle.dumps(value)
+    except Exception:
+        return False
+    return True
 
 
 class NetworkClassifier(ScikitLearnKerasClassifier):
@@ -126,18 +151,20 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         return self._state.with_rate(self.learning_rate)
 
     def _architecture(self):
+        # Plain numbers: NumPy's would overflow, and make equal networks different keys.
         return Architecture(
             image_shape=self.image_shape_,
             n_classes=len(self.classes_),
-            filters=tuple(self.filters),
-            kernel_sizes=tuple(self.kernel_sizes),
-            dense_units=self.dense_units,
-            dropout=tuple(self.dropout),
+            filters=tuple(map(int, self.filters)),
+            kernel_sizes=tuple(map(int, self.kernel_sizes)),
+            dense_units=int(self.dense_units),
+            dropout=tuple(map(float, self.dropout)),
             augmentation=self._augmentation() if self.augment else None,
         )
 
     def _augmentation(self):
-        return (self.rotation_range, self.zoom_range, self.shift_range)
+        ranges = (self.rotation_range, self.zoom_range, self.shift_range)
+        return tuple(map(float, ranges))
 
     def _make_batches(self, rows, codes, sample_weight, given, split_seed):
         """Return the training and the validation batches; the latter may be None."""
@@ -146,29 +173,37 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         weight = weigh_rows(sample_weight, rows, codes, of_class)
         # A row of weight 0 takes no part, in the validation split neither.
         index = np.arange(len(rows)) if weight is None else np.flatnonzero(weight)
+        held_out = None
+        if given is None and split_seed is not None:
+            index, held_out = self._hold_out(codes, index, split_seed)
+        # Rows that are held out keep the scale of those that train.
+        weight = scale_weights(weight, index)
+        batches = Batches(rows, codes, weight, shape, int(self.batch_size), index)
         validation = None
         if given is not None:
-            weight_val = None if of_class is None else of_class[given[1]]
+            # A scale of their own, so that no part of the data decides on it.
+            of_row = None if of_class is None else of_class[given[1]]
+            weight_val = scale_weights(of_row, slice(None))
             validation = Batches(*given, weight_val, shape, block_rows(shape))
-        elif split_seed is not None and self.validation_fraction is not None:
-            held_out = stratified_holdout(
-                codes[index], self.validation_fraction, split_seed
+        elif held_out is not None:
+            validation = Batches(
+                rows, codes, weight, shape, block_rows(shape), held_out
             )
-            if held_out.any():
-                validation = Batches(
-                    rows, codes, weight, shape, block_rows(shape), index[held_out]
-                )
-                index = index[~held_out]
-            else:
-                warn_nothing_held_out(self.validation_fraction)
-        return (
-            Batches(rows, codes, weight, shape, self.batch_size, index),
-            validation,
-        )
+        return batches, validation
+
+    def _hold_out(self, codes, index, seed):
+        """Return the rows that train and those held out; the latter may be None."""
+        if self.validation_fraction is None:
+            return index, None
+        chosen = stratified_holdout(codes[index], self.validation_fraction, seed)
+        if not chosen.any():
+            warn_nothing_held_out(self.validation_fraction)
+            return index, None
+        return index[~chosen], index[chosen]
 
     def _train(self, state, batches, validation, callbacks, tasks, incremental):
         first_epoch = state.n_epochs if incremental else 0
-        last_epoch = first_epoch + 1 if incremental else self.epochs
+        last_epoch = first_epoch + 1 if incremental else int(self.epochs)
         hooks = [tasks] if tasks else []
         if self.checkpoint_dir is not None and not incremental:
             checkpoint, state, first_epoch = self._find_checkpoint(
@@ -188,7 +223,8 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
                 verbose=int(self.verbose),
             )
         for callback in callbacks:
-            callback.set_model(None)
+            # Not by set_model, which a callback may have made its own.
+            callback._model = None
         return state
 
     def _find_checkpoint(self, start, batches, validation):
@@ -206,6 +242,8 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         """Return the attributes of an estimator that is fitted as far as `state`."""
         return {
             "_state": state,
+            # Predictions are those of this network, whatever set_params does later.
+            "_fitted_architecture": self._architecture(),
             "_own_model": None,
             "history_": state.history,
             "batch_loss_": state.batch_loss,
@@ -216,7 +254,12 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
 
     def __getstate__(self):
         state = super().__getstate__()
-        return state | {"_own_model": None} if "_own_model" in state else state
+        if "_own_model" in state:
+            state = state | {"_own_model": None}
+        if "callbacks_" in state:
+            copies = [_as_far_as_pickled(callback) for callback in self.callbacks_]
+            state = state | {"callbacks_": copies}
+        return state
 
     @property
     def model_(self):
@@ -224,7 +267,7 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         if not self.__sklearn_is_fitted__():
             raise AttributeError("This MnistCNN is not fitted yet and has no model_.")
         if self._own_model is None:
-            model = compile_cnn(self._architecture())
+            model = compile_cnn(self._fitted_architecture)
             set_weights(model, self._state.weights)
             self._own_model = model
         return self._own_model

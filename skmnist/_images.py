@@ -2,18 +2,18 @@
 
 import warnings
 from math import isqrt
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skmnist._inputs import POSITIVE_FLOAT
 from skmnist._manual import ManualLinks
 
-__all__ = ["ImageScaler", "as_rows", "resolve_image_shape"]
+__all__ = ["ImageScaler", "as_rows", "resolve_image_shape", "validate_again"]
 
 
 def as_rows(X):
@@ -123,6 +123,35 @@ def resolve_image_shape(n_features, image_shape=None, seen=None, what="X"):
     return height, width
 
 
+def validate_again(estimator, rows):
+    """Check rows as scikit-learn does after a fit, with advice on one column too many.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted one.
+    rows : array-like
+        What :func:`as_rows` gave.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_samples, n_features)
+        As :func:`sklearn.utils.validation.validate_data` gives them.
+
+    Raises
+    ------
+    ValueError
+        If the rows are not like those seen in `fit`.
+    """
+    try:
+        return validate_data(estimator, rows, reset=False)
+    except ValueError as error:
+        if np.shape(rows)[1:] != (estimator.n_features_in_ + 1,):
+            raise
+        words = str(error).rstrip(".\n")
+        raise ValueError(f"{words}: {_advice('X', one_too_many=True)}") from None
+
+
 def _advice(what, one_too_many):
     if one_too_many:
         return f"is the label column still in {what}?"
@@ -143,7 +172,8 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         Height and width in pixels. Needed only for rows of images that are not
         square; -1 in one place is inferred.
     max_value : float, default=255
-        The value of a full pixel, which becomes 1. Greater than 0.
+        The value of a full pixel, which becomes 1. From 1.2e-38 to 3.4e38, the
+        numbers that 32-bit floats hold.
 
     Attributes
     ----------
@@ -177,7 +207,7 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
 
     _parameter_constraints = {
         "image_shape": [tuple, list, None],
-        "max_value": [Interval(Real, 0, None, closed="neither")],
+        "max_value": [POSITIVE_FLOAT],
     }
 
     def __init__(self, image_shape=None, max_value=255):
@@ -255,7 +285,7 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         rows, seen = as_rows(X)
         if seen is not None:
             resolve_image_shape(rows.shape[1], self.image_shape_, seen)
-        rows = validate_data(self, rows, reset=False)
+        rows = validate_again(self, rows)
         self._check_range(rows, fitting=False)
         images = np.empty(rows.shape, dtype=np.float32)
         np.divide(rows, np.float32(self.max_value), out=images, dtype=np.float32)

@@ -1,10 +1,28 @@
-"""Checks of labels, weights and pixel ranges."""
+"""Checks of labels, weights, pixel ranges and numbers."""
 
 import warnings
+from numbers import Real
 
 import numpy as np
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight
+
+# What a 32-bit float can hold, without zero and what processors take for zero.
+LEAST_FLOAT = float(np.finfo(np.float32).tiny)
+LARGEST_FLOAT = float(np.finfo(np.float32).max)
+
+
+class Number(Interval):
+    """An interval of numbers, of which a boolean is none."""
+
+    def is_satisfied_by(self, value):
+        """Return whether a value is a number in the interval."""
+        return not isinstance(value, bool) and super().is_satisfied_by(value)
+
+
+POSITIVE_FLOAT = Number(Real, LEAST_FLOAT, LARGEST_FLOAT, closed="both")
+NOT_NEGATIVE_FLOAT = Number(Real, 0, LARGEST_FLOAT, closed="both")
 
 
 def check_classes(y, given, known):
@@ -79,27 +97,109 @@ def encode_labels(y, classes, what="y"):
 
 
 def weigh_classes(class_weight, codes, classes):
-    """Return the weight of each class, or None if all weigh the same."""
-    if class_weight is None:
+    """Return the weight of each class, or None if all weigh the same.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        A class that a dict does not name weighs 1. "balanced" is computed from the
+        labels present; a class that is absent weighs 1.
+    codes : ndarray of int of shape (n_samples,)
+        The labels, as positions in `classes`.
+    classes : ndarray of shape (n_classes,)
+        All classes, of which some may be absent.
+
+    Returns
+    -------
+    weights : ndarray of float of shape (n_classes,) or None
+        Not scaled yet.
+
+    Raises
+    ------
+    ValueError
+        If a dict has a key that is no class, unless it names every class too: parts
+        of the data may lack some.
+    """
+    if class_weight is None or len(class_weight) == 0:
         return None
-    present = np.unique(codes)
-    weights = np.ones(len(classes), dtype=np.float32)
-    weights[present] = compute_class_weight(
-        class_weight, classes=classes[present], y=classes[codes]
-    )
+    weights = np.ones(len(classes))
+    if class_weight == "balanced":
+        present = np.unique(codes)
+        weights[present] = compute_class_weight(
+            class_weight, classes=classes[present], y=classes[codes]
+        )
+        return weights
+    names = classes.tolist()
+    unknown = [key for key in class_weight if key not in names]
+    if unknown and any(name not in class_weight for name in names):
+        raise ValueError(
+            f"class_weight has keys that are not among the classes {names}: {unknown}."
+        )
+    for code, name in enumerate(names):
+        weights[code] = class_weight.get(name, 1)
     return weights
 
 
 def weigh_rows(sample_weight, rows, codes, class_weight):
-    """Return the product of both weights for each row, or None if all are equal."""
+    """Return the product of both weights for each row, or None if all are equal.
+
+    Its scale has no meaning; the largest one is 1, whatever it was.
+
+    Raises
+    ------
+    ValueError
+        If a sample weight is negative or no finite number, or if no row has a
+        weight above zero.
+    """
+    weight = None
     if sample_weight is not None:
-        sample_weight = _check_sample_weight(
-            sample_weight, rows, dtype=np.float32, ensure_non_negative=True
+        if isinstance(sample_weight, Real):
+            sample_weight = np.full(len(rows), sample_weight)
+        weight = _relative_to_largest(
+            _check_sample_weight(
+                sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+            )
         )
-    if class_weight is None:
-        return sample_weight
-    of_class = class_weight[codes]
-    return of_class if sample_weight is None else sample_weight * of_class
+    if class_weight is not None:
+        of_class = _relative_to_largest(class_weight[codes])
+        weight = of_class if weight is None else weight * of_class
+    if weight is None:
+        return None
+    weight = _relative_to_largest(weight).astype(np.float32)
+    if not weight.any():
+        raise ValueError(
+            "The weights of all rows are zero: the product of sample_weight and "
+            "class_weight must be above zero for one row at least."
+        )
+    return weight
+
+
+def _relative_to_largest(weight):
+    return weight / (weight.max() or 1.0)
+
+
+def scale_weights(weight, index):
+    """Divide weights by their mean over some rows.
+
+    Adam's epsilon and the plateau rule's 0.001 are absolute, and so their meaning
+    must not depend on whether weights sum to 1 or to the number of rows.
+
+    Parameters
+    ----------
+    weight : ndarray of float of shape (n,) or None
+        Weights of rows.
+    index : ndarray of int, or slice
+        The rows whose mean weight becomes 1.
+
+    Returns
+    -------
+    weight : ndarray of float32 of shape (n,) or None
+        Exactly 1 where all weights are equal; all zeros stay zeros.
+    """
+    if weight is None:
+        return None
+    mean = weight[index].mean(dtype=np.float64)
+    return (weight / (mean or 1.0)).astype(np.float32)
 
 
 def warn_nothing_held_out(fraction):
@@ -108,7 +208,7 @@ def warn_nothing_held_out(fraction):
         f"validation_fraction={fraction:g} of each class is less than one row: nothing "
         "is held out, and the training loss is monitored.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=6,
     )
 
 

@@ -9,8 +9,24 @@ import math
 
 from skmnist import __version__
 
-__all__ = ["AUGMENTATION", "DIGITS", "HYPERPARAMETERS", "SCHEDULES", "make_parser"]
+__all__ = [
+    "AUGMENTATION",
+    "COMPARE_FILES",
+    "DIGITS",
+    "HYPERPARAMETERS",
+    "SCHEDULES",
+    "make_parser",
+]
 
+# What `compare` leaves in its folder, as `_report.py` writes it.
+COMPARE_FILES = (
+    *("comparison.csv", "history.csv", "reports.txt", "significance.csv"),
+    *("model.safetensors", "figures/accuracy.png", "figures/augmented_digits.png"),
+    *("figures/batch_loss.png", "figures/confusion_matrix.png", "figures/digits.png"),
+    *("figures/learning_rate.png", "figures/training_curves.png"),
+    *("figures/worst_mistakes.png", "models/annealed.safetensors"),
+    *("models/annealed_augmented.safetensors", "models/plain.safetensors"),
+)
 # The names in `_schedules.py`.
 SCHEDULES = ("plateau", "one_cycle")
 
@@ -54,6 +70,7 @@ def _whole_or_real(text):
 
 
 _POSITIVE_INT = _checked(int, lambda n: n >= 1, "a whole number of at least 1")
+_KERNEL_SIDE = _checked(int, lambda n: 1 <= n <= 255, "a whole number from 1 to 255")
 _COUNT = _checked(int, lambda n: n >= 0, "a whole number of at least 0")
 _POSITIVE = _checked(float, lambda x: 0 < x < math.inf, "a number above 0")
 _NOT_NEGATIVE = _checked(float, lambda x: 0 <= x < math.inf, "a number of at least 0")
@@ -95,7 +112,7 @@ _TRAINING = {
 }  # fmt: skip
 _NETWORK = {
     "filters": ((32, 64), _POSITIVE_INT, ["N"], "filters of each block"),
-    "kernel_sizes": ((5, 3), _POSITIVE_INT, ["N"], "side of their kernels, in pixels"),
+    "kernel_sizes": ((5, 3), _KERNEL_SIDE, ["N"], "side of their kernels, in pixels"),
     "dense_units": (384, _POSITIVE_INT, "N", "units of the dense layer"),
     "dropout": ((0.4, 0.5, 0.5), _BELOW_ONE, ["FRACTION"],
                 "after each block and after the dense layer"),

@@ -4,33 +4,41 @@ import os
 from numbers import Integral, Real
 
 from sklearn.utils._param_validation import (
-    Interval,
     InvalidParameterError,
     StrOptions,
+    validate_parameter_constraints,
 )
 
 from skmnist._backend import keras
+from skmnist._inputs import (
+    LARGEST_FLOAT,
+    NOT_NEGATIVE_FLOAT,
+    POSITIVE_FLOAT,
+    Number,
+)
 from skmnist._schedules import SCHEDULES
 
-__all__ = ["CONSTRAINTS", "check_sequences", "list_callbacks"]
+__all__ = ["CONSTRAINTS", "check_averaging", "check_sequences", "list_callbacks"]
 
-_POSITIVE_INT = Interval(Integral, 1, None, closed="left")
-_FRACTION = Interval(Real, 0, 1, closed="left")
+_POSITIVE_INT = Number(Integral, 1, None, closed="left")
+_FRACTION = Number(Real, 0, 1, closed="left")
+# A kernel of 257 x 257 aborts the process (TensorFlow 2.21 on a CPU).
+_KERNEL_SIDE = Number(Integral, 1, 255, closed="both")
 
 # One line for each hyperparameter of MnistCNN, in scikit-learn's own notation.
 CONSTRAINTS = {
     "anneal": ["boolean", StrOptions(set(SCHEDULES))],
-    "anneal_factor": [Interval(Real, 0, 1, closed="neither")],
+    "anneal_factor": [Number(Real, 0, 1, closed="neither")],
     "anneal_patience": [_POSITIVE_INT],
     "augment": ["boolean"],
-    "rotation_range": [Interval(Real, 0, 180, closed="both")],
+    "rotation_range": [Number(Real, 0, 180, closed="both")],
     "zoom_range": [_FRACTION],
-    "shift_range": [Interval(Real, 0, 1, closed="both")],
+    "shift_range": [Number(Real, 0, 1, closed="both")],
     "epochs": [_POSITIVE_INT],
     "batch_size": [_POSITIVE_INT],
-    "learning_rate": [Interval(Real, 0, None, closed="neither")],
-    "min_learning_rate": [Interval(Real, 0, None, closed="left")],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+    "learning_rate": [POSITIVE_FLOAT],
+    "min_learning_rate": [NOT_NEGATIVE_FLOAT],
+    "validation_fraction": [Number(Real, 0, 1, closed="neither"), None],
     "filters": [tuple, list],
     "kernel_sizes": [tuple, list],
     "dense_units": [_POSITIVE_INT],
@@ -42,7 +50,7 @@ CONSTRAINTS = {
     "verbose": ["verbose"],
     "callbacks": [list, tuple, keras.callbacks.Callback, None],
     "checkpoint_dir": [str, os.PathLike, None],
-    "tta_copies": [Interval(Integral, 0, None, closed="left")],
+    "tta_copies": [Number(Integral, 0, None, closed="left")],
 }
 
 
@@ -54,16 +62,14 @@ def refuse(name, value, allowed):
 
 
 def check_sequences(cnn):
-    """Check the entries and the lengths of the hyperparameters that are tuples."""
+    """Check the entries of the hyperparameters that are tuples or a dict."""
     for name, allowed, entry in (
         ("filters", "hold positive integers", _POSITIVE_INT),
-        ("kernel_sizes", "hold positive integers", _POSITIVE_INT),
+        ("kernel_sizes", "hold integers from 1 to 255", _KERNEL_SIDE),
         ("dropout", "hold fractions from 0 up to, but not, 1", _FRACTION),
     ):
         value = getattr(cnn, name)
-        if not value or not all(
-            entry.is_satisfied_by(item) and not isinstance(item, bool) for item in value
-        ):
+        if not value or not all(entry.is_satisfied_by(item) for item in value):
             refuse(name, value, allowed)
     if len(cnn.kernel_sizes) != len(cnn.filters):
         refuse(
@@ -78,6 +84,25 @@ def check_sequences(cnn):
             f"have one entry for each of filters={cnn.filters!r} and one for the "
             "dense layer",
         )
+    if isinstance(cnn.class_weight, dict) and not all(
+        NOT_NEGATIVE_FLOAT.is_satisfied_by(weight)
+        for weight in cnn.class_weight.values()
+    ):
+        refuse(
+            "class_weight",
+            cnn.class_weight,
+            f"hold numbers from 0 to {LARGEST_FLOAT:.2g}",
+        )
+
+
+def check_averaging(cnn):
+    """Check the hyperparameters that predictions read; they may change after `fit`."""
+    names = ("tta_copies", "rotation_range", "zoom_range", "shift_range")
+    validate_parameter_constraints(
+        {name: CONSTRAINTS[name] for name in names},
+        {name: getattr(cnn, name) for name in names},
+        caller_name="MnistCNN",
+    )
 
 
 def list_callbacks(callbacks):

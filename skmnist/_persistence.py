@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skmnist._files import write_atomically
-from skmnist._images import ImageScaler
+from skmnist._images import ImageScaler, resolve_image_shape
 from skmnist._statefile import library_versions, pack_state, unpack_state
 from skmnist._strictjson import check_members, get, pack_param, unpack_param
 
@@ -22,6 +22,8 @@ _MEMBERS = {
         *("scaler", "scaler_feature_names"),
     ),
 }
+# Each copy is one more prediction: whoever opens a file should not wait for ever.
+_MAX_TTA_COPIES = 10_000
 
 
 def save_model(estimator, path):
@@ -98,6 +100,9 @@ def load_model(path):
     of which is checked before use. Nothing in the file is executed, imported,
     followed or fetched, and no more memory is taken than the file is long. That
     says nothing of what the model predicts: test it before you rely on it.
+
+    A checksum tells a file that was damaged, on a disk or on its way. Files that the
+    first versions wrote have none; they are opened without that check.
 
     Parameters
     ----------
@@ -241,6 +246,11 @@ def _complete_params(params):
     cnn._validate_params()
     check_sequences(cnn)
     list_callbacks(cnn.callbacks)
+    if cnn.tta_copies > _MAX_TTA_COPIES:
+        raise ValueError(
+            f"tta_copies is {cnn.tta_copies}, and more than {_MAX_TTA_COPIES} are not "
+            "allowed in a file"
+        )
     return cnn.get_params(deep=False)
 
 
@@ -255,7 +265,9 @@ def _rebuild_pipeline(extra, cnn):
     scaler = ImageScaler(**params)
     scaler._validate_params()
     names = extra.get("scaler_feature_names")
-    scaler.image_shape_ = cnn.image_shape_
+    scaler.image_shape_ = resolve_image_shape(
+        cnn.n_features_in_, scaler.image_shape, cnn.image_shape_, "the network"
+    )
     scaler.n_features_in_ = cnn.n_features_in_
     if names is not None:
         scaler.feature_names_in_ = np.array(_texts(names), dtype=object)

@@ -141,6 +141,8 @@ def _draw_confusion(comparison):
         xticks_rotation="vertical" if max(map(len, map(str, labels))) > 3 else 0,
         ax=ax,
     )
+    for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
+        label.set_parse_math(False)
     for text in display.text_.flat:
         if text.get_text() == "0":  # the mistakes should catch the eye
             text.set_text("")

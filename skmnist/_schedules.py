@@ -1,10 +1,11 @@
 """Learning-rate schedules: Keras callbacks whose memory is a plain dict."""
 
 import math
+import reprlib
 
 from skmnist._backend import keras
 
-__all__ = ["SCHEDULES", "make_schedule"]
+__all__ = ["SCHEDULES", "check_memory", "make_schedule"]
 
 _MIN_DELTA = 0.001
 _WARM_UP = 0.3
@@ -22,8 +23,12 @@ class _Schedule(keras.callbacks.Callback):
         No schedule goes below it.
     memory : dict
         What the schedule remembers, of JSON's types: changed in place, kept by
-        the estimator between calls of ``partial_fit`` and in saved models.
+        the estimator between calls of ``partial_fit`` and in saved models. Its
+        members are those that `remembered` names: all of them or none.
     """
+
+    # What each member may be, given the number of epochs that are over.
+    remembered = {}
 
     def __init__(self, *, learning_rate, min_learning_rate, memory):
         super().__init__()
@@ -51,6 +56,11 @@ class Plateau(_Schedule):
     **kwargs : dict
         See :class:`_Schedule`.
     """
+
+    remembered = {
+        "best": lambda best, n_epochs: True,
+        "wait": lambda wait, n_epochs: type(wait) is int and 0 <= wait <= n_epochs,
+    }
 
     def __init__(self, *, factor, patience, **kwargs):
         super().__init__(**kwargs)
@@ -115,6 +125,46 @@ class OneCycle(_Schedule):
 
 def _half_cosine(start, end, part):
     return end + (start - end) * (1.0 + math.cos(math.pi * part)) / 2.0
+
+
+# The rate that training began with, whatever the schedule: see `TrainingState`.
+_ALWAYS_REMEMBERED = {
+    "learning_rate": lambda rate, n_epochs: 0 < rate < math.inf,
+}
+
+
+def check_memory(memory, n_epochs):
+    """Check the memory of schedules as a file holds it.
+
+    Whichever schedule wrote it may have been exchanged since, so that the members
+    of any are allowed.
+
+    Parameters
+    ----------
+    memory : dict of str to int or float
+        See :class:`_Schedule`.
+    n_epochs : int
+        Epochs that are over.
+
+    Raises
+    ------
+    ValueError
+        If the memory has members of no schedule, only some of one, or such values
+        as it cannot have.
+    """
+    groups = [_ALWAYS_REMEMBERED, Plateau.remembered, OneCycle.remembered]
+    for name in memory.keys() - {name for group in groups for name in group}:
+        raise ValueError(f"no schedule remembers {reprlib.repr(name)}")
+    for group in groups:
+        known = [name for name in group if name in memory]
+        if known and len(known) < len(group):
+            raise ValueError(f"its schedule remembers {' and '.join(known)} only")
+        for name in known:
+            if not group[name](memory[name], n_epochs):
+                raise ValueError(
+                    f"its schedule remembers {name}={reprlib.repr(memory[name])} "
+                    f"after {n_epochs} epochs"
+                )
 
 
 # What `anneal` may be, and what it stands for: one line adds a schedule.

@@ -17,15 +17,22 @@ def say(text):
     """Print, and go on quietly where nobody reads any more."""
     # Labels and file names may hold what the terminal cannot show.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
+    with _readers_may_leave():
+        print(text.encode(encoding, "backslashreplace").decode(encoding))
     flush_output()
 
 
 def flush_output():
     """Write out what was printed; a reader who has left is no error."""
-    try:
+    with _readers_may_leave():
         if sys.stdout is not None:
             sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _readers_may_leave():
+    try:
+        yield
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -3,9 +3,12 @@
 Nothing in such a file is executed, imported, followed or fetched. Reading believes
 nothing that the file says of itself: the header has a greatest length, its JSON is
 read strictly, and every tensor's name, dtype, shape and place is compared with what
-the hyperparameters imply and with the file's size before memory is taken for it.
+the hyperparameters imply and with the file's size before memory is taken for it. A
+checksum tells damage that leaves a file well formed; against an author's ill will it
+does nothing, and need not.
 """
 
+import hashlib
 import io
 import json
 import math
@@ -31,7 +34,7 @@ from skmnist._strictjson import (
     unpack_param,
 )
 
-__all__ = ["library_versions", "pack_state", "unpack_state"]
+__all__ = ["library_versions", "pack_state", "read_description", "unpack_state"]
 
 _FORMAT_VERSION = 1
 # Enough for the names of 65,536 pixels and for thousands of epochs, and little
@@ -42,6 +45,10 @@ _MEMBERS = (
     *("format_version", "params", "classes", "image_shape", "feature_names"),
     *("history", "schedule", "seed", "extra"),
 )
+# The first files have none. One file cannot lose its own unnoticed, for the member
+# that a damaged name makes of it is surplus.
+_CHECKSUM = "checksum"
+_NO_CHECKSUM = "0" * hashlib.sha256().digest_size * 2
 _GROUPS = ("weights", "optimizer")
 _COUNTER = "optimizer/iterations"
 _DTYPES = {"F32": "<f4", "I64": "<i8"}
@@ -83,11 +90,11 @@ def pack_state(params, state, extra):
             for name in sorted(state["history"], key=_HISTORY.index)
         },
         "schedule": {
-            name: None if value is None else pack_number(value)
-            for name, value in state["schedule"].items()
+            name: pack_number(value) for name, value in state["schedule"].items()
         },
         "seed": int(state["seed"]),
         "extra": extra,
+        _CHECKSUM: _NO_CHECKSUM,
     }
     tensors = {"batch_loss": state["batch_loss"]}
     for group in _GROUPS:
@@ -96,6 +103,8 @@ def pack_state(params, state, extra):
     tensors[_COUNTER] = np.asarray(tensors[_COUNTER], dtype=np.int64)
     # safetensors reads the memory as it lies, whatever the strides.
     tensors = {name: np.asarray(a, order="C") for name, a in tensors.items()}
+    text = json.dumps(document, allow_nan=False)
+    document[_CHECKSUM] = _checksum(text, tensors)
     # One entry only: safetensors 0.8 writes several in a random order.
     data = save(tensors, {"skmnist": json.dumps(document, allow_nan=False)})
     if (length := int.from_bytes(data[:8], "little")) > _MAX_HEADER:
@@ -106,7 +115,7 @@ def pack_state(params, state, extra):
     return data
 
 
-def unpack_state(source, complete_params):
+def unpack_state(source, complete_params, *, needs_checksum=False):
     """Read a network's state from a file that nobody vouches for.
 
     Parameters
@@ -117,6 +126,8 @@ def unpack_state(source, complete_params):
         Is given the hyperparameters read, a dict of plain values, and returns all
         hyperparameters. It must raise ValueError if a name is unknown or a value
         not allowed.
+    needs_checksum : bool, default=False
+        Whether to refuse a file without a checksum, which the first ones have not.
 
     Returns
     -------
@@ -136,9 +147,32 @@ def unpack_state(source, complete_params):
         second half of a sentence, in which the caller names the file.
     """
     if isinstance(source, bytes):
-        return _unpack(io.BytesIO(source), len(source), complete_params)
+        stream = io.BytesIO(source)
+        return _unpack(stream, len(source), complete_params, needs_checksum)
     with open_regular(source) as (stream, size):
-        return _unpack(stream, size, complete_params)
+        return _unpack(stream, size, complete_params, needs_checksum)
+
+
+def read_description(path):
+    """Read what a file says of itself, which costs little and proves nothing.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    document : dict
+        Only its being JSON was checked.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read, or is not one of this package.
+    """
+    with open_regular(path) as (stream, size):
+        return parse_json(_own_metadata(_read_header(stream, size)), "its description")
 
 
 def library_versions():
@@ -147,11 +181,13 @@ def library_versions():
     return {"skmnist": __version__} | others
 
 
-def _unpack(stream, size, complete_params):
+def _unpack(stream, size, complete_params, needs_checksum):
     header = _read_header(stream, size)
-    document = parse_json(_own_metadata(header), "its description")
+    text = _own_metadata(header)
+    document = parse_json(text, "its description")
     _check_version(document)
-    check_members(document, _MEMBERS)
+    has_checksum = needs_checksum or _CHECKSUM in document
+    check_members(document, (*_MEMBERS, _CHECKSUM) if has_checksum else _MEMBERS)
 
     params = complete_params(
         {k: unpack_param(v) for k, v in get(document, "params", dict).items()}
@@ -167,9 +203,10 @@ def _unpack(stream, size, complete_params):
         "image_shape": image_shape,
         "feature_names": _unpack_names(document, math.prod(image_shape)),
         "history": _unpack_history(get(document, "history", dict)),
-        "schedule": _unpack_schedule(get(document, "schedule", dict)),
         "seed": get(document, "seed", int),
     }
+    n_epochs = len(state["history"]["loss"])
+    state["schedule"] = _unpack_schedule(get(document, "schedule", dict), n_epochs)
     if not 0 <= state["seed"] < 2**31:
         raise ValueError("its seed is no integer of 31 bits")
     extra = get(document, "extra", dict)
@@ -180,12 +217,35 @@ def _unpack(stream, size, complete_params):
     expected = _expected_tensors(params, image_shape, len(classes))
     _check_tensors(header, expected, size - stream.tell())
     arrays = _read_tensors(stream, header)
-    if len(arrays["batch_loss"]) < len(state["history"]["loss"]):
+    if has_checksum:
+        _check_checksum(get(document, _CHECKSUM, str), text, arrays)
+    if len(arrays["batch_loss"]) < n_epochs:
         raise ValueError("its history has more epochs than batches")
     for group in _GROUPS:
         names = [name for name in expected if name.startswith(f"{group}/")]
         state[group] = {name.removeprefix(f"{group}/"): arrays[name] for name in names}
     return params, state | {"batch_loss": arrays["batch_loss"]}, extra
+
+
+def _checksum(text, arrays):
+    """Return the checksum of a description that holds zeros in its place."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+    for name in sorted(arrays):
+        little = np.ascontiguousarray(
+            arrays[name], arrays[name].dtype.newbyteorder("<")
+        )
+        digest.update(name.encode())
+        digest.update(little.reshape(-1).view(np.uint8))
+    return digest.hexdigest()
+
+
+def _check_checksum(found, text, arrays):
+    described = text.replace(json.dumps(found), json.dumps(_NO_CHECKSUM), 1)
+    if found != _checksum(described, arrays):
+        raise ValueError(
+            "its content is not what was written, for its checksum differs: the file "
+            "was damaged or changed"
+        )
 
 
 # What the description holds besides the hyperparameters
@@ -224,11 +284,13 @@ def _unpack_history(packed):
     return history
 
 
-def _unpack_schedule(packed):
-    return {
-        name: None if value is None else unpack_number(value)
-        for name, value in packed.items()
-    }
+def _unpack_schedule(packed, n_epochs):
+    # Late, because importing Keras takes seconds.
+    from skmnist._schedules import check_memory
+
+    memory = {name: unpack_number(value) for name, value in packed.items()}
+    check_memory(memory, n_epochs)
+    return memory
 
 
 # The file: header and tensors

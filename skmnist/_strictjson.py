@@ -23,6 +23,9 @@ __all__ = [
 _MAX_DEPTH = 16
 _MAX_DIGITS = 20
 _MAX_LABEL_BYTES = 16 * 2**20
+# 4096 x 4096: a network that halves its images often enough has small weights for
+# images of any size.
+_MAX_PIXELS = 2**24
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+"|[][{}]', re.DOTALL)
 _INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 _NOT_FINITE = ("nan", "inf", "-inf")
@@ -251,4 +254,9 @@ def unpack_image_shape(packed):
     """Turn JSON back into height and width."""
     if len(packed) != 2 or not all(type(n) is int and n >= 1 for n in packed):
         raise ValueError(f"image_shape is {reprlib.repr(packed)}")
+    if packed[0] * packed[1] > _MAX_PIXELS:
+        raise ValueError(
+            f"its images have {packed[0]} x {packed[1]} pixels, and more than "
+            f"{_MAX_PIXELS} are not allowed in a file"
+        )
     return tuple(packed)

@@ -18,6 +18,9 @@ __all__ = [
     "train",
 ]
 
+# Weights that training makes are below the first; beyond the second it has diverged.
+_ORDINARY_WEIGHT, _LARGEST_WEIGHT = 1e2, 1e6
+
 # The streams of random numbers that one seed feeds.
 _WEIGHTS, _SPLIT, _EPOCH, _COPIES = range(4)
 
@@ -123,7 +126,7 @@ class Batches:
     codes : ndarray of int of shape (n,)
         Class of each row, from 0.
     weight : ndarray of float of shape (n,) or None
-        Sample weights.
+        Sample weights, whose mean over the rows that train is 1.
     image_shape : tuple of int
         Height and width.
     batch_size : int
@@ -201,12 +204,41 @@ class _Means:
         }
 
 
-def _evaluate(model, batches):
+def _evaluate(model, batches, hooks):
     means = _Means()
-    for images, codes, loss_weight, n, weight in batches:
+    hooks.on_test_begin()
+    for step, (images, codes, loss_weight, n, weight) in enumerate(batches):
+        hooks.on_test_batch_begin(step)
         logs = model.test_on_batch(images, codes, loss_weight, return_dict=True)
         means.add(logs, n, weight)
+        hooks.on_test_batch_end(step, means.logs())
+    hooks.on_test_end(means.logs())
     return means.logs("val_")
+
+
+def _divergence(what, value, epoch, model):
+    """Return the error that tells of numbers beyond all use."""
+    return ValueError(
+        f"The {what} became {value:.3g} in epoch {epoch + 1} at a learning rate of "
+        f"{_present_rate(model):.3g}: choose a smaller learning_rate, and scale the "
+        "pixels to 0-1, with ImageScaler."
+    )
+
+
+def _check_weights(model, images, epoch):
+    """Refuse weights that the last step has made useless: its loss is from before it.
+
+    With weights of an ordinary size nothing can overflow. Only for larger ones are
+    some images asked about.
+    """
+    weights = (np.asarray(v.value) for v in model.trainable_variables)
+    largest = np.max([(w.max(), -w.min()) for w in weights])
+    if largest <= _ORDINARY_WEIGHT:
+        return
+    if not largest <= _LARGEST_WEIGHT:
+        raise _divergence("largest weight", largest, epoch, model)
+    if not np.isfinite(model.predict_on_batch(images)).all():
+        raise _divergence("probability of a class", math.nan, epoch, model)
 
 
 def train(
@@ -248,7 +280,7 @@ def train(
     Raises
     ------
     ValueError
-        If the loss becomes infinite or NaN.
+        If the loss or `val_loss` becomes infinite or NaN, or a weight useless.
     """
     model = network.model
     network.load_weights(state.weights)
@@ -298,17 +330,18 @@ def train(
             hooks.on_train_batch_begin(step)
             logs = model.train_on_batch(images, codes, loss_weight, return_dict=True)
             if not math.isfinite(logs["loss"]):
-                raise ValueError(
-                    f"The training loss became {logs['loss']} in epoch {epoch + 1} at "
-                    f"a learning rate of {_present_rate(model):.3g}: choose a smaller "
-                    "learning_rate, and scale the pixels to 0-1, with ImageScaler."
-                )
+                raise _divergence("training loss", logs["loss"], epoch, model)
             batch_loss.append(logs["loss"])
             means.add(logs, n, weight)
             hooks.on_train_batch_end(step, means.logs())
+            if model.stop_training:
+                break
         logs = means.logs()
         if validation is not None:
-            logs |= _evaluate(model, validation)
+            logs |= _evaluate(model, validation, hooks)
+            if not math.isfinite(logs["val_loss"]):
+                raise _divergence("val_loss", logs["val_loss"], epoch, model)
+        _check_weights(model, images, epoch)
         logs["learning_rate"] = _present_rate(model)
         _append(history, logs)
         hooks.on_epoch_end(epoch, dict(logs))

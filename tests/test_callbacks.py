@@ -212,3 +212,47 @@ def test_the_bar_of_a_network_advances_with_its_epochs(few, monkeypatch):
     monkeypatch.setattr(_progressbar, "RichTask", Watched)
     MnistCNN(**NET).set_callbacks(ProgressBar()).fit(*few)
     assert advances == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+class Noting(keras.callbacks.Callback):
+    """Note what is called, as a callback of Keras may, with a model of its own."""
+
+    def __init__(self, stop_after=None):
+        super().__init__()
+        self.stop_after = stop_after
+        self.called = []
+
+    def set_model(self, model):
+        super().set_model(model)
+        self.n_params = model.count_params()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.called.append("batch")
+        if batch + 1 == self.stop_after:
+            self.model.stop_training = True
+
+    def on_test_begin(self, logs=None):
+        self.called.append("test")
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.called.append(logs["loss"])
+
+    def on_test_end(self, logs=None):
+        self.called.append("tested")
+
+
+def test_keras_callbacks_are_told_of_the_validation_too(few):
+    X, y = few
+    cnn = MnistCNN(**NET | {"epochs": 2, "callbacks": Noting()}).fit(X, y)
+    called = cnn.callbacks_[0].called
+    assert called.count("test") == called.count("tested") == 2
+    first = called.index("test")
+    assert called[first + 2] == "tested"
+    assert called[first + 1] == pytest.approx(cnn.history_["val_loss"][0])
+
+
+def test_a_keras_callback_stops_training_within_an_epoch(few):
+    X, y = few
+    cnn = MnistCNN(**NET | {"callbacks": [Noting(stop_after=2)]}).fit(X, y)
+    assert cnn.callbacks_[0].called.count("batch") == 2 == len(cnn.batch_loss_)
+    assert len(cnn.history_["loss"]) == 1

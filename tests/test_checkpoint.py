@@ -1,10 +1,12 @@
 """An interrupted fit goes on where it stopped, to the bit."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import joblib
 import numpy as np
@@ -15,6 +17,9 @@ from sklearn.model_selection import GridSearchCV
 
 from skmnist import MnistCNN
 from skmnist._backend import keras
+from skmnist._checkpoint import fingerprint
+from skmnist._statefile import pack_state, unpack_state
+from skmnist._training import Batches
 
 
 class StopAfter(keras.callbacks.Callback):
@@ -40,7 +45,7 @@ def assert_same_fit(one, other):
             assert_array_equal(array, getattr(other._state, group)[name], err_msg=name)
 
 
-def interrupted(cnn, epoch, X, y, monkeypatch):
+def interrupted(cnn, epoch, X, y, monkeypatch, *others):
     """Fit until the middle of an epoch, in a way that the checkpoint cannot see."""
     from skmnist import _fitting
 
@@ -49,7 +54,7 @@ def interrupted(cnn, epoch, X, y, monkeypatch):
         patch.setattr(
             _fitting,
             "make_schedule",
-            lambda *a, **k: [*make_schedule(*a, **k), StopAfter(epoch)],
+            lambda *a, **k: [*make_schedule(*a, **k), *others, StopAfter(epoch)],
         )
         with pytest.raises(KeyboardInterrupt):
             cnn.fit(X, y)
@@ -163,6 +168,140 @@ def test_a_damaged_checkpoint_or_one_of_another_version_is_passed_over(
         assert_same_fit(clone(cnn).fit(X, y), whole)
 
 
+def with_bytes(content, place, new):
+    place %= len(content)
+    return content[:place] + new + content[place + len(new) :]
+
+
+def with_description(content, change):
+    """Write other JSON with as many epochs, tensors and members as it takes."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    description = json.loads(header["__metadata__"]["skmnist"])
+    change(description)
+    header["__metadata__"]["skmnist"] = json.dumps(description)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + content[end:]
+
+
+def test_damage_that_leaves_a_checkpoint_well_formed_is_passed_over(
+    digits, small, tmp_path
+):
+    X, y = (part[:150] for part in digits[:2])
+    cnn = MnistCNN(epochs=2, random_state=0, checkpoint_dir=tmp_path, **small)
+    whole = clone(cnn).fit(X, y)
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    digit = content.index(b'loss\\": [') + 11
+    without_validation = {
+        name: values
+        for name, values in whole.history_.items()
+        if not name.startswith("val_")
+    }
+    one_epoch = {name: values[:1] for name, values in whole.history_.items()}
+    for damaged in (
+        with_bytes(content, -400, bytes([content[-400] ^ 1])),
+        with_bytes(content, digit, b"9" if content[digit] != ord("9") else b"8"),
+        with_bytes(content, -4096, bytes(4096)),
+        with_description(content, lambda it: it.update(history=one_epoch)),
+        with_description(content, lambda it: it.update(history=without_validation)),
+        with_description(content, lambda it: it.pop("checksum")),
+    ):
+        assert damaged != content
+        file.write_bytes(damaged)
+        with pytest.warns(UserWarning, match="passed over.*checksum"):
+            assert_same_fit(clone(cnn).fit(X, y), whole)
+        assert file.read_bytes() == content
+
+
+def test_a_schedules_memory_that_cannot_be_is_passed_over(digits, small, tmp_path):
+    X, y = (part[:150] for part in digits[:2])
+    cnn = MnistCNN(
+        epochs=2, anneal=True, random_state=0, checkpoint_dir=tmp_path, **small
+    )
+    whole = clone(cnn).fit(X, y)
+    (file,) = tmp_path.iterdir()
+    params, state, extra = unpack_state(file, lambda params: params)
+    state["schedule"].pop("wait")
+    file.write_bytes(pack_state(params, state, extra | {"finished": False}))
+    with pytest.warns(UserWarning, match="its schedule remembers best only"):
+        assert_same_fit(clone(cnn).fit(X, y), whole)
+
+
+class Faster(keras.callbacks.Callback):
+    """Do in the second epoch what another process does that is further on."""
+
+    def __init__(self, file, content):
+        super().__init__()
+        self.file = file
+        self.content = content
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            self.file.write_bytes(self.content)
+
+
+@pytest.mark.parametrize("finished", [True, False], ids=["finished", "further on"])
+def test_a_slower_process_leaves_the_checkpoint_of_one_that_is_ahead(
+    finished, digits, small, tmp_path, monkeypatch
+):
+    X, y = (part[:150] for part in digits[:2])
+    cnn = MnistCNN(epochs=4, random_state=0, checkpoint_dir=tmp_path, **small)
+    if finished:
+        cnn.fit(X, y)
+    else:
+        interrupted(cnn, 3, X, y, monkeypatch)
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    file.unlink()
+    ahead = Faster(file, content)
+    interrupted(clone(cnn), 2, X, y, monkeypatch, ahead)
+    assert file.read_bytes() == content
+    # What is said to be ahead but cannot be used is no obstacle.
+    file.write_bytes(content[:-1])
+    with pytest.warns(UserWarning, match="passed over"):
+        clone(cnn).fit(X, y)
+    assert len(file.read_bytes()) > len(content) - 1
+    assert os.listdir(tmp_path) == [file.name]
+
+
+def test_a_checkpoint_dir_that_cannot_be_used_is_found_before_training(
+    digits, small, tmp_path, monkeypatch
+):
+    X, y = (part[:150] for part in digits[:2])
+    cnn = MnistCNN(epochs=1, random_state=0, checkpoint_dir=tmp_path / "used", **small)
+    cnn.fit(X, y)
+    (file,) = (tmp_path / "used").iterdir()
+    (tmp_path / "folder" / file.name).mkdir(parents=True)
+
+    def trained(*args, **kwargs):
+        raise AssertionError("it trained")
+
+    monkeypatch.setattr("skmnist._fitting.train", trained)
+    for folder in (file, file / "below", "", tmp_path / "folder"):
+        again = clone(cnn).set_params(checkpoint_dir=folder)
+        with pytest.raises(OSError, match=r"this checkpoint_dir \(.*\): '"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of the folder that is no file
+                again.fit(X, y)
+        assert not hasattr(again, "classes_")
+
+
+def test_another_global_dtype_policy_is_another_fit(digits, small):
+    X, y = (part[:150] for part in digits[:2])
+    cnn = MnistCNN(epochs=1, random_state=0, **small).fit(X, y)
+    batches = Batches(X, y, None, (8, 8), 50)
+    usual = keras.config.dtype_policy()
+    names = {fingerprint(cnn, cnn._state, batches, None)}
+    try:
+        keras.config.set_dtype_policy("mixed_float16")
+        names.add(fingerprint(cnn, cnn._state, batches, None))
+    finally:
+        keras.config.set_dtype_policy(usual)
+    names.add(fingerprint(cnn, cnn._state, batches, None))
+    assert len(names) == 2
+
+
 def test_a_checkpoint_of_another_fit_under_this_ones_name_is_passed_over(
     digits, small, tmp_path
 ):
@@ -244,8 +383,6 @@ MnistCNN(checkpoint_dir={str(tmp_path / "points")!r}, **params).fit(X, y)
     process.wait()
     cnn = MnistCNN(checkpoint_dir=points, **params)
     # Fewer epochs would be another fit, so the state is read as the fit reads it.
-    from skmnist._statefile import unpack_state
-
     (file,) = points.glob("*.safetensors")
     _, state, extra = unpack_state(file, lambda params: cnn.get_params(deep=False))
     n_epochs = len(state["history"]["loss"])

@@ -190,6 +190,15 @@ def test_unscaled_pixels_bring_a_warning_that_names_the_scaler(digits, small):
         ({"anneal": "cosine"}, "'anneal'.*one_cycle.*Got 'cosine'"),
         ({"augment": 1.5}, "'augment'"),
         ({"learning_rate": -1}, "'learning_rate'.*Got -1"),
+        ({"learning_rate": 1e39}, r"'learning_rate'.*3.4.*e\+38.*Got 1e\+39"),
+        ({"learning_rate": 1e-300}, "'learning_rate'.*1.1.*e-38.*Got 1e-300"),
+        ({"min_learning_rate": 1e39}, r"'min_learning_rate'.*Got 1e\+39"),
+        ({"batch_size": True}, "'batch_size'.*an int in the range.*Got True"),
+        ({"dense_units": True}, "'dense_units'.*Got True"),
+        ({"epochs": True}, "'epochs'.*Got True"),
+        ({"tta_copies": True}, "'tta_copies'.*Got True"),
+        ({"anneal_patience": True}, "'anneal_patience'.*Got True"),
+        ({"filters": (True, 8)}, r"'filters'.*Got \(True, 8\)"),
         ({"validation_fraction": 1.0}, "'validation_fraction'.*Got 1.0"),
         ({"filters": (0, 8)}, r"'filters'.*Got \(0, 8\)"),
         ({"filters": ()}, r"'filters'.*Got \(\)"),
@@ -197,6 +206,12 @@ def test_unscaled_pixels_bring_a_warning_that_names_the_scaler(digits, small):
         ({"dropout": (0.1, 0.1)}, "'dropout'.*one entry for each"),
         ({"dropout": (0.1, 0.1, 1.0)}, "'dropout'.*up to, but not, 1"),
         ({"class_weight": "even"}, "'class_weight'"),
+        ({"class_weight": {0: -1}}, r"'class_weight'.*from 0 to 3.*Got \{0: -1\}"),
+        ({"class_weight": {0: float("nan")}}, "'class_weight'.*from 0 to.*nan"),
+        ({"class_weight": {0: float("inf")}}, "'class_weight'.*from 0 to.*inf"),
+        ({"class_weight": {0: None}}, "'class_weight'.*from 0 to.*None"),
+        ({"class_weight": {0: "2"}}, "'class_weight'.*from 0 to.*'2'"),
+        ({"class_weight": {0: 1e39}}, "'class_weight'.*from 0 to.*1e.39"),
         ({"callbacks": ["stop"]}, "'callbacks'.*keras.callbacks.Callback"),
         ({"random_state": "seed"}, "'random_state'"),
         ({"tta_copies": -1}, "'tta_copies'"),
@@ -222,6 +237,28 @@ def test_a_grid_over_numpy_values_means_the_same(digits, small):
     )
     assert_same_fit(cnn.fit(X, y), expected)
     assert cnn.set_params(anneal=np.False_).fit(X, y).history_["loss"]
+
+
+def test_numpy_integers_are_sizes_like_others(digits, small):
+    X, y, X_test, _ = digits
+    cnn = MnistCNN(epochs=1, random_state=0, tta_copies=1, **small)
+    expected = cnn.fit(X, y)
+    sizes = {
+        "filters": tuple(np.array(small["filters"])),
+        "kernel_sizes": [np.uint8(3), np.int64(3)],
+        "dense_units": np.int64(32),
+        "batch_size": np.uint8(42),
+        "epochs": np.uint8(1),
+    }
+    numpys = clone(cnn).set_params(**sizes).fit(X, y)
+    assert_same_fit(numpys, expected)
+    assert numpys._fitted_architecture == expected._fitted_architecture
+    assert type(numpys._fitted_architecture.dense_units) is int
+    proba = expected.predict_proba(X_test)
+    numpys.set_params(tta_copies=np.uint8(1))
+    assert_array_equal(numpys.predict_proba(X_test), proba)
+    many = copy.deepcopy(numpys).set_params(tta_copies=np.uint8(255))
+    assert_allclose(many.predict_proba(X_test[:2]).sum(axis=1), 1, rtol=1e-5)
 
 
 # Nothing outside is changed
@@ -439,10 +476,54 @@ def test_weights_count_as_keras_counts_them(digits, small):
     start = clone(cnn).set_params(learning_rate=1e-12).fit(X, y)
     cnn.fit(X, y, sample_weight=weight)
     own = -np.log(start.predict_proba(X)[np.arange(len(y)), y])
-    assert cnn.batch_loss_[0] == pytest.approx(np.mean(weight * own), rel=1e-5)
-    cnn.set_params(class_weight={3: 5.0}).fit(X, y)
-    expected = np.mean(np.where(y == 3, 5.0, 1.0) * own)
+    expected = np.average(own, weights=weight)
     assert cnn.batch_loss_[0] == pytest.approx(expected, rel=1e-5)
+    cnn.set_params(class_weight={3: 5.0}).fit(X, y)
+    expected = np.average(own, weights=np.where(y == 3, 5.0, 1.0))
+    assert cnn.batch_loss_[0] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("constant", [0.001, 1.0, 3, 1e-40, 1e300])
+def test_weights_all_alike_train_as_none(constant, digits, small):
+    X, y = (part[:200] for part in digits[:2])
+    cnn = MnistCNN(epochs=2, random_state=0, **small)
+    expected = clone(cnn).fit(X, y)
+    assert_same_fit(cnn.fit(X, y, sample_weight=np.full(200, constant)), expected)
+    if constant < 1e38:
+        cnn.set_params(class_weight=dict.fromkeys(range(10), constant))
+        assert_same_fit(cnn.fit(X, y, X_val=X, y_val=y), _fit_with(expected, X, y))
+
+
+def _fit_with(cnn, X, y):
+    return clone(cnn).fit(X, y, X_val=X, y_val=y)
+
+
+def test_only_the_ratios_of_weights_count(digits, small):
+    X, y = (part[:200] for part in digits[:2])
+    weight = np.random.default_rng(0).uniform(0.5, 3, 200)
+    uneven = {3: 5.0, 4: 0.1}
+    cnn = MnistCNN(epochs=2, random_state=0, class_weight=uneven, **small)
+    expected = clone(cnn).fit(X, y, sample_weight=weight)
+    for factor in (2.0**-9, 2.0**-200, 2.0**20):
+        assert_same_fit(cnn.fit(X, y, sample_weight=weight * factor), expected)
+    with_val = _fit_with(cnn, X, y)
+    cnn.fit(X, y, sample_weight=np.full(200, 1 / 200), X_val=X, y_val=y)
+    assert_same_fit(cnn, with_val)
+
+
+def test_the_plateau_rule_works_with_weights_that_sum_to_one(digits, small):
+    X, y = (part[:300] for part in digits[:2])
+    cnn = MnistCNN(epochs=3, anneal=True, anneal_patience=1, random_state=0, **small)
+    cnn.fit(X, y, sample_weight=np.full(300, 1e-5))
+    assert len(set(cnn.history_["learning_rate"])) == 1
+
+
+def test_rows_held_out_keep_the_scale_of_those_that_train(digits, small):
+    X, y, _, _ = digits
+    weight = np.where(y < 5, 0.002, 0.01)
+    cnn = MnistCNN(epochs=1, random_state=0, **(small | {"learning_rate": 1e-12}))
+    cnn.fit(X, y, sample_weight=weight)
+    assert cnn.history_["val_loss"][0] == pytest.approx(2.3, abs=0.4)
 
 
 def test_class_weights_shift_the_answers(digits, small):
@@ -463,6 +544,44 @@ def test_all_weights_zero_or_one_negative_are_refused(digits, small):
         cnn.fit(X, y, sample_weight=np.zeros(len(y)))
     with pytest.raises(ValueError, match="[Nn]egative"):
         cnn.fit(X, y, sample_weight=np.where(y == 1, -1, 1))
+    with pytest.raises(ValueError, match="NaN"):
+        cnn.fit(X, y, sample_weight=np.nan)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_weights_whose_products_are_all_zero_are_refused(method, digits, small):
+    X, y, _, _ = digits
+    none = dict.fromkeys(range(10), 0)
+    cnn = MnistCNN(epochs=1, class_weight=none, **small)
+    with pytest.raises(ValueError, match="weights of all rows are zero.*class_weight"):
+        getattr(cnn, method)(X, y)
+    cnn.set_params(class_weight=none | {1: 2})
+    with pytest.raises(ValueError, match="weights of all rows are zero"):
+        getattr(cnn, method)(X, y, sample_weight=y == 2)
+    assert not hasattr(cnn, "classes_")
+
+
+def test_a_key_of_class_weight_that_is_no_class_is_named(digits, small):
+    X, y = (part[:200] for part in digits[:2])
+    cnn = MnistCNN(epochs=1, class_weight={3: 2, 11: 5}, **small)
+    with pytest.raises(ValueError, match=r"class_weight has keys.*: \[11\]"):
+        cnn.fit(X, y)
+    # A fold may lack a class, as in scikit-learn, where all others are named.
+    cnn.set_params(class_weight=dict.fromkeys(range(12), 2)).fit(X, y)
+
+
+def test_a_part_may_lack_a_class_that_has_a_weight(digits, small):
+    X, y, _, _ = digits
+    X_val, y_val = X[y > 7][:40], y[y > 7][:40]
+    few = np.flatnonzero(y < 5)[:100]
+    still = small | {"learning_rate": 1e-12}
+    cnn = MnistCNN(random_state=0, class_weight={8: 4.0, 9: 1.0}, **still)
+    cnn.partial_fit(X[few], y[few], classes=range(10), X_val=X_val, y_val=y_val)
+    own = -np.log(cnn.predict_proba(X_val)[np.arange(40), y_val])
+    expected = np.average(own, weights=np.where(y_val == 8, 4.0, 1.0))
+    assert cnn.history_["val_loss"] == [pytest.approx(expected, rel=1e-5)]
+    cnn.set_params(warm_start=True, epochs=1).fit(X[few], y[few])
+    assert len(cnn.history_["loss"]) == 2
 
 
 # Going on
@@ -521,6 +640,43 @@ def test_warm_start_goes_on_and_a_cold_fit_begins_anew(fitted, digits, small):
     assert len(warm.history_["loss"]) == 1
 
 
+def test_what_was_fitted_predicts_whatever_the_hyperparameters_become(
+    fitted, digits, small, tmp_path
+):
+    X_test = digits[2]
+    proba = fitted.predict_proba(X_test)
+    for cnn in (
+        copy.deepcopy(fitted),
+        clone(fitted)._import_state(fitted._export_state()),
+    ):
+        cnn.set_params(
+            filters=(3,),
+            kernel_sizes=(1,),
+            dense_units=7,
+            dropout=(0, 0),
+            augment=True,
+            image_shape=(4, 16),
+        )
+        joblib.dump(cnn, tmp_path / "cnn.joblib")
+        for one in (cnn, joblib.load(tmp_path / "cnn.joblib")):
+            assert_array_equal(one.predict_proba(X_test), proba)
+            assert one.model_.count_params() == fitted.model_.count_params()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"tta_copies": -1}, "'tta_copies' parameter of MnistCNN must be.*Got -1"),
+        ({"tta_copies": 2.5}, "'tta_copies'.*Got 2.5"),
+        ({"tta_copies": 1, "rotation_range": 200}, "'rotation_range'.*Got 200"),
+    ],
+)
+def test_wrong_averaging_of_a_fitted_model_is_refused(params, message, fitted, digits):
+    cnn = copy.deepcopy(fitted).set_params(**params)
+    with pytest.raises(ValueError, match=message):
+        cnn.predict_proba(digits[2][:2])
+
+
 def test_early_stopping_restores_the_best_weights(digits, small):
     X, y, X_test, y_test = digits
     stopping = keras.callbacks.EarlyStopping(
@@ -560,6 +716,21 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was(fitted, digits):
     cnn.set_params(callbacks=None, learning_rate=1e30)
     with pytest.raises(ValueError, match=r"loss became .* epoch 1 at a learning rate"):
         cnn.fit(X, y)
+    assert_array_equal(cnn.predict_proba(X_test), before)
+
+
+@pytest.mark.parametrize("params", [{}, {"validation_fraction": None}])
+def test_a_last_step_that_diverges_is_no_success(params, fitted, digits, small):
+    X, y, X_test, _ = digits
+    cnn = copy.deepcopy(fitted)
+    before = cnn.predict_proba(X_test)
+    cnn.set_params(learning_rate=1e30, batch_size=10_000, epochs=1, **params)
+    message = r"became (nan|1.*e\+30) in epoch {} at a learning rate of 1e\+30"
+    with pytest.raises(ValueError, match=message.format(1)):
+        cnn.fit(X, y)
+    with pytest.raises(ValueError, match=message.format(4)):
+        cnn.partial_fit(X, y)
+    assert_same_fit(cnn, fitted)
     assert_array_equal(cnn.predict_proba(X_test), before)
 
 

@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 
 from skmnist import MnistCNN, _commands, load_images, load_model, save_model
 from skmnist._cli import main
-from skmnist._options import HYPERPARAMETERS, make_parser
+from skmnist._options import COMPARE_FILES, HYPERPARAMETERS, make_parser
 from skmnist._parameters import check_sequences
 from skmnist._schedules import SCHEDULES
 
@@ -199,6 +199,15 @@ def test_the_embedded_digits_have_settings_of_their_own(args, settings):
     assert (network.filters, network.random_state) == ((32, 64), 0)
 
 
+def test_workers_elsewhere_get_the_whole_path_of_the_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for given in ("points", "~/points", tmp_path / "points"):
+        args = make_parser().parse_args(["compare", "--checkpoint", str(given)])
+        found = _commands._cnn_params(args)["checkpoint_dir"]
+        assert found == str(tmp_path / "points")
+
+
 def test_the_help_names_every_default(capsys):
     main(["train", "--help"])
     said = " ".join(capsys.readouterr().out.split())
@@ -239,6 +248,24 @@ def test_a_missing_extra_is_named(capsys, monkeypatch):
     monkeypatch.setattr("skmnist._cli.find_spec", lambda name: None)
     said = refused(capsys, "compare", "--scheduler", "tcp://127.0.0.1:8786")
     assert 'pip install "skmnist[dask]"' in said
+
+
+@pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "ucx://127.0.0.1:1"])
+def test_an_address_that_makes_no_client_is_refused_in_one_line(capsys, address):
+    pytest.importorskip("distributed")
+    said = refused(capsys, "compare", *TINY, "--scheduler", address)
+    assert f"no Dask scheduler answers at {address}" in said
+
+
+def test_a_reader_who_leaves_is_no_error_without_a_buffer_either():
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = "from skmnist._speech import say; say('one'); say('two')"
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", program], stdout=writing, stderr=subprocess.PIPE
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_nobody_is_there_to_read_the_output():
@@ -558,12 +585,7 @@ def test_compare_prints_table_reports_and_sentences_in_80_columns(compared):
 def test_compare_leaves_tables_models_and_pictures(compared):
     folder, _ = compared
     files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
-    assert files == {
-        *("comparison.csv", "history.csv", "reports.txt", "significance.csv"),
-        *("model.safetensors", "models/plain.safetensors"),
-        *("models/annealed.safetensors", "models/annealed_augmented.safetensors"),
-        *(f"figures/{name}.png" for name in FIGURES),
-    }
+    assert files == set(COMPARE_FILES)
     for name in FIGURES:
         assert min(imread(folder / "figures" / f"{name}.png").shape[:2]) > 300
     history = pd.read_csv(folder / "history.csv")
@@ -585,3 +607,35 @@ def test_the_models_of_a_comparison_are_those_of_its_table(compared):
         assert network.history_["val_accuracy"][-1] * 100 == pytest.approx(
             table.validation_accuracy[name]
         )
+
+
+@pytest.mark.slow
+def test_with_annealing_the_embedded_digits_are_learnt(tmp_path):
+    status, _, err = run("compare", "--cv", "holdout", "--output", tmp_path / "found")
+    assert (status, err) == (0, "")
+    table = pd.read_csv(tmp_path / "found" / "comparison.csv").set_index("model")
+    assert table.test_accuracy["annealed"] >= 97
+    assert table.test_accuracy["annealed_augmented"] >= 97
+
+
+def test_outputs_that_cannot_be_written_are_found_before_the_training(capsys, tmp_path):
+    (tmp_path / "found" / "comparison.csv").mkdir(parents=True)
+    (tmp_path / "link.safetensors").symlink_to(tmp_path / "missing" / "model")
+    for args, named in (
+        (["compare", "--output", tmp_path / "found"], "comparison.csv"),
+        (["train", "--output", tmp_path / f"{'a' * 300}.safetensors"], "too long"),
+        (["train", "--output", tmp_path / "link.safetensors"], "missing"),
+    ):
+        assert named in refused(capsys, *map(str, args))
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        *("comparison.csv", "found", "link.safetensors")
+    ]
+
+
+def test_labels_may_look_like_formulas(tmp_path, digits8):
+    X, y = digits8
+    labels = [f"US$ {label}$^" for label in y]
+    data = write_csv(tmp_path / "train.csv", X * 255, labels)
+    args = [*TINY, "--cv", "holdout", "--output", tmp_path / "found"]
+    status, _, err = run("compare", "--data", data, *args)
+    assert (status, err) == (0, "")

@@ -2,11 +2,13 @@
 
 import copy
 
+import joblib
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import randint
 from sklearn import set_config
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
@@ -48,6 +50,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.utils import estimator_html_repr
 
 from skmnist import MnistCNN, make_mnist_pipeline
+from skmnist._backend import keras
 
 # About 85 % after a third of a second; guessing gives 10 %.
 NET = {
@@ -139,7 +142,8 @@ def test_grid_search_finds_the_rate_that_learns(pixels):
 
 def test_randomized_search_finds_the_rate_that_learns(pixels):
     X, y, _, _ = pixels
-    space = RATES | {"cnn__dense_units": [32], "cnn__augment": [False]}
+    # Draws NumPy's integers.
+    space = RATES | {"cnn__dense_units": randint(32, 33), "cnn__augment": [False]}
     search = RandomizedSearchCV(
         make_pipeline_of_net(), space, n_iter=2, cv=2, random_state=0
     ).fit(X, y)
@@ -411,6 +415,23 @@ def test_a_deep_copy_predicts_alike_and_goes_its_own_way(pipeline, pixels):
     assert len(pipeline["cnn"].history_["loss"]) == 3
     assert (copied.predict_proba(X_test) != proba).any()
     assert_array_equal(pipeline.predict_proba(X_test), proba)
+
+
+def test_callbacks_that_hold_files_hinder_no_copy(pixels, tmp_path):
+    X, y = pixels[0][:200] / 16, pixels[1][:200]
+    logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    stopping = keras.callbacks.EarlyStopping(monitor="loss")
+    cnn = make_net(epochs=2, callbacks=[logger, stopping]).fit(X, y)
+    proba = cnn.predict_proba(X)
+    joblib.dump(cnn, tmp_path / "cnn.joblib")
+    for copied in (copy.deepcopy(cnn), joblib.load(tmp_path / "cnn.joblib")):
+        assert_array_equal(copied.predict_proba(X), proba)
+        assert [type(c) for c in copied.callbacks_] == [type(logger), type(stopping)]
+        assert copied.callbacks_[0].filename == logger.filename
+        assert copied.callbacks_[1].best == cnn.callbacks_[1].best
+        copied.partial_fit(X, y)
+    found = cross_validate(cnn, X, y, cv=2, n_jobs=2, return_estimator=True)
+    assert [len(one.callbacks_) for one in found["estimator"]] == [2, 2]
 
 
 def test_pandas_output_changes_nothing(pipeline, pixels):

@@ -359,6 +359,7 @@ for name, value in (
     *(("random_state", -1), ("anneal", "os.system"), ("augment", "yes")),
     *(("image_shape", [8, 9]), ("image_shape", [10**9, 10**9])),
     *(("image_shape", ["8", "8"]), ("image_shape", 8), ("class_weight", "x")),
+    *(("tta_copies", 10_001), ("tta_copies", 10**18), ("tta_copies", -1)),
     ("class_weight", {"dict": [[0, 1], [0, 2]]}),
     ("class_weight", {"dict": [[[0], 1]]}),
     ("class_weight", {"dict": [[0, "x"]]}),
@@ -393,10 +394,20 @@ for name, value in (
     *(("history", {}), ("history", []), ("history", {"loss": []})),
     *(("schedule", []), ("schedule", {"best": "x"}), ("schedule", {"wait": [1]})),
     *(("schedule", {"wait": True}), ("extra", None), ("extra", {})),
+    *(("schedule", {"best": 1.0}), ("schedule", {"wait": 0})),
+    *(
+        ("schedule", {"best": 1.0, "wait": wait})
+        for wait in (None, "nan", 0.0, True, -1, 9, 10**19)
+    ),
+    *(("schedule", {"best": None, "wait": 0}), ("schedule", {"more": 1})),
+    *(("schedule", {"learning_rate": rate}) for rate in (None, 0, -1, "nan", "inf")),
+    *(("checksum", value) for value in ("0" * 64, "", "x" * 10**6, None, 1, [])),
     *(("format_version", 0), ("format_version", 2), ("format_version", "1")),
     *(("format_version", None), ("format_version", 10**19), ("more", 1)),
 ):
-    CASES[f"a description with {name}={value}"] = with_members(**{name: value})
+    CASES[f"a description with {name}={str(value)[:70]}"] = with_members(
+        **{name: value}
+    )
 for dtype, values in (
     *(
         ("int64", TEN[::-1]),
@@ -432,7 +443,15 @@ for name, value in (
     *(("verbose", "x"), ("transform_input", [1]), ("transform_input", "X_val")),
     *(("scaler", None), ("scaler", {"max_value": 0}), ("scaler", {"max_value": "x"})),
     *(("scaler", {"max_value": [1]}), ("scaler", {"fit": 1}), ("scaler", {"copy": 1})),
-    *(("scaler", {"image_shape": "88"}), ("scaler_feature_names", ["x"])),
+    *(
+        ("scaler", {"image_shape": shape})
+        for shape in (
+            *("88", 64, [], [[]], [0, 0], [8.0, 8], [-1, -1], [8, 9], [4, 16], [8]),
+            *([-1, 4], [64, -1], [8, 8, 1], [10**19, 10**19], [True, 64]),
+            {"dict": [[8, 1]]},
+        )
+    ),
+    ("scaler_feature_names", ["x"]),
     *(("scaler_feature_names", 64), ("scaler_feature_names", [1] * 64)),
     ("memory", "/tmp"),
 ):

@@ -219,7 +219,8 @@ def test_other_column_names_than_in_fit_are_refused():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"max_value": 0}, {"max_value": "255"}, {"image_shape": 28}]
+    "wrong",
+    [{"max_value": v} for v in (0, "255", 1e60, 1e-60, True)] + [{"image_shape": 28}],
 )
 def test_a_wrong_parameter_is_refused_at_fit(wrong):
     scaler = ImageScaler(**wrong)
@@ -349,3 +350,11 @@ def test_one_array_is_all_that_transform_allocates():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 1.1 * images.nbytes
+
+
+@pytest.mark.parametrize("make", [np.asarray, pd.DataFrame])
+def test_a_label_column_left_in_after_the_fit_is_spoken_of(make):
+    scaler = ImageScaler(max_value=16).fit(make(DIGITS))
+    labelled = np.column_stack([np.zeros(len(DIGITS), int), DIGITS])
+    with pytest.raises(ValueError, match=r"65.*is the label column still in X\?"):
+        scaler.transform(make(labelled))

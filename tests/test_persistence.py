@@ -22,7 +22,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skmnist import ImageScaler, MnistCNN, load_model, save_model
+from skmnist._network import weight_shapes
 from skmnist._statefile import library_versions, pack_state, unpack_state
+from skmnist._strictjson import unpack_image_shape
 
 DATA = Path(__file__).parent / "data"
 
@@ -397,15 +399,98 @@ def test_a_missing_file_is_told_as_missing(path):
         load_model(path)
 
 
+# Damage
+
+
+def test_a_file_in_which_any_bit_has_changed_is_refused(fitted_cnn, path):
+    save_model(fitted_cnn, path)
+    content = path.read_bytes()
+    for bit in np.random.default_rng(0).choice(8 * len(content), 300, replace=False):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="cannot be opened as a model file"):
+            load_model(path)
+
+
+def test_a_file_with_another_history_or_weight_is_refused(fitted_cnn, path):
+    save_model(fitted_cnn, path)
+    content = path.read_bytes()
+    loss = content.index(b'loss\\": [') + 11
+    weight = content.rindex(fitted_cnn._state.weights["dense/bias"].tobytes())
+    for place in (loss, weight):
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="checksum differs: the file was damaged"):
+            load_model(path)
+
+
+# What no file may ask for
+
+
+def test_a_file_may_not_ask_for_endless_copies_at_test_time(fitted_cnn, path):
+    cnn = small_cnn(tta_copies=10_000)._import_state(fitted_cnn._export_state())
+    assert there_and_back(cnn, path).tta_copies == 10_000
+    cnn.set_params(tta_copies=10_001)
+    with pytest.raises(ValueError, match="tta_copies is 10001, and more than 10000"):
+        save_model(cnn, path)
+
+
+def test_a_small_file_may_not_ask_for_enormous_images(path):
+    assert unpack_image_shape([2**12, 2**12]) == (2**12, 2**12)
+    depth, side = 41, 2**40
+    cnn = small_cnn(
+        filters=(1,) * depth,
+        kernel_sizes=(1,) * depth,
+        dropout=(0.0,) * (depth + 1),
+        dense_units=1,
+    )
+    shapes = weight_shapes((side, side), 10, cnn.filters, cnn.kernel_sizes, 1)
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    moments = {
+        f"{name}/{moment}": zero
+        for name, zero in zeros.items()
+        for moment in ("momentum", "velocity")
+    }
+    state = {
+        "classes": np.arange(10),
+        "image_shape": (side, side),
+        "feature_names": None,
+        "history": {"loss": [1.0], "accuracy": [0.1], "learning_rate": [0.001]},
+        "schedule": {},
+        "seed": 0,
+        "weights": zeros,
+        "optimizer": moments
+        | {"iterations": np.int64(1), "learning_rate": np.float32(0.001)},
+        "batch_loss": np.ones(1, np.float32),
+    }
+    extra = {"kind": "classifier", "versions": library_versions()}
+    path.write_bytes(pack_state(cnn.get_params(deep=False), state, extra))
+    with pytest.raises(ValueError, match="pixels, and more than 16777216"):
+        load_model(path)
+
+
+def test_a_scaler_that_contradicts_the_network_is_refused(fitted_pipeline, path):
+    scaler = clone(fitted_pipeline[0]).set_params(image_shape=(-1, 8))
+    scaler.fit(np.zeros((1, 64)))
+    pipeline = Pipeline([("scale", scaler), ("cnn", fitted_pipeline[1])])
+    assert there_and_back(pipeline, path)[0].image_shape == (-1, 8)
+    scaler.set_params(image_shape=(4, 16))
+    with pytest.raises(ValueError, match=r"images of shape \(8, 8\), but \(4, 16\)"):
+        save_model(pipeline, path)
+
+
 # Versions
 
 
 def change_description(path, change):
-    """Rewrite the JSON of a model file; `change` edits it in place."""
+    """Rewrite the JSON of a model file, without the checksum; `change` edits it."""
     data = path.read_bytes()
     end = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:end])
     description = json.loads(header["__metadata__"]["skmnist"])
+    del description["checksum"]
     change(description)
     header["__metadata__"]["skmnist"] = json.dumps(description)
     text = json.dumps(header).encode()

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from skmnist import MnistCNN
 from skmnist._backend import keras
-from skmnist._schedules import make_schedule
+from skmnist._schedules import Plateau, check_memory, make_schedule
 
 
 def make_model(learning_rate):
@@ -86,6 +86,33 @@ def test_plateau_goes_on_where_its_memory_ends():
         parts.append(rate)
     assert_allclose(parts, annealed_rates(losses), rtol=1e-6)
     assert parts[-1] < parts[-2] < parts[0]
+
+
+def test_a_schedule_remembers_what_it_declares():
+    for losses in ([1.0], [1.0, 0.5, 0.5, 0.5], [math.nan] * 3, [math.inf, 1.0]):
+        memory = {}
+        annealed_rates(losses, memory, anneal_patience=2)
+        assert memory.keys() == Plateau.remembered.keys()
+        check_memory(memory | {"learning_rate": 0.001}, n_epochs=len(losses))
+    check_memory({"learning_rate": 0.001}, n_epochs=1)
+    check_memory({}, n_epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("memory", "said"),
+    [
+        ({"best": 1.0}, "best only"),
+        ({"wait": 1}, "wait only"),
+        ({"best": 1.0, "wait": 1.0}, "wait=1.0 after 5 epochs"),
+        ({"best": 1.0, "wait": -1}, "wait=-1 after 5 epochs"),
+        ({"best": 1.0, "wait": 6}, "wait=6 after 5 epochs"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0"),
+        ({"more": 1}, "no schedule remembers 'more'"),
+    ],
+)
+def test_a_memory_that_no_schedule_can_have_is_refused(memory, said):
+    with pytest.raises(ValueError, match=said):
+        check_memory(memory, n_epochs=5)
 
 
 def test_without_validation_the_training_loss_is_monitored():
