@@ -33,7 +33,7 @@ class VariantComparison:
     y_test : ndarray of shape (n_samples,)
         Their labels.
     search : GridSearchCV, default=None
-        The fitted search, one candidate a variant in the order of `fits`. None if
+        The fitted search, one candidate per variant in the order of `fits`. None if
         there was none.
     test_to_train : float, default=None
         Rows tested on for each row trained on in a fold of the search.
