@@ -169,7 +169,7 @@ def test_every_command_that_is_shown_is_understood():
         line
         for page in PAGES
         for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.M | re.S)
-        for line in block.splitlines()
+        for line in block.replace("\\\n", "").splitlines()
         if line.startswith("skmnist ")
     ]
     assert {line.split()[1] for line in commands} == {
