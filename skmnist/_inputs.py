@@ -208,7 +208,7 @@ def warn_nothing_held_out(fraction):
         f"validation_fraction={fraction:g} of each class is less than one row: nothing "
         "is held out, and the training loss is monitored.",
         UserWarning,
-        stacklevel=6,
+        stacklevel=7,
     )
 
 
@@ -219,7 +219,7 @@ def warn_unscaled(rows):
             f"X has values up to {largest:g}, but MnistCNN expects pixels from 0 to 1 "
             "and does not scale them: put an ImageScaler before it.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

@@ -38,7 +38,9 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(*args, allow_abbrev=False, **kwargs)
 
     def error(self, message):
-        self.exit(2, f"skmnist: error: {message} (try {self.prog} --help)\n")
+        # Arguments may hold what breaks lines.
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
+        self.exit(2, f"skmnist: error: {shown} (try {self.prog} --help)\n")
 
 
 def _checked(kind, fits, words):

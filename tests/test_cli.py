@@ -396,6 +396,11 @@ def test_a_model_can_be_trained_on_all_rows(tmp_path, capsys):
     assert "leave --validation-fraction out" in refusal
 
 
+@pytest.mark.parametrize("word", ["\x85", "\n", "\x1b[31m", "\u2028"])
+def test_a_wrong_argument_breaks_no_line(word, capsys):
+    assert ascii(word)[1:-1] in refused(capsys, "train", word, "--output", "m.joblib")
+
+
 def test_the_command_knows_every_schedule():
     parser = make_parser()
     for name in SCHEDULES:
