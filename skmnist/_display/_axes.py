@@ -72,3 +72,60 @@ def label_log_axis(ax):
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def cell_of(place, figure):
+    """Return left, bottom, right and top of what a subplot has for itself.
+
+    Of the gaps to its neighbours the one at the left is its own, since labels stand
+    there, and half of those above and below. At the rim of the figure it has all.
+
+    Parameters
+    ----------
+    place : matplotlib SubplotSpec
+        The subplot.
+    figure : matplotlib Figure or SubFigure
+        Its figure.
+
+    Returns
+    -------
+    edges : tuple of float
+        The edges, as parts of the figure.
+    """
+    grid = place.get_gridspec()
+    bottoms, tops, lefts, rights = grid.get_grid_positions(figure)
+    left, bottom, right, top = 0.0, 0.0, 1.0, 1.0
+    if hasattr(grid, "get_topmost_subplotspec"):
+        left, bottom, right, top = cell_of(grid.get_topmost_subplotspec(), figure)
+    rows, columns = place.rowspan, place.colspan
+    if columns.start > 0:
+        left = rights[columns.start - 1]
+    if columns.stop < grid.ncols:
+        right = rights[columns.stop - 1]
+    if rows.start > 0:
+        top = (bottoms[rows.start - 1] + tops[rows.start]) / 2
+    if rows.stop < grid.nrows:
+        bottom = (bottoms[rows.stop - 1] + tops[rows.stop]) / 2
+    return left, bottom, right, top
+
+
+def fold_into(text, words, room):
+    """Write words into a text, broken into lines that fit into a width.
+
+    Parameters
+    ----------
+    text : matplotlib Text
+        Where to write them.
+    words : str
+        What to write.
+    room : float
+        The width, in pixels.
+    """
+    text.set_text(words)
+    parts = words.split("; ")
+    # `fold` counts a place to break after an underscore as two characters.
+    longest = len(words) + 2 * words.count("_")
+    for width in range(longest, 0, -1):
+        if text.get_window_extent().width <= room:
+            return
+        text.set_text(";\n".join(fold(part, width) for part in parts))

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_consistent_length
 from skmnist._display._axes import VERMILION
 from skmnist._display._reading import (
     augment_images,
+    check_images,
     image_shape_of,
     images_of,
     pick,
@@ -92,7 +93,7 @@ class ImageGridDisplay:
             If `X` holds no images of one channel, or not as many as `y` labels, or if
             `n_images` is below 1.
         """
-        _check_images(X, n_images)
+        check_images(X, n_images)
         check_consistent_length(X, y)
         y = None if y is None else np.asarray(y)
         images = images_of(pick(X, slice(n_images)), image_shape)
@@ -132,7 +133,7 @@ class ImageGridDisplay:
             If `X` holds no images of one channel, or not as many as there are
             labels, or if `n_images` is below 1.
         """
-        _check_images(X, n_images)
+        check_images(X, n_images)
         check_consistent_length(X, y_true, y_pred)
         y_true, y_pred = np.asarray(y_true)[:n_images], np.asarray(y_pred)[:n_images]
         wrong = y_true != y_pred
@@ -176,7 +177,7 @@ class ImageGridDisplay:
             If `X` holds no images of one channel, or not as many as `y` labels, or if
             `n_images` is below 1.
         """
-        _check_images(X, n_images)
+        check_images(X, n_images)
         check_consistent_length(X, y)
         X = pick(X, slice(n_images))
         return cls.from_predictions(
@@ -223,7 +224,7 @@ class ImageGridDisplay:
             If `X` holds no images of one channel, or not as many as `y` labels, or if
             `n_images` is below 1.
         """
-        _check_images(X, n_images)
+        check_images(X, n_images)
         check_consistent_length(X, y)
         probability = estimator.predict_proba(X)
         said = estimator.classes_[np.argmax(probability, axis=1)]
@@ -284,7 +285,7 @@ class ImageGridDisplay:
             If `X` holds no images of one channel, or not as many as `y` labels, or if
             `n_images` is below 1.
         """
-        _check_images(X, n_images)
+        check_images(X, n_images)
         check_consistent_length(X, y)
         return cls.from_images(
             augment_images(estimator, pick(X, slice(n_images)), random_state),
@@ -397,10 +398,3 @@ class ImageGridDisplay:
             parse_math=False,
         )
         self.texts_.append(text)
-
-
-def _check_images(X, n_images):
-    """Refuse a set without images and a number of images that shows none."""
-    check_scalar(n_images, "n_images", Integral, min_val=1)
-    if len(X) == 0:
-        raise ValueError("`X` holds 0 images: give one at least.")

@@ -1,11 +1,12 @@
 """What the displays share in reading: estimators, their records, and images."""
 
 from collections.abc import Mapping
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from skmnist._images import as_rows, resolve_image_shape
@@ -83,3 +84,10 @@ def augment_images(estimator, X, seed):
             step = clone(step).fit(X)
         X = step.transform(X)
     return network._augment_images(X, seed)
+
+
+def check_images(X, n_images):
+    """Refuse a set without images and a number of images that shows none."""
+    check_scalar(n_images, "n_images", Integral, min_val=1)
+    if len(X) == 0:
+        raise ValueError("`X` holds 0 images: give one at least.")

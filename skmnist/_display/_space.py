@@ -4,7 +4,7 @@ from math import ceil
 
 import numpy as np
 
-from skmnist._display._axes import fold
+from skmnist._display._axes import cell_of, fold, fold_into
 
 _PAD = 0.05  # between the parts of a display, in inches
 _CHARACTER = 0.068  # width of a letter of small type, in inches
@@ -345,60 +345,3 @@ def _parts(*edges):
 
 def _in_figure(box, figure):
     return box.transformed(figure.transSubfigure.inverted())
-
-
-def cell_of(place, figure):
-    """Return left, bottom, right and top of what a subplot has for itself.
-
-    Of the gaps to its neighbours the one at the left is its own, since labels stand
-    there, and half of those above and below. At the rim of the figure it has all.
-
-    Parameters
-    ----------
-    place : matplotlib SubplotSpec
-        The subplot.
-    figure : matplotlib Figure or SubFigure
-        Its figure.
-
-    Returns
-    -------
-    edges : tuple of float
-        The edges, as parts of the figure.
-    """
-    grid = place.get_gridspec()
-    bottoms, tops, lefts, rights = grid.get_grid_positions(figure)
-    left, bottom, right, top = 0.0, 0.0, 1.0, 1.0
-    if hasattr(grid, "get_topmost_subplotspec"):
-        left, bottom, right, top = cell_of(grid.get_topmost_subplotspec(), figure)
-    rows, columns = place.rowspan, place.colspan
-    if columns.start > 0:
-        left = rights[columns.start - 1]
-    if columns.stop < grid.ncols:
-        right = rights[columns.stop - 1]
-    if rows.start > 0:
-        top = (bottoms[rows.start - 1] + tops[rows.start]) / 2
-    if rows.stop < grid.nrows:
-        bottom = (bottoms[rows.stop - 1] + tops[rows.stop]) / 2
-    return left, bottom, right, top
-
-
-def fold_into(text, words, room):
-    """Write words into a text, broken into lines that fit into a width.
-
-    Parameters
-    ----------
-    text : matplotlib Text
-        Where to write them.
-    words : str
-        What to write.
-    room : float
-        The width, in pixels.
-    """
-    text.set_text(words)
-    parts = words.split("; ")
-    # `fold` counts a place to break after an underscore as two characters.
-    longest = len(words) + 2 * words.count("_")
-    for width in range(longest, 0, -1):
-        if text.get_window_extent().width <= room:
-            return
-        text.set_text(";\n".join(fold(part, width) for part in parts))
