@@ -253,9 +253,9 @@ def compare_variants(
         for name, settings in VARIANTS.items()
     }
     fits = VariantFits(pipelines, n_jobs=n_jobs)
-    if not holdout:
-        _show_progress(search, progress).fit(X_train, y_train).set_callbacks()
-    with _on_workers():
+    with _on_workers():  # one for both, so that the data are sent once
+        if not holdout:
+            _show_progress(search, progress).fit(X_train, y_train).set_callbacks()
         _show_progress(fits, progress).fit(X_train, y_train, X_test, validation)
     comparison = VariantComparison(
         fits.results_,

@@ -215,7 +215,8 @@ def test_the_data_travel_to_each_worker_and_not_with_each_fit(doomed, digits):
     doomed.count_bytes()
     with joblib.parallel_config(backend="dask"):
         make_variant_search(**options).set_params(refit=False).fit(X, y)
-        assert all(once(X, y) < n < 1.5 * once(X, y) for n in doomed.received())
+        n_data = X.nbytes + y.nbytes
+        assert all(n_data < n < 1.5 * once(X, y) for n in doomed.received())
         doomed.count_bytes()
         compare_variants(X, y, **options)
     # Nine fits. A worker that had nothing to do between the search and the last
