@@ -17,12 +17,13 @@ for name, settings in VARIANTS.items():
     print(f"{name:20}", settings)
 
 # %%
-# An ordinary GridSearchCV
-# ------------------------
+# A grid search
+# -------------
 #
 # :func:`~skmnist.make_variant_search` returns an unfitted
 # :class:`~sklearn.model_selection.GridSearchCV` over the three. Fit it and use it
-# as any other. Its folds are stratified, because the network is a classifier to
+# as any other. On Dask it outlives a worker,
+# hence its name. Its folds are stratified, because the network is a classifier to
 # scikit-learn.
 
 import os
