@@ -95,12 +95,20 @@ def report(question, figures, aim, unit="s", table=TABLE):
     print(f"{question} ({len(first)} turns, aim {aim})")
     for name, values in figures.items():
         low, high = min(values), max(values)
-        print(f"  {name}: median {median(values):.3g} {unit} ({low:.3g}–{high:.3g})")
+        print(
+            f"  {name}: median {_shown(median(values))} {unit} "
+            f"({_shown(low)}–{_shown(high)})"
+        )
     print(f"  A / B: {ratio:.3f} ({spread})")
     cells = [question, f"{a} / {b}"]
-    cells += [f"{median(values):.3g} {unit}" for values in (first, second)]
+    cells += [f"{_shown(median(values))} {unit}" for values in (first, second)]
     cells += [f"{ratio:.2f}", spread, aim, str(len(first))]
     write_row(cells, table)
+
+
+def _shown(value):
+    """Give three significant digits, without an exponent."""
+    return f"{value:.3g}" if value < 100 else f"{float(f'{value:.3g}'):,.0f}"
 
 
 def write_row(cells, table=TABLE):
