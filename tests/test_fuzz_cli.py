@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from skmnist import _commands
 from skmnist._cli import main
 from skmnist._options import make_parser
 
@@ -114,6 +115,14 @@ def template(tmp_path_factory):
 def nobody_far_away_is_asked():
     """Let a scheduler that does not answer be given up soon."""
     with dask.config.set({"distributed.comm.timeouts.connect": "100ms"}):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_trainings():
+    """Train briefly where no argument says how long, so that more can be tried."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_commands, "DIGITS", {"epochs": 1, "batch_size": 128})
         yield
 
 
