@@ -24,9 +24,9 @@ from skmnist._parameters import check_sequences, list_callbacks
 from skmnist._pool import Architecture, borrow, compile_cnn, set_weights
 from skmnist._schedules import make_schedule
 from skmnist._scikeras import ScikitLearnKerasClassifier
+from skmnist._tasks import FitTasks
 from skmnist._training import (
     Batches,
-    FitTasks,
     TrainingState,
     stratified_holdout,
     train,

@@ -252,7 +252,6 @@ def test_a_missing_extra_is_named(capsys, monkeypatch):
 
 @pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "ucx://127.0.0.1:1"])
 def test_an_address_that_makes_no_client_is_refused_in_one_line(capsys, address):
-    pytest.importorskip("distributed")
     said = refused(capsys, "compare", *TINY, "--scheduler", address)
     assert f"no Dask scheduler answers at {address}" in said
 
