@@ -7,11 +7,11 @@ here, so that what has to happen before and after happens once, in one order.
 import logging
 import multiprocessing
 import os
-import re
 import sys
-import tempfile
 import threading
 from contextlib import contextmanager
+
+from skmnist._silence import without_noise
 
 __all__ = ["KerasClassifier", "keras", "start_devices", "without_retracing_alarm"]
 
@@ -22,17 +22,6 @@ _PATCHED = {
     "metrics.Metric": ("__reduce__",),
     "optimizers.Optimizer": ("__reduce__",),
 }
-
-# What TensorFlow 2.21 writes to file descriptor 2 while it is imported, whatever
-# the log level: absl's notice, its own messages of level I and W, and those of level
-# E which speak of parts of CUDA that a machine without a GPU does not have.
-_NOISE = re.compile(
-    rb"^(WARNING: All log messages before absl::InitializeLog"
-    rb"|[IW]0000 00:00:"
-    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IW] "
-    rb"|(E0000 00:00:|\d{4}-\d\d-\d\d .{,20} E ).*(cuInit|Unable to register cu)"
-    rb"|To enable the following instructions:)"
-)
 
 
 def _share_cores():
@@ -46,32 +35,6 @@ def _share_cores():
     if multiprocessing.parent_process() is not None and given.isdigit():
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", given)
         os.environ.setdefault("TF_NUM_INTEROP_THREADS", given)
-
-
-@contextmanager
-def _without_noise():
-    """Hold back file descriptor 2; hand on afterwards all that is no noise."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        saved = os.dup(2)
-    except OSError:  # a process without a standard error stream
-        yield
-        return
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            if sys.stderr is not None:
-                sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
-            held.seek(0)
-            for line in held:
-                if not _NOISE.match(line):
-                    os.write(2, line)
 
 
 class _RetracingAlarm(logging.Filter):
@@ -121,7 +84,7 @@ def start_devices():
         if _started:
             return
         if not os.path.exists("/dev/nvidiactl"):
-            with _without_noise():
+            with without_noise():
                 keras.ops.zeros(())
         _started = True
 
@@ -160,7 +123,7 @@ if "keras" in sys.modules:
 
     KerasClassifier = _import_scikeras(keras)
 else:
-    with _without_noise():
+    with without_noise():
         import keras
 
         KerasClassifier = _import_scikeras(keras)

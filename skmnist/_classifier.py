@@ -6,12 +6,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmnist._fitting import NetworkClassifier, block_rows
 from skmnist._images import as_rows, resolve_image_shape, validate_again
+from skmnist._joblib import register_dask
 from skmnist._network import RandomAffine, transform_alike
 from skmnist._parameters import CONSTRAINTS, check_averaging
 from skmnist._pool import borrow
 from skmnist._training import copy_seed
 
 __all__ = ["MnistCNN"]
+
+register_dask()
 
 
 class MnistCNN(NetworkClassifier):

@@ -1,8 +1,9 @@
 """joblib's Dask back end, so that nothing is lost with a worker and no loop hangs.
 
-Imported only where that back end is active, since Dask is an extra.
+Imported only where that back end is used, since Dask is an extra.
 """
 
+from contextlib import contextmanager
 from uuid import uuid4
 
 import dask
@@ -27,19 +28,50 @@ class DurableBackend(DaskDistributedBackend):
 
     Parameters
     ----------
-    backend : DaskDistributedBackend
-        The back end of ``joblib.parallel_config(backend="dask")``, for its client
-        and its settings.
+    scheduler_host : str, default=None
+        Address of the scheduler; None takes the current client's.
+    scatter : list or tuple, default=None
+        Arguments that are sent once for all loops. Nobody may change them in place.
+    **settings : dict
+        Further ones of `DaskDistributedBackend`.
     """
 
-    def __init__(self, backend):
-        super().__init__(
-            client=backend.client,
-            wait_for_workers_timeout=backend.wait_for_workers_timeout,
-            **backend.submit_kwargs,
-        )
-        self._sent = {}
+    # Of the class, since `register_dask` makes objects of it without `__init__`.
+    _scattered = {}
+    _sent = {}
+    _keeps_data = False
+
+    def __init__(self, scheduler_host=None, scatter=None, **settings):
+        super().__init__(scheduler_host, **settings)
+        if not isinstance(scatter, list | tuple | None):
+            raise TypeError(
+                f"scatter must be a list or a tuple, but it is a "
+                f"{type(scatter).__name__}."
+            )
+        self._scattered = {id(value): self._submit(value) for value in scatter or ()}
+
+    @contextmanager
+    def keeping_data(self):
+        """Send large arguments once for all loops in this context.
+
+        Nobody may change one of them in place meanwhile.
+        """
+        self._sent, self._keeps_data = {}, True
+        try:
+            yield
+        finally:
+            self._sent, self._keeps_data = {}, False
+
+    def start_call(self):
+        """Begin a loop."""
         self._running = set()
+        if not self._keeps_data:
+            self._sent = {}
+
+    def stop_call(self):
+        """End a loop; let the workers drop what was sent to them."""
+        if not self._keeps_data:
+            self._sent = {}
 
     def effective_n_jobs(self, n_jobs):
         """Return how many tasks may run at once: never one.
@@ -73,14 +105,19 @@ class DurableBackend(DaskDistributedBackend):
         """Return what stands for a large value, which is sent once."""
         if sizeof(value) <= _LARGE:
             return value
+        if id(value) in self._scattered:
+            return self._scattered[id(value)][1]
         if id(value) not in self._sent:
-            # Dask warns of large values within tasks; this is where they belong.
-            with dask.config.set(
-                {"distributed.admin.large-graph-warning-threshold": "1 TB"}
-            ):
-                # The reference keeps the id from being used again.
-                self._sent[id(value)] = value, self.client.submit(_same, value)
+            self._sent[id(value)] = self._submit(value)
         return self._sent[id(value)][1]
+
+    def _submit(self, value):
+        """Return a value, whose id nothing else can then have, and its future."""
+        # Dask warns of large values within tasks; this is where they belong.
+        with dask.config.set(
+            {"distributed.admin.large-graph-warning-threshold": "1 TB"}
+        ):
+            return value, self.client.submit(_same, value)
 
     def retrieve_result_callback(self, future):
         """Return what a batch returned, or raise what it raised, or what Dask says."""
@@ -94,8 +131,7 @@ class DurableBackend(DaskDistributedBackend):
 
 
 def _do(calls):
-    # Nothing in a fit is parallel; another loop on the cluster could wait for itself.
-    with joblib.parallel_config(backend="sequential"):
+    with joblib.parallel_config(backend="dask"):
         return [function(*args, **kwargs) for function, args, kwargs in calls]
 
 

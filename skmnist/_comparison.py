@@ -1,12 +1,9 @@
 """Three ways to train, and the comparison of them."""
 
-from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
-from joblib import parallel_config
-from joblib.parallel import get_active_backend
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.model_selection import (
@@ -21,6 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skmnist._classifier import MnistCNN
 from skmnist._images import ImageScaler
+from skmnist._joblib import sending_once
 from skmnist._outcome import VariantComparison
 from skmnist._variant_fits import VariantFits
 
@@ -99,8 +97,7 @@ def make_variant_search(
     Returns
     -------
     search : GridSearchCV
-        Unfitted. Row i of its `cv_results_` is the i-th of `VARIANTS`. On Dask it
-        outlives workers that die.
+        Unfitted. Row i of its `cv_results_` is the i-th of `VARIANTS`.
 
     Raises
     ------
@@ -123,7 +120,7 @@ def make_variant_search(
             f"{name}={cnn_params[name]!r} cannot be given here, because each variant "
             f"sets it: {VARIANTS}."
         )
-    return DurableGridSearchCV(
+    return GridSearchCV(
         make_mnist_pipeline(image_shape=image_shape, max_value=max_value, **cnn_params),
         [
             _as_step({key: [value] for key, value in settings.items()})
@@ -253,7 +250,7 @@ def compare_variants(
         for name, settings in VARIANTS.items()
     }
     fits = VariantFits(pipelines, n_jobs=n_jobs)
-    with _on_workers():  # one for both, so that the data are sent once
+    with sending_once():
         if not holdout:
             _show_progress(search, progress).fit(X_train, y_train).set_callbacks()
         _show_progress(fits, progress).fit(X_train, y_train, X_test, validation)
@@ -270,27 +267,8 @@ def compare_variants(
     return comparison
 
 
-class DurableGridSearchCV(GridSearchCV):
-    """A grid search that outlives the death of Dask's workers; elsewhere the same."""
-
-    def fit(self, X, y=None, **params):
-        """Fit as `GridSearchCV` does."""
-        with _on_workers():
-            return super().fit(X, y, **params)
-
-
 def _as_step(params):
     return {f"cnn__{name}": value for name, value in params.items()}
-
-
-def _on_workers():
-    """Let parallel loops on Dask outlive their workers; leave others as they are."""
-    backend, _ = get_active_backend()
-    if type(backend).__module__ != "joblib._dask":
-        return nullcontext()
-    from skmnist._cluster import DurableBackend
-
-    return parallel_config(backend=DurableBackend(backend))
 
 
 def _show_progress(estimator, progress):

@@ -1,11 +1,9 @@
 """The state of a fitted network as one safetensors file that is safe to open.
 
 Nothing in such a file is executed, imported, followed or fetched. Reading believes
-nothing that the file says of itself: the header has a greatest length, its JSON is
-read strictly, and every tensor's name, dtype, shape and place is compared with what
-the hyperparameters imply and with the file's size before memory is taken for it. A
-checksum tells damage that leaves a file well formed; against an author's ill will it
-does nothing, and need not.
+nothing that the file says of itself: the JSON of its description is read strictly, and
+its tensors must be those that the hyperparameters imply. A checksum tells damage that
+leaves a file well formed; against an author's ill will it does nothing, and need not.
 """
 
 import hashlib
@@ -33,14 +31,11 @@ from skmnist._strictjson import (
     unpack_number,
     unpack_param,
 )
+from skmnist._tensorfile import MAX_HEADER, check_tensors, read_header, read_tensors
 
 __all__ = ["library_versions", "pack_state", "read_description", "unpack_state"]
 
 _FORMAT_VERSION = 1
-# Enough for the names of 65,536 pixels and for thousands of epochs, and little
-# enough that the most wasteful JSON of this length stays far below 200 MB.
-_MAX_HEADER = 2 * 2**20
-_MAX_FILE = 4 * 2**30
 _MEMBERS = (
     *("format_version", "params", "classes", "image_shape", "feature_names"),
     *("history", "schedule", "seed", "extra"),
@@ -51,7 +46,6 @@ _CHECKSUM = "checksum"
 _NO_CHECKSUM = "0" * hashlib.sha256().digest_size * 2
 _GROUPS = ("weights", "optimizer")
 _COUNTER = "optimizer/iterations"
-_DTYPES = {"F32": "<f4", "I64": "<i8"}
 _HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 
 
@@ -107,10 +101,10 @@ def pack_state(params, state, extra):
     document[_CHECKSUM] = _checksum(text, tensors)
     # One entry only: safetensors 0.8 writes several in a random order.
     data = save(tensors, {"skmnist": json.dumps(document, allow_nan=False)})
-    if (length := int.from_bytes(data[:8], "little")) > _MAX_HEADER:
+    if (length := int.from_bytes(data[:8], "little")) > MAX_HEADER:
         raise ValueError(
             f"names of columns, labels and history would take {length} bytes in the "
-            f"file's header, and only {_MAX_HEADER} may be taken"
+            f"file's header, and only {MAX_HEADER} may be taken"
         )
     return data
 
@@ -172,7 +166,7 @@ def read_description(path):
         If the file cannot be read, or is not one of this package.
     """
     with open_regular(path) as (stream, size):
-        return parse_json(_own_metadata(_read_header(stream, size)), "its description")
+        return parse_json(_own_metadata(read_header(stream, size)), "its description")
 
 
 def library_versions():
@@ -182,7 +176,7 @@ def library_versions():
 
 
 def _unpack(stream, size, complete_params, needs_checksum):
-    header = _read_header(stream, size)
+    header = read_header(stream, size)
     text = _own_metadata(header)
     document = parse_json(text, "its description")
     _check_version(document)
@@ -215,8 +209,11 @@ def _unpack(stream, size, complete_params, needs_checksum):
     if len(params["filters"]) > len(header):
         raise ValueError("it has fewer tensors than its hyperparameters imply")
     expected = _expected_tensors(params, image_shape, len(classes))
-    _check_tensors(header, expected, size - stream.tell())
-    arrays = _read_tensors(stream, header)
+    check_tensors(header, expected, size - stream.tell())
+    # The losses are a record; nothing is computed from them.
+    arrays = read_tensors(stream, header, may_be_infinite=["batch_loss"])
+    if arrays[_COUNTER] < 0:
+        raise ValueError(f"tensor {_COUNTER} is negative")
     if has_checksum:
         _check_checksum(get(document, _CHECKSUM, str), text, arrays)
     if len(arrays["batch_loss"]) < n_epochs:
@@ -293,48 +290,12 @@ def _unpack_schedule(packed, n_epochs):
     return memory
 
 
-# The file: header and tensors
-
-
-def _read_header(stream, size):
-    length = int.from_bytes(stream.read(8), "little")
-    if size < 8 or length > size - 8:
-        raise ValueError(f"with {size} bytes it is no safetensors file, or cut off")
-    if size > _MAX_FILE:
-        raise ValueError(f"it has {size} bytes, and more than {_MAX_FILE} are not read")
-    if length > _MAX_HEADER:
-        raise ValueError(
-            f"its header takes {length} bytes, and more than {_MAX_HEADER} are not read"
-        )
-    header = parse_json(_read_exactly(stream, length), "its header")
-    for name, entry in header.items():
-        if name != "__metadata__":
-            _check_entry(name, entry)
-    return header
-
-
 def _own_metadata(header):
     metadata = header.pop("__metadata__", None)
     text = metadata.get("skmnist") if type(metadata) is dict else None
     if type(text) is not str or len(metadata) != 1:
         raise ValueError("it is a safetensors file, but not one of skmnist")
     return text
-
-
-def _check_entry(name, entry):
-    if (
-        type(entry) is not dict
-        or entry.keys() != {"dtype", "shape", "data_offsets"}
-        or type(entry["dtype"]) is not str
-        or not _are_sizes(entry["shape"])
-        or not _are_sizes(entry["data_offsets"])
-        or len(entry["data_offsets"]) != 2
-    ):
-        raise ValueError(f"tensor {reprlib.repr(name)} is not described as it must be")
-
-
-def _are_sizes(values):
-    return type(values) is list and all(type(n) is int and n >= 0 for n in values)
 
 
 def _expected_tensors(params, image_shape, n_classes):
@@ -360,57 +321,3 @@ def _expected_tensors(params, image_shape, n_classes):
         "optimizer/learning_rate": ("F32", ()),
         "batch_loss": ("F32", (None,)),
     }
-
-
-def _check_tensors(header, expected, n_bytes):
-    """Compare the tensors described with those expected and with the file's size."""
-    for name in sorted(header.keys() ^ expected.keys()):
-        verb = "lacks" if name in expected else "has a surplus"
-        raise ValueError(f"it {verb} tensor {reprlib.repr(name)}")
-    for name, (dtype, shape) in expected.items():
-        entry = header[name]
-        found = (entry["dtype"], tuple(entry["shape"]))
-        if shape == (None,) and len(found[1]) == 1:
-            shape = found[1]
-        if found != (dtype, shape):
-            raise ValueError(
-                f"tensor {name} is {reprlib.repr(found)}, but the hyperparameters "
-                f"imply {(dtype, shape)}"
-            )
-    end = 0
-    for name, entry in _in_file_order(header):
-        itemsize = np.dtype(_DTYPES[entry["dtype"]]).itemsize
-        here = [end, end + math.prod(entry["shape"]) * itemsize]
-        if entry["data_offsets"] != here:
-            raise ValueError(f"tensor {name} does not lie at bytes {here[0]}-{here[1]}")
-        end = here[1]
-    if end != n_bytes:
-        raise ValueError(
-            f"its tensors take {end} bytes, but {n_bytes} follow its header"
-        )
-
-
-def _in_file_order(header):
-    return sorted(header.items(), key=lambda item: item[1]["data_offsets"])
-
-
-def _read_tensors(stream, header):
-    arrays = {}
-    for name, entry in _in_file_order(header):
-        start, end = entry["data_offsets"]
-        data = _read_exactly(stream, end - start)
-        array = np.frombuffer(data, _DTYPES[entry["dtype"]]).reshape(entry["shape"])
-        # The losses are a record; nothing is computed from them.
-        if name != "batch_loss" and not np.isfinite(array).all():
-            raise ValueError(f"tensor {name} holds values that are not finite")
-        arrays[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if arrays[_COUNTER] < 0:
-        raise ValueError(f"tensor {_COUNTER} is negative")
-    return arrays
-
-
-def _read_exactly(stream, n_bytes):
-    data = bytearray(n_bytes)
-    if stream.readinto(data) != n_bytes:
-        raise ValueError("it was cut off while it was read")
-    return data

@@ -18,8 +18,16 @@ import pytest
 from distributed import Client
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
+from sklearn.ensemble import VotingClassifier
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
 
-from skmnist import compare_variants, load_model, make_variant_search
+from skmnist import (
+    compare_variants,
+    load_model,
+    make_mnist_pipeline,
+    make_variant_search,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -241,6 +249,66 @@ def test_a_search_outlives_a_worker(doomed, digits, alone):
     with doomed.killing_a_worker(3), joblib.parallel_config(backend="dask"):
         search.fit(*digits)
     assert_same_search(search, alone["search"])
+
+
+def test_a_search_of_ones_own_outlives_a_worker(doomed, digits, alone):
+    own = make_mnist_pipeline(random_state=0, **NETWORK)
+    search = GridSearchCV(
+        own, make_variant_search().param_grid, cv=2, n_jobs=-1, refit=False
+    )
+    with doomed.killing_a_worker(3), joblib.parallel_config(backend="dask"):
+        search.fit(*digits)
+    assert_same_search(search, alone["search"])
+
+
+def test_cross_validation_outlives_a_worker_with_data_that_were_scattered(
+    doomed, digits, alone
+):
+    X, y = digits
+    context = joblib.parallel_config(backend="dask", scatter=[X])
+    own = make_mnist_pipeline(random_state=0, **NETWORK)
+    with doomed.killing_a_worker(2), context:
+        scores = cross_val_score(own, X, y, cv=2)
+    plain = alone["search"].cv_results_
+    assert_array_equal(scores, [plain[f"split{i}_test_score"][0] for i in range(2)])
+
+
+def test_names_that_are_imported_within_the_context_outlive_a_worker(
+    cluster,
+):
+    program = f"""
+import joblib, sys
+from distributed import Client
+from joblib.parallel import get_active_backend
+client = Client({cluster.address!r})
+with joblib.parallel_config(backend="dask"):
+    before = type(get_active_backend()[0]).__name__
+    from skmnist import MnistCNN
+    print(before, type(get_active_backend()[0]).__name__)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert said.stdout.split() == ["DaskDistributedBackend", "DurableBackend"]
+
+
+def test_changed_data_are_sent_again(cluster):
+    # One context, one array, two contents.
+    y = np.arange(300) % 2
+    X = np.tile(y[:, np.newaxis], 4).astype(float)
+    with joblib.parallel_config(backend="dask"):
+        assert cross_val_score(KNeighborsClassifier(), X, y, cv=2).min() == 1
+        X[:] = 0
+        assert cross_val_score(KNeighborsClassifier(), X, y, cv=2).max() < 0.6
+
+
+def test_loops_within_loops_come_to_an_end(cluster, digits):
+    X, y = digits
+    voters = [(f"{i}", make_mnist_pipeline(random_state=i, **NETWORK)) for i in (0, 1)]
+    voting = VotingClassifier(voters, voting="soft")
+    with joblib.parallel_config(backend="dask"):
+        scores = cross_val_score(voting, X, y, cv=3, error_score="raise")
+    assert scores.min() > 0.5
 
 
 def assert_same_search(search, expected):

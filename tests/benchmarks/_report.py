@@ -6,7 +6,9 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
+
+from scipy import stats
 
 TABLE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD = (
@@ -70,6 +72,13 @@ def take_turns(contestants, runs=5):
         for name, measure in contestants.items():
             results[name].append(measure())
     return results
+
+
+def interval(values):
+    """Return the ends of the 95 % confidence interval of the mean, by Student's t."""
+    return stats.t.interval(
+        0.95, len(values) - 1, loc=fmean(values), scale=stats.sem(values)
+    )
 
 
 def report(question, figures, aim, unit="s", table=TABLE):

@@ -11,13 +11,12 @@ import json
 from statistics import mean
 
 import numpy as np
-from scipy import stats
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
 from skmnist import VARIANTS, make_mnist_pipeline
 from tests.benchmarks._contestants import pixels
-from tests.benchmarks._report import options, write_row
+from tests.benchmarks._report import interval, options, write_row
 from tests.benchmarks.time_to_accuracy import RECIPE
 
 WAYS = {
@@ -51,9 +50,7 @@ def main():
             found[way].append(accuracy(settings, seed, args.rows, args.checkpoint))
             print(json.dumps({"seed": seed, "way": way, "test": found[way][-1]}))
     differences = np.subtract(*found.values())
-    low, high = stats.t.interval(
-        0.95, len(differences) - 1, differences.mean(), stats.sem(differences)
-    )
+    low, high = interval(differences)
     cells = [
         f"accuracy of one cycle, {RECIPE['epochs']} epochs",
         "one_cycle / plateau, 30 epochs",
