@@ -58,7 +58,8 @@ models = {
 # ``"plateau"`` waits until the validation loss has not improved by 0.001 for
 # ``anneal_patience`` epochs, then multiplies the rate by ``anneal_factor``.
 # ``"one_cycle"`` (Smith, 2018) knows from the start how many epochs there are:
-# it rises to ``learning_rate``, then falls along a cosine.
+# it rises to ``learning_rate``, then falls along a cosine. It moves with every batch;
+# what is drawn is the rate of each epoch's last one.
 
 from skmnist import LearningRateDisplay
 

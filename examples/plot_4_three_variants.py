@@ -22,8 +22,7 @@ for name, settings in VARIANTS.items():
 #
 # :func:`~skmnist.make_variant_search` returns an unfitted
 # :class:`~sklearn.model_selection.GridSearchCV` over the three. Fit it and use it
-# as any other. On Dask it outlives a worker,
-# hence its name. Its folds are stratified, because the network is a classifier to
+# as any other. Its folds are stratified, because the network is a classifier to
 # scikit-learn.
 
 import os
@@ -36,7 +35,7 @@ X, y = images.data, images.target
 if folder:
     X, y = X[:6000], y[:6000]  # enough for this page, and soon done
 
-make_variant_search(cv=3, max_value=images.max_value, epochs=20, random_state=0)
+make_variant_search(cv=3, max_value=images.max_value, epochs=15, random_state=0)
 
 # %%
 # The comparison
@@ -50,7 +49,7 @@ make_variant_search(cv=3, max_value=images.max_value, epochs=20, random_state=0)
 from skmnist import compare_variants
 
 result = compare_variants(
-    X, y, cv=3, max_value=images.max_value, epochs=20, random_state=0
+    X, y, cv=3, max_value=images.max_value, epochs=15, random_state=0
 )
 result
 
@@ -94,8 +93,8 @@ print(result.report(result.best_variant_))
 # How training went
 # -----------------
 #
-# Training accuracy of the augmented network is taken on augmented images, which
-# are harder.
+# In these curves, unlike in the table, the training accuracy is that of the images as
+# the network saw them: with dropout, and augmented where that was asked for.
 
 from skmnist import TrainingCurveDisplay
 

@@ -217,7 +217,9 @@ class MnistCNN(NetworkClassifier):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative. A row of weight 0 takes no part. Only
             ratios count: twice the weights, or weights all alike, change nothing.
-        X_val : array-like, default=None
+        X_val : array-like of shape (n_val_samples, height * width), \
+                (n_val_samples, height, width) or \
+                (n_val_samples, height, width, 1), default=None
             Images for validation instead of a part of `X`, scaled like `X`.
         y_val : array-like of shape (n_val_samples,), default=None
             Their labels, each of which `y` must have too.
@@ -231,8 +233,16 @@ class MnistCNN(NetworkClassifier):
         ------
         ValueError
             If a hyperparameter, an image, a label or a weight is not as described,
-            if all weights are zero, or if the loss or `val_loss` becomes infinite.
-            The estimator stays as it was.
+            if all weights are zero, or if the loss, `val_loss` or the network's
+            weights are no finite numbers any more. The estimator stays as it was.
+        OSError
+            If no file can be written into `checkpoint_dir`.
+
+        Warns
+        -----
+        UserWarning
+            If `X` has values above 1, if `X_val` is scaled differently, if nothing
+            could be held out for validation, or if a checkpoint is passed over.
         """
         context = self._init_callback_context(max_subtasks=self.epochs)
         return self._fit(X, y, sample_weight, X_val, y_val, context=context)
@@ -256,7 +266,9 @@ class MnistCNN(NetworkClassifier):
             All labels, where the first part does not have them all.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, not negative. Only ratios within this part count.
-        X_val : array-like, default=None
+        X_val : array-like of shape (n_val_samples, height * width), \
+                (n_val_samples, height, width) or \
+                (n_val_samples, height, width, 1), default=None
             Images for validation, scaled like `X`.
         y_val : array-like of shape (n_val_samples,), default=None
             Their labels.
@@ -270,6 +282,13 @@ class MnistCNN(NetworkClassifier):
         ------
         ValueError
             As in `fit`, and if `classes` changes from one call to the next.
+        OSError
+            As in `fit`.
+
+        Warns
+        -----
+        UserWarning
+            As in `fit`.
         """
         return self._fit(
             X, y, sample_weight, X_val, y_val, incremental=True, classes=classes
@@ -348,7 +367,7 @@ class MnistCNN(NetworkClassifier):
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the images are not of the shape seen in `fit`.
+            As in `predict_proba`.
         """
         codes = self.predict_proba(X).argmax(axis=1)
         return self.classes_[codes]
@@ -372,7 +391,7 @@ class MnistCNN(NetworkClassifier):
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the images are not of the shape seen in `fit`.
+            As in `predict_proba`.
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
@@ -381,7 +400,8 @@ class MnistCNN(NetworkClassifier):
         """Transform images at random as `augment=True` does in training."""
         rows, seen = as_rows(X)
         rows = np.asarray(rows)
-        shape = resolve_image_shape(rows.shape[1], self.image_shape, seen)
+        known = getattr(self, "image_shape_", self.image_shape)
+        shape = resolve_image_shape(rows.shape[1], known, seen)
         layer = RandomAffine(*self._augmentation(), seed=seed)
         return np.concatenate(
             [

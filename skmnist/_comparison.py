@@ -45,7 +45,7 @@ def make_mnist_pipeline(*, image_shape=None, max_value=255, **cnn_params):
     image_shape : tuple of (int, int), default=None
         Height and width in pixels, see `ImageScaler`.
     max_value : float, default=255
-        The value of a full pixel.
+        The value of a full pixel, above 0.
     **cnn_params : dict
         Hyperparameters of `MnistCNN`.
 
@@ -84,13 +84,13 @@ def make_variant_search(
     Parameters
     ----------
     cv : int or cross-validation splitter, default=3
-        The folds, stratified where it is an int.
+        The folds; an int of 2 or more for so many stratified ones.
     n_jobs : int, default=None
         Number of fits that run at once, as in scikit-learn.
     image_shape : tuple of (int, int), default=None
         Height and width in pixels, see `ImageScaler`.
     max_value : float, default=255
-        The value of a full pixel.
+        The value of a full pixel, above 0.
     **cnn_params : dict
         Hyperparameters of `MnistCNN` that all variants share.
 
@@ -164,9 +164,10 @@ def compare_variants(
     y : array-like of shape (n_samples,)
         Labels.
     cv : int, cross-validation splitter or "holdout", default=3
-        The folds, stratified where it is an int.
+        The folds; an int of 2 or more for so many stratified ones.
     test_size : float or int, default=0.2
-        Fraction or number of the rows for the test.
+        Rows for the test: a fraction between 0 and 1, or a number from that of the
+        classes upwards.
     n_jobs : int, default=None
         Number of fits that run at once, in the search and after it.
     random_state : int, RandomState instance or None, default=None
@@ -176,7 +177,7 @@ def compare_variants(
     image_shape : tuple of (int, int), default=None
         Height and width in pixels, see `ImageScaler`.
     max_value : float, default=255
-        The value of a full pixel.
+        The value of a full pixel, above 0.
     progress : bool, default=False
         Whether to show scikit-learn's progress bars on the standard output.
         Workers must run on this machine.

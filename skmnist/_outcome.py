@@ -71,8 +71,11 @@ class VariantComparison:
         The pipeline of `best_variant_`.
     predictions_ : dict of str to ndarray of shape (n_samples,)
         The predictions of the test set.
-    X_test_, y_test_ : array-like
-        The test set.
+    X_test_ : array-like of shape (n_samples, height * width), \
+            (n_samples, height, width) or (n_samples, height, width, 1)
+        The images of the test set.
+    y_test_ : ndarray of shape (n_samples,)
+        Their labels.
 
     See Also
     --------

@@ -404,6 +404,17 @@ def test_a_pipeline_scales_what_it_shows_augmented_fitted_or_not(pipeline):
     assert not hasattr(unfitted["scale"], "image_shape_")
 
 
+def test_rows_are_shown_augmented_in_the_shape_that_a_fitted_network_learned():
+    stack = X.reshape(-1, 8, 8)[:60, 2:6] / 16  # 32 pixels, no square
+    cnn = MnistCNN(**SMALL).fit(stack, Y[:60])
+    shown = [
+        pixels(ImageGridDisplay.from_augmentation(cnn, images))
+        for images in (stack, stack.reshape(-1, 32))
+    ]
+    assert shown[0].shape == (25, 4, 8)
+    assert_array_equal(*shown)
+
+
 def test_an_estimator_without_augmentation_is_refused():
     with pytest.raises(TypeError, match="LogisticRegression has no augmentation"):
         ImageGridDisplay.from_augmentation(LogisticRegression(), X)

@@ -42,9 +42,15 @@ def own_methods(name):
         f"{name}.{attribute}"
         for attribute in dir(cls)
         if not attribute.startswith("_")
-        and inspect.isroutine(getattr(cls, attribute, None))
-        and (getattr(cls, attribute).__module__ or "").startswith("skmnist")
+        and _home(getattr(cls, attribute, None)).startswith("skmnist")
     ]
+
+
+def _home(member):
+    """Return the name of the module in which a method or a property was written."""
+    code = member.fget if isinstance(member, property) else member
+    is_code = inspect.isroutine(code)
+    return (code.__module__ or "") if is_code else ""
 
 
 def complaints(name, not_applied):

@@ -42,7 +42,7 @@ class ComparisonDisplay:
 
     Parameters
     ----------
-    table : DataFrame
+    table : DataFrame of shape (n_variants, n_columns)
         The `table_` of a `VariantComparison`: a row a variant with its name in
         `model`, and in percent `test_accuracy`, `training_accuracy` and
         `validation_accuracy`, each drawn with an interval where the table has its
@@ -111,7 +111,7 @@ class ComparisonDisplay:
 
         Parameters
         ----------
-        table : DataFrame
+        table : DataFrame of shape (n_variants, n_columns)
             A row a variant, with the columns of `VariantComparison.table_`.
         ax : matplotlib Axes, default=None
             The axes to draw on. None makes a figure.

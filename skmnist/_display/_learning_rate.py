@@ -14,7 +14,8 @@ class LearningRateDisplay(RecordDisplay):
     ----------
     records : dict of str to dict
         For each name a `history_` of `MnistCNN` with the key `learning_rate`: one
-        positive number an epoch.
+        positive number an epoch. One cycle changes the rate with every batch; the
+        number is the rate of the epoch's last one.
 
     Attributes
     ----------
