@@ -27,14 +27,27 @@ _PATCHED = {
 def _share_cores():
     """Give TensorFlow's pools the size that this worker process was given.
 
-    joblib and Dask tell their workers through ``OMP_NUM_THREADS``, which
-    TensorFlow does not read. In a process that nobody started as a worker, and
-    where the user has set TensorFlow's variables, nothing changes.
+    In a process that nobody started as a worker, and where the user has set
+    TensorFlow's variables, nothing changes.
     """
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    if multiprocessing.parent_process() is not None and given.isdigit():
+    if given := _given_threads():
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", given)
         os.environ.setdefault("TF_NUM_INTEROP_THREADS", given)
+
+
+def _given_threads():
+    """Return how many threads a worker has, as text; empty where there is no worker.
+
+    joblib tells its workers through ``OMP_NUM_THREADS``, which TensorFlow does not
+    read. Dask writes 1 there or nothing, whatever a worker was given.
+    """
+    dask = sys.modules.get("distributed.worker")
+    # Not `get_worker`: tasks are unpickled, and so import this, outside of any task.
+    for worker in getattr(getattr(dask, "Worker", None), "_instances", ()):
+        return str(worker.state.nthreads)
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    is_worker = multiprocessing.parent_process() is not None
+    return given if is_worker and given.isdigit() else ""
 
 
 class _RetracingAlarm(logging.Filter):

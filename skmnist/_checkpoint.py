@@ -15,7 +15,6 @@ from skmnist._files import write_atomically
 from skmnist._statefile import (
     library_versions,
     pack_state,
-    read_description,
     unpack_state,
 )
 from skmnist._strictjson import pack_param
@@ -30,6 +29,8 @@ _NOT_DECIDING = (
     *("callbacks", "checkpoint_dir", "class_weight", "image_shape", "random_state"),
     *("tta_copies", "validation_fraction", "verbose", "warm_start"),
 )
+# The history of as many fits into a file's header.
+_MAX_EPOCHS = 15_000
 
 
 def check_resumable(cnn):
@@ -157,7 +158,8 @@ class Checkpoint(keras.callbacks.Callback):
     def load(self, start):
         """Return the state that an earlier run left, or None.
 
-        A file that is damaged or of another version is passed over with a warning.
+        A file that is damaged, unreadable or of another version is passed over with a
+        warning.
 
         Parameters
         ----------
@@ -166,46 +168,55 @@ class Checkpoint(keras.callbacks.Callback):
 
         Raises
         ------
+        ValueError
+            If there would be more epochs than a file can tell of.
         OSError
             If there is still something to train, and no checkpoint of it can be
             written.
         """
-        found = self._read(start)
-        if not self.is_finished:
-            self._try_to_write()
-        return found
-
-    def _read(self, start):
-        identity = _identity(self.path)
-        try:
-            _, found, extra = unpack_state(
-                self.path, lambda _: self.hyperparameters, needs_checksum=True
+        n_epochs = start.n_epochs + self.hyperparameters["epochs"]
+        if n_epochs > _MAX_EPOCHS:
+            raise ValueError(
+                f"checkpoint_dir keeps fits of up to {_MAX_EPOCHS:,} epochs, but this "
+                f"one would have {n_epochs:,}: train for less, or without it."
             )
-            n_epochs = len(found["history"]["loss"]) - start.n_epochs
-            if (
-                len(found["classes"]) != len(self.described["classes"])
-                or found["image_shape"] != self.described["image_shape"]
-                or found["seed"] != start.seed
-                or not 0 < n_epochs <= self.hyperparameters["epochs"]
-            ):
-                raise ValueError("it belongs to another fit")
-            if extra.get("versions") != _versions():
-                raise ValueError(f"it was written with {extra.get('versions')}")
-            if extra.get("finished") not in (True, False):
-                raise ValueError("it does not say whether the fit had come to its end")
+        self.start = start
+        found, identity = None, _identity(self.path)
+        try:
+            found, self.is_finished = self._read()
         except (FileNotFoundError, NotADirectoryError):
-            return None
-        except ValueError as error:
+            pass
+        except (ValueError, OSError) as error:
             self.unusable = identity
             warnings.warn(
                 f"The checkpoint {self.path} is passed over and the fit begins anew: "
                 f"{error}.",
                 UserWarning,
-                stacklevel=6,
+                stacklevel=5,
             )
-            return None
-        self.is_finished = extra["finished"]
-        return TrainingState(**{name: found[name] for name in _STATE})
+        if not self.is_finished:
+            self._try_to_write()
+        return found
+
+    def _read(self):
+        """Return the state in the file, and whether its fit had come to its end."""
+        _, found, extra = unpack_state(
+            self.path, lambda _: self.hyperparameters, needs_checksum=True
+        )
+        n_epochs = len(found["history"]["loss"]) - self.start.n_epochs
+        if (
+            len(found["classes"]) != len(self.described["classes"])
+            or found["image_shape"] != self.described["image_shape"]
+            or found["seed"] != self.start.seed
+            or not 0 < n_epochs <= self.hyperparameters["epochs"]
+        ):
+            raise ValueError("it belongs to another fit")
+        if extra.get("versions") != _versions():
+            raise ValueError(f"it was written with {extra.get('versions')}")
+        if extra.get("finished") not in (True, False):
+            raise ValueError("it does not say whether the fit had come to its end")
+        state = TrainingState(**{name: found[name] for name in _STATE})
+        return state, extra["finished"]
 
     def _write(self, finished):
         state = vars(self.look()) | self.described
@@ -227,12 +238,10 @@ class Checkpoint(keras.callbacks.Callback):
         if _identity(self.path) == self.unusable:
             return False
         try:
-            found = read_description(self.path)
-            extra = found["extra"]
-            there = _progress(len(found["history"]["loss"]), extra["finished"])
-            return extra["versions"] == _versions() and there > progress
-        except (OSError, ValueError, LookupError, TypeError):
+            found, is_finished = self._read()
+        except (OSError, ValueError):
             return False
+        return _progress(found.n_epochs, is_finished) > progress
 
     def _try_to_write(self):
         """Find out before the training, not after its first epoch."""

@@ -173,6 +173,13 @@ def _as_labels(texts, path):
                 f"{path}: row {row} has {shortened([text])} for a label; labels are "
                 f"numbers or up to {_MAX_LABEL} printable characters."
             )
+    # NumPy gives each label the room of the longest one.
+    room = 4 * max(map(len, texts), default=0) * len(texts)
+    if room > 50 * sum(map(len, texts)) + 2**27:
+        raise ValueError(
+            f"{path} has {len(texts)} labels of very different lengths, which would "
+            f"take {room} bytes: use shorter ones."
+        )
     kinds = set(texts)
     if not all(_NUMBER.fullmatch(text) for text in kinds):
         return np.array(texts)

@@ -33,15 +33,14 @@ from skmnist._strictjson import (
 )
 from skmnist._tensorfile import MAX_HEADER, check_tensors, read_header, read_tensors
 
-__all__ = ["library_versions", "pack_state", "read_description", "unpack_state"]
+__all__ = ["library_versions", "pack_state", "unpack_state"]
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _MEMBERS = (
     *("format_version", "params", "classes", "image_shape", "feature_names"),
     *("history", "schedule", "seed", "extra"),
 )
-# The first files have none. One file cannot lose its own unnoticed, for the member
-# that a damaged name makes of it is surplus.
+# Format 1 began without it.
 _CHECKSUM = "checksum"
 _NO_CHECKSUM = "0" * hashlib.sha256().digest_size * 2
 _GROUPS = ("weights", "optimizer")
@@ -140,33 +139,14 @@ def unpack_state(source, complete_params, *, needs_checksum=False):
         If anything in the file is not exactly as it should be. It says what, in the
         second half of a sentence, in which the caller names the file.
     """
-    if isinstance(source, bytes):
-        stream = io.BytesIO(source)
-        return _unpack(stream, len(source), complete_params, needs_checksum)
-    with open_regular(source) as (stream, size):
-        return _unpack(stream, size, complete_params, needs_checksum)
-
-
-def read_description(path):
-    """Read what a file says of itself, which costs little and proves nothing.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-
-    Returns
-    -------
-    document : dict
-        Only its being JSON was checked.
-
-    Raises
-    ------
-    OSError, ValueError
-        If the file cannot be read, or is not one of this package.
-    """
-    with open_regular(path) as (stream, size):
-        return parse_json(_own_metadata(read_header(stream, size)), "its description")
+    try:
+        if isinstance(source, bytes):
+            stream = io.BytesIO(source)
+            return _unpack(stream, len(source), complete_params, needs_checksum)
+        with open_regular(source) as (stream, size):
+            return _unpack(stream, size, complete_params, needs_checksum)
+    except MemoryError:
+        raise ValueError("it needs more memory than there is") from None
 
 
 def library_versions():
@@ -179,8 +159,8 @@ def _unpack(stream, size, complete_params, needs_checksum):
     header = read_header(stream, size)
     text = _own_metadata(header)
     document = parse_json(text, "its description")
-    _check_version(document)
-    has_checksum = needs_checksum or _CHECKSUM in document
+    is_first = _check_version(document) == 1
+    has_checksum = needs_checksum or not is_first or _CHECKSUM in document
     check_members(document, (*_MEMBERS, _CHECKSUM) if has_checksum else _MEMBERS)
 
     params = complete_params(
@@ -212,8 +192,7 @@ def _unpack(stream, size, complete_params, needs_checksum):
     check_tensors(header, expected, size - stream.tell())
     # The losses are a record; nothing is computed from them.
     arrays = read_tensors(stream, header, may_be_infinite=["batch_loss"])
-    if arrays[_COUNTER] < 0:
-        raise ValueError(f"tensor {_COUNTER} is negative")
+    _check_values(arrays)
     if has_checksum:
         _check_checksum(get(document, _CHECKSUM, str), text, arrays)
     if len(arrays["batch_loss"]) < n_epochs:
@@ -222,6 +201,25 @@ def _unpack(stream, size, complete_params, needs_checksum):
         names = [name for name in expected if name.startswith(f"{group}/")]
         state[group] = {name.removeprefix(f"{group}/"): arrays[name] for name in names}
     return params, state | {"batch_loss": arrays["batch_loss"]}, extra
+
+
+def _check_values(arrays):
+    """Check that the tensors hold what training can have left."""
+    # Late, because importing Keras takes seconds.
+    from skmnist._training import LARGEST_WEIGHT
+
+    def check(name, low, high):
+        # The extremes, since a comparison would take a second array of that size.
+        if arrays[name].min() < low or arrays[name].max() > high:
+            raise ValueError(f"tensor {name} holds values beyond {low:g} to {high:g}")
+
+    check(_COUNTER, 0, 2**53)
+    check("optimizer/learning_rate", 0, np.inf)
+    for name in arrays:
+        if name.startswith("weights/"):
+            check(name, -LARGEST_WEIGHT, LARGEST_WEIGHT)
+        elif name.endswith("/velocity"):
+            check(name, 0, np.inf)
 
 
 def _checksum(text, arrays):
@@ -257,6 +255,7 @@ def _check_version(document):
         )
     if found < 1:
         raise ValueError(f"there is no format version {found}")
+    return found
 
 
 def _unpack_names(document, n_features):

@@ -26,7 +26,8 @@ _MAX_LABEL_BYTES = 16 * 2**20
 # 4096 x 4096: a network that halves its images often enough has small weights for
 # images of any size.
 _MAX_PIXELS = 2**24
-_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+"|[][{}]', re.DOTALL)
+# A text without an end counts as one too: each of its quotes would start a new search.
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
 _INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 _NOT_FINITE = ("nan", "inf", "-inf")
 

@@ -9,6 +9,7 @@ from skmnist._backend import keras
 from skmnist._network import initial_weights
 
 __all__ = [
+    "LARGEST_WEIGHT",
     "Batches",
     "TrainingState",
     "copy_seed",
@@ -18,7 +19,7 @@ __all__ = [
 ]
 
 # Weights that training makes are below the first; beyond the second it has diverged.
-_ORDINARY_WEIGHT, _LARGEST_WEIGHT = 1e2, 1e6
+_ORDINARY_WEIGHT, LARGEST_WEIGHT = 1e2, 1e6
 
 # The streams of random numbers that one seed feeds.
 _WEIGHTS, _SPLIT, _EPOCH, _COPIES = range(4)
@@ -234,7 +235,7 @@ def _check_weights(model, images, epoch):
     largest = np.max([(w.max(), -w.min()) for w in weights])
     if largest <= _ORDINARY_WEIGHT:
         return
-    if not largest <= _LARGEST_WEIGHT:
+    if not largest <= LARGEST_WEIGHT:
         raise _divergence("largest weight", largest, epoch, model)
     if not np.isfinite(model.predict_on_batch(images)).all():
         raise _divergence("probability of a class", math.nan, epoch, model)

@@ -228,6 +228,27 @@ def test_a_schedules_memory_that_cannot_be_is_passed_over(digits, small, tmp_pat
         assert_same_fit(clone(cnn).fit(X, y), whole)
 
 
+def test_a_checkpoint_that_cannot_be_read_is_passed_over(digits, small, tmp_path):
+    X, y = (part[:150] for part in digits[:2])
+    cnn = MnistCNN(epochs=2, random_state=0, checkpoint_dir=tmp_path, **small)
+    whole = clone(cnn).fit(X, y)
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    file.unlink()
+    file.symlink_to(file)
+    with pytest.warns(UserWarning, match="passed over.*symbolic links"):
+        assert_same_fit(clone(cnn).fit(X, y), whole)
+    assert file.read_bytes() == content
+
+
+def test_more_epochs_than_a_file_can_tell_of_are_refused_at_once(digits, tmp_path):
+    X, y = (part[:150] for part in digits[:2])
+    cnn = MnistCNN(epochs=15_001, random_state=0, checkpoint_dir=tmp_path)
+    with pytest.raises(ValueError, match="up to 15,000 epochs.*would have 15,001"):
+        cnn.fit(X, y)
+    assert os.listdir(tmp_path) == []
+
+
 class Faster(keras.callbacks.Callback):
     """Do in the second epoch what another process does that is further on."""
 
@@ -257,7 +278,12 @@ def test_a_slower_process_leaves_the_checkpoint_of_one_that_is_ahead(
     ahead = Faster(file, content)
     interrupted(clone(cnn), 2, X, y, monkeypatch, ahead)
     assert file.read_bytes() == content
-    # What is said to be ahead but cannot be used is no obstacle.
+    # What is said to be ahead but cannot be used is no obstacle,
+    file.unlink()
+    damaged = with_bytes(content, -400, bytes([content[-400] ^ 1]))
+    interrupted(clone(cnn), 2, X, y, monkeypatch, Faster(file, damaged))
+    assert file.read_bytes() not in (content, damaged)
+    # whether it comes during the fit or was there before.
     file.write_bytes(content[:-1])
     with pytest.warns(UserWarning, match="passed over"):
         clone(cnn).fit(X, y)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import joblib
 import numpy as np
@@ -80,7 +81,8 @@ def alone(tmp_path_factory):
 class Cluster:
     """A scheduler and two workers of one thread each, on the loopback."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, environment=ONE_THREAD):
+        self.environment = environment
         self.folder, self.file = folder, folder / "scheduler.json"
         self.scheduler, self.workers, self.client = None, {}, None
 
@@ -106,7 +108,7 @@ class Cluster:
         return subprocess.Popen(
             [sys.executable, "-m", "dask", kind, *options]
             + ["--scheduler-file", str(self.file)],
-            env=os.environ | ONE_THREAD,
+            env=os.environ | self.environment,
             cwd=self.folder,
             stderr=self.log,
         )
@@ -292,6 +294,19 @@ with joblib.parallel_config(backend="dask"):
     assert said.stdout.split() == ["DaskDistributedBackend", "DurableBackend"]
 
 
+@pytest.mark.parametrize("chosen", [None, "3"])
+def test_a_workers_threads_are_those_that_it_was_given(chosen, tmp_path, digits):
+    names = ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"]
+    assert not set(names) & set(os.environ)
+    environment = {} if chosen is None else {names[0]: chosen}
+    model = make_mnist_pipeline(**NETWORK | {"epochs": 1})
+    with Cluster(tmp_path, environment) as cluster:
+        with joblib.parallel_config(backend="dask"):
+            cross_val_score(model, *digits, cv=4)
+        found = cluster.client.run(lambda: [os.environ.get(name) for name in names])
+    assert list(found.values()) == 2 * [[chosen or "1", "1"]]
+
+
 def test_changed_data_are_sent_again(cluster):
     # One context, one array, two contents.
     y = np.arange(300) % 2
@@ -337,6 +352,8 @@ def test_the_command_names_the_dashboard_and_outlives_a_worker(doomed, tmp_path,
         stderr=other_end,
     )
     os.close(other_end)
+    page = doomed.client.dashboard_link
+    assert b"bokeh.min.js" in urllib.request.urlopen(page).read()
     with doomed.killing_a_worker(4):
         process.communicate()
     said = os.read(terminal, 10_000).decode()

@@ -555,6 +555,15 @@ def test_label_that_nobody_could_print_is_refused(tmp_path, cell):
     assert message.isprintable()
 
 
+def test_one_long_label_does_not_make_room_for_all_others(tmp_path):
+    path = tmp_path / "train.csv"
+    rows = "a,0\n" * 400_000
+    path.write_text(f"label,pixel0\n{rows}{'b' * 100},0\n")
+    assert "labels of very different lengths" in refusal(path)
+    path.write_text(f"label,pixel0\n{rows}{'b' * 80},0\n")
+    assert len(load_images(path).target) == 400_001
+
+
 @pytest.mark.parametrize("row", ["1,2,3", "1,2,3,4,5,6", "1", "1,2,3,4,5,", "x" * 999])
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_ragged_rows_are_refused(tmp_path, row, place):

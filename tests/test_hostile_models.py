@@ -18,8 +18,11 @@ import joblib
 import numpy as np
 import pytest
 
-EXAMPLE = Path(__file__).parent / "data" / "digits-v1.safetensors"
+DATA = Path(__file__).parent / "data"
+# Of the first format, in which no checksum stands before the other checks.
+EXAMPLE = DATA / "digits-v1.safetensors"
 GOOD = EXAMPLE.read_bytes()
+TODAY = (DATA / "digits-v2.safetensors").read_bytes()
 HEADER_END = 8 + int.from_bytes(GOOD[:8], "little")
 ALLOWED_MEGABYTES = 200
 CASES = {}
@@ -229,6 +232,10 @@ cases(
         "a deep header": lambda: joined(b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
         "a header of opening brackets": lambda: joined(b"[" * 1_000_000),
         "a deep description": text_with("extra", "[" * 100_000 + "]" * 100_000),
+        "2 MB of quotes without an end": lambda: joined(b'"' + b'\\"' * 1_040_000),
+        "2 MB of quotes in the description": with_header(
+            lambda it: it["__metadata__"].update(skmnist='"' + '\\"' * 500_000)
+        ),
         "brackets hidden behind texts": text_with("extra", '["\\"[",' * 20 + "0"),
         "no utf-8": lambda: joined(
             GOOD[8:HEADER_END].replace(b"skmnist", b"skmni\xff")
@@ -309,6 +316,10 @@ cases(
         "momentum that is nan": with_values("optimizer/dense/kernel/momentum", np.nan),
         "a rate that is nan": with_values("optimizer/learning_rate", np.nan),
         "negative iterations": with_values("optimizer/iterations", -1, "<i8"),
+        "iterations without end": with_values("optimizer/iterations", 2**63 - 1, "<i8"),
+        "a rate below zero": with_values("optimizer/learning_rate", -5.0),
+        "a velocity below zero": with_values("optimizer/dense/kernel/velocity", -1.0),
+        "weights that have diverged": with_values("weights/dense/kernel", 3e38),
         "more epochs than batches": with_members(
             history={
                 name: [0.5] * 5000
@@ -322,15 +333,49 @@ cases(
 )
 
 
+# The checksum of today's format
+
+
+def exchanged(old, new):
+    def make():
+        assert TODAY.count(old) == 1
+        return TODAY.replace(old, new)
+
+    return make
+
+
+for part in range(50):
+    CASES[f"today's file cut off at {part}/50"] = lambda part=part: TODAY[
+        : len(TODAY) * part // 50
+    ]
+for place in range(1, 10):
+    CASES[f"today's file with another byte at {place}/10"] = lambda place=place: (
+        TODAY[: (at := len(TODAY) * place // 10)]
+        + bytes([TODAY[at] ^ 1])
+        + TODAY[at + 1 :]
+    )
+cases(
+    {
+        "today's file with another seed": exchanged(rb"\"seed\": ", rb"\"seed\": 1"),
+        "today's file without its checksum": exchanged(
+            rb"\"checksum\": \"", rb"\"unknown\": \""
+        ),
+        "today's file as one of format 1": exchanged(
+            rb"\"format_version\": 2", rb"\"format_version\": 1"
+        ),
+    }
+)
+
+
 # Parameters
 
 
-def enormous_but_consistent(header):
+def enormous_but_consistent(header, units=10**12):
     """Declare all tensors of an enormous network, as if the file held them."""
     from skmnist._network import weight_shapes
 
     description = json.loads(header["__metadata__"]["skmnist"])
-    description["params"]["dense_units"] = units = 10**12
+    description["params"]["dense_units"] = units
     header["__metadata__"]["skmnist"] = json.dumps(description)
     shapes = weight_shapes((8, 8), 10, (8, 16), (5, 3), units)
     for name, entry in header.items():
@@ -403,6 +448,7 @@ for name, value in (
     *(("schedule", {"learning_rate": rate}) for rate in (None, 0, -1, "nan", "inf")),
     *(("checksum", value) for value in ("0" * 64, "", "x" * 10**6, None, 1, [])),
     *(("format_version", 0), ("format_version", 2), ("format_version", "1")),
+    ("format_version", 3),
     *(("format_version", None), ("format_version", 10**19), ("more", 1)),
 ):
     CASES[f"a description with {name}={str(value)[:70]}"] = with_members(
@@ -434,6 +480,13 @@ for name, value in (
     *(("kind", "x"), ("kind", None), ("kind", "checkpoint"), ("versions", None)),
     *(("versions", {}), ("versions", {"skmnist": "x" * 10**6})),
     *(
+        ("versions", {"skmnist": "0.1", "keras": "3", "scikit-learn": "1"} | more)
+        for more in (
+            *({"more": "1"}, {"keras": ""}, {"keras": "x"}, {"keras": 3}),
+            *({"skmnist": "1\x1b[2J"}, {"skmnist": "1\nall fine"}, {"keras": "1" * 51}),
+        )
+    ),
+    *(
         ("steps", None),
         ("steps", ["a"]),
         ("steps", ["a", "a"]),
@@ -455,7 +508,7 @@ for name, value in (
     *(("scaler_feature_names", 64), ("scaler_feature_names", [1] * 64)),
     ("memory", "/tmp"),
 ):
-    CASES[f"a pipeline with {name}={str(value)[:40]}"] = with_extra(**{name: value})
+    CASES[f"a pipeline with {name}={str(value)[:70]}"] = with_extra(**{name: value})
 
 
 # What is no file, or far too long a one
@@ -463,7 +516,13 @@ for name, value in (
 SPECIAL = (
     *("a folder", "a pipe", "a device", "a link to a folder"),
     *("a file full of holes", "a long header full of holes"),
+    "a large network full of holes",
 )
+
+
+def entries_of(data):
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return {name: it for name, it in header.items() if name != "__metadata__"}
 
 
 def make_special(folder):
@@ -477,6 +536,12 @@ def make_special(folder):
     with open(folder / "a long header full of holes", "wb") as stream:
         stream.write((2**31).to_bytes(8, "little"))
         stream.truncate(2**32 - 1)
+    with open(folder / "a large network full of holes", "wb") as stream:
+        large = with_header(lambda it: enormous_but_consistent(it, 10**6))()
+        length = 8 + int.from_bytes(large[:8], "little")
+        stream.write(large[:length])
+        ends = [entry["data_offsets"][1] for entry in entries_of(large).values()]
+        stream.truncate(length + max(ends))
 
 
 PROGRAM = """

@@ -484,13 +484,21 @@ def test_a_scaler_that_contradicts_the_network_is_refused(fitted_pipeline, path)
 # Versions
 
 
+def description_of(path):
+    """Return the JSON of a model file."""
+    data = path.read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return json.loads(header["__metadata__"]["skmnist"])
+
+
 def change_description(path, change):
-    """Rewrite the JSON of a model file, without the checksum; `change` edits it."""
+    """Rewrite the JSON of a model file as format 1 had it; `change` edits it."""
     data = path.read_bytes()
     end = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:end])
     description = json.loads(header["__metadata__"]["skmnist"])
     del description["checksum"]
+    description["format_version"] = 1
     change(description)
     header["__metadata__"]["skmnist"] = json.dumps(description)
     text = json.dumps(header).encode()
@@ -519,8 +527,8 @@ def test_other_versions_of_the_libraries_are_a_warning(fitted_cnn, images, path)
 
 def test_a_newer_format_is_refused_with_the_advice_to_upgrade(fitted_cnn, path):
     save_model(fitted_cnn, path)
-    change_description(path, lambda it: it.update(format_version=2, news="unknown"))
-    with pytest.raises(ValueError, match="format version 2.* upgrade skmnist"):
+    change_description(path, lambda it: it.update(format_version=3, news="unknown"))
+    with pytest.raises(ValueError, match="format version 3.* upgrade skmnist"):
         load_model(path)
 
 
@@ -530,21 +538,19 @@ def test_a_parameter_that_is_newer_than_the_file_has_its_default(fitted_cnn, pat
     assert load_model(path).tta_copies == 0
 
 
-# The file of the first version, for ever. It and what it predicts were written by
-#   python -c "from tests.test_persistence import write_example as w; w()"
-# once, in the root of the repository. Never write it again: add a file for each new
-# version of the format instead.
-
-EXAMPLE = DATA / "digits-v1.safetensors"
+# One file of each version of the format, for ever. It and what it predicts were written
+# once, in the root of the repository, for version N by
+#   python -c "from tests.test_persistence import write_example as w; w(N)"
+# Never write one again: add a file for each new version instead.
 
 
-def write_example():
+def write_example(version):
     X, y = load_digits(return_X_y=True)
     names = [f"pixel{n}" for n in range(64)]
     model = small_pipeline(
         filters=(8, 16), epochs=8, anneal=True, dropout=(0.1, 0.1, 0.1), batch_size=20
     ).fit(pd.DataFrame(X, columns=names), y)
-    save_model(model, EXAMPLE)
+    save_model(model, DATA / f"digits-v{version}.safetensors")
     proba = model.predict_proba(pd.DataFrame(X[:100], columns=names))
     expected = {
         "test_accuracy": model.score(pd.DataFrame(X, columns=names), y),
@@ -554,15 +560,25 @@ def write_example():
         "n_batches": len(model[-1].batch_loss_),
     }
     text = json.dumps(expected)
-    (DATA / "digits-v1.json").write_text(text + "\n")
+    (DATA / f"digits-v{version}.json").write_text(text + "\n")
 
 
-def test_the_file_of_the_first_version_opens_for_ever():
-    assert EXAMPLE.stat().st_size < 200_000
-    expected = json.loads((DATA / "digits-v1.json").read_text())
+def test_there_is_a_file_of_todays_version(fitted_cnn, path):
+    save_model(fitted_cnn, path)
+    today = description_of(path)
+    example = description_of(DATA / f"digits-v{today['format_version']}.safetensors")
+    assert example.keys() == today.keys()
+    assert example["params"].keys() == today["params"].keys()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_file_of_each_version_opens_for_ever(version):
+    example = DATA / f"digits-v{version}.safetensors"
+    assert example.stat().st_size < 200_000
+    expected = json.loads(example.with_suffix(".json").read_text())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* was written with ", UserWarning)
-        model = load_model(EXAMPLE)
+        model = load_model(example)
     assert [name for name, _ in model.steps] == ["scale", "cnn"]
     assert model[0].max_value == 16
     X, y = load_digits(return_X_y=True)

@@ -4,7 +4,7 @@ Run as ``python -m tests.benchmarks.fewer_epochs --checkpoint DIR``. It takes th
 better part of a day of one core, and goes on where it was interrupted. With each
 seed the rows are split 60/20/20 as ``compare_variants(cv="holdout")`` splits them,
 and both ways train on the same rows, with augmentation. The test rows are looked at
-once, at the end.
+when both are trained.
 """
 
 import json

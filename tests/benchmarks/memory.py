@@ -6,8 +6,6 @@ how much it raises the peak above a process that has imported all and has the ro
 
 from tests.benchmarks._report import fresh, options, report, take_turns
 
-# Loading the rows must not hide what the fit needs: "5" makes the present size
-# the peak.
 SETUP = """
 from skmnist import make_mnist_pipeline
 from skmnist._backend import keras
@@ -19,7 +17,6 @@ def by_hand():
     X = rows.reshape(-1, 28, 28, 1).astype("float32")
     X /= 255
     keras_network().fit(X, y, batch_size=42, verbose=0)
-open("/proc/self/clear_refs", "w").write("5")
 """
 
 
