@@ -91,7 +91,8 @@ class RandomAffine(keras.layers.Layer):
 
     def __init__(self, rotation_range, zoom_range, shift_range, seed=0, **kwargs):
         start_devices()
-        super().__init__(**kwargs)
+        # In the 8 bits of a bfloat16 a coordinate would be off by a part of a pixel.
+        super().__init__(**{"dtype": "float32"} | kwargs)
         self.rotation_range = rotation_range
         self.zoom_range = zoom_range
         self.shift_range = shift_range

@@ -14,8 +14,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 
-from skmnist import MnistCNN
+from skmnist import MnistCNN, load_model, save_model
 from skmnist._backend import KerasClassifier, keras
+from skmnist._pool import borrow
 
 
 def assert_same_fit(one, other):
@@ -64,6 +65,32 @@ def test_it_learns_real_digits(digits, small):
     X, y, X_test, y_test = digits
     cnn = MnistCNN(epochs=12, anneal="one_cycle", random_state=0, **small).fit(X, y)
     assert cnn.score(X_test, y_test) > 0.93
+
+
+def test_under_mixed_precision_only_the_arithmetic_is_short(digits, small, tmp_path):
+    X, y, X_test, y_test = digits
+    cnn = MnistCNN(epochs=6, augment=True, random_state=0, **small)
+    usual = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        cnn.fit(X, y)
+        with borrow(cnn._fitted_architecture, to_predict=True) as network:
+            layers = {it.name: it.compute_dtype for it in network.model.layers}
+        assert layers["conv1a"] == layers["dense"] == "bfloat16"
+        assert layers["augmentation"] == layers["softmax"] == "float32"
+        assert_same_fit(clone(cnn).fit(X, y), cnn)
+        proba = cnn.predict_proba(X_test)
+        save_model(cnn, tmp_path / "model")
+        assert_array_equal(load_model(tmp_path / "model").predict_proba(X_test), proba)
+    finally:
+        keras.config.set_dtype_policy(usual)
+    assert {array.dtype.name for array in cnn._state.weights.values()} == {"float32"}
+    assert proba.dtype == np.float32
+    assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
+    # The same weights, asked in 32 bits.
+    assert np.any(cnn.predict_proba(X_test) != proba)
+    assert_allclose(cnn.predict_proba(X_test), proba, atol=0.05)
+    assert cnn.score(X_test, y_test) > 0.8
 
 
 def test_images_of_any_size_train(small):

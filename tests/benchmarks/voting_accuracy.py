@@ -4,7 +4,7 @@ Run as ``python -m tests.benchmarks.voting_accuracy --checkpoint DIR``. It takes
 hours of one core, and goes on where it was interrupted. With each seed, 20 % of the
 rows are put aside for the test. On all the others five networks are trained that
 differ in nothing but their seeds; what is measured for one network is the mean of the
-five.
+five. ``--dtype mixed_bfloat16`` sets Keras's policy.
 """
 
 import json
@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from skmnist import make_mnist_pipeline
+from skmnist._backend import keras
 from tests.benchmarks._contestants import pixels
 from tests.benchmarks._report import interval, options, write_row
 from tests.benchmarks.time_to_accuracy import RECIPE
@@ -72,7 +73,8 @@ def accuracies(said, y):
 
 
 def main():
-    args = options(seeds=3, rows=42_000, checkpoint="")
+    args = options(seeds=3, rows=42_000, checkpoint="", dtype="float32")
+    keras.config.set_dtype_policy(args.dtype)
     found = []
     for seed in range(args.seeds):
         said = [
