@@ -36,7 +36,8 @@ class MnistCNN(NetworkClassifier):
     anneal_factor : float, default=0.3
         Multiplier of the plateau rule, between 0 and 1.
     anneal_patience : int, default=2
-        Epochs that the plateau rule waits, 1 or more.
+        Epochs that the plateau rule waits, 1 or more. This and all other whole numbers
+        go up to 2**31 - 1.
     augment : bool, default=False
         Whether every training image is transformed afresh at every epoch: zoomed,
         rotated and shifted at random, in one bilinear resampling that repeats the
@@ -95,7 +96,7 @@ class MnistCNN(NetworkClassifier):
         its end. Needs an int `random_state` and no `callbacks`.
     tta_copies : int, default=0
         Test-time augmentation: probabilities are averaged over the image and this
-        many copies, 0 or more, transformed within the ranges of `augment`, all
+        many copies, 0 to 10,000, transformed within the ranges of `augment`, all
         images alike.
 
     Attributes

@@ -48,6 +48,9 @@ def _run(argv):
     parser = make_parser()
     args = parser.parse_args(argv)
     _check_together(parser, args)
+    for name in ("output", "model", "checkpoint"):
+        if getattr(args, name, None):
+            setattr(args, name, os.path.expanduser(getattr(args, name)))
     args.progress = _shows_progress(args)
     _check_inputs(args)
     with _prepare_outputs(args):

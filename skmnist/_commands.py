@@ -11,9 +11,10 @@ from time import perf_counter
 
 import numpy as np
 
-from skmnist._datasets import load_images
+from skmnist._datasets import column_names, load_images
 from skmnist._files import open_regular, write_atomically
 from skmnist._options import AUGMENTATION, DIGITS, HYPERPARAMETERS
+from skmnist._pixel_csv import shortened
 from skmnist._speech import begin_worker, say
 
 # Keras, scikit-learn's model selection and matplotlib are imported in the functions:
@@ -86,22 +87,22 @@ def train(args):
         write_atomically(args.output, partial(joblib.dump, pipeline))
     else:
         save_model(pipeline, args.output)
-    _say_how_it_trained(pipeline["cnn"], images.target, seconds)
+    _say_how_it_trained(pipeline, images, seconds)
     say(f"The model is in {args.output}.")
 
 
-def _say_how_it_trained(cnn, labels, seconds):
-    from skmnist._training import n_held_out
+def _say_how_it_trained(pipeline, images, seconds):
+    from skmnist._variant_fits import score_held_out
 
-    n_epochs = len(cnn.history_["loss"])
-    n_validated = n_held_out(labels, cnn.validation_fraction)
+    n_epochs = len(pipeline["cnn"].history_["loss"])
+    accuracy, n_validated = score_held_out(pipeline, images.data, images.target)
     say(
-        f"Trained on {len(labels) - n_validated:,} images for {n_epochs} "
+        f"Trained on {len(images.data) - n_validated:,} images for {n_epochs} "
         f"epoch{'s' * (n_epochs != 1)} in {seconds:.1f} seconds."
     )
     if n_validated:
-        accuracy = f"{100 * cnn.history_['val_accuracy'][-1]:.2f} %"
-        say(f"Validation accuracy: {accuracy}, on {n_validated:,} held-out images.")
+        percent = f"{100 * accuracy:.2f} %"
+        say(f"Validation accuracy: {percent}, on {n_validated:,} held-out images.")
 
 
 def predict(args):
@@ -162,10 +163,10 @@ def _load(args):
 def _load_labelled(args):
     images = _load(args)
     if images.target is None:
-        n_columns = images.data.shape[1]
+        names = column_names(args.data)
         raise ValueError(
             f"{args.data} has no labels: there is no column {args.label_column!r}, and "
-            f"all of its {n_columns} columns are pixels (pixel0, pixel1 and so on)"
+            f"all of its {len(names)} columns are pixels: {shortened(names)}"
         )
     return images
 

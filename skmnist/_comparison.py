@@ -1,5 +1,6 @@
 """Three ways to train, and the comparison of them."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -226,11 +227,20 @@ def compare_variants(
         **cnn_params,
     )
 
+    with warnings.catch_warnings():
+        # What can be found wrong in X is found now; the fits warn of the rest.
+        warnings.simplefilter("ignore")
+        clone(search.estimator["scale"]).fit(X)
     _check_counts(y, 3 if holdout else 2, "the split into parts needs")
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=test_size, stratify=y, random_state=seed
     )
     if holdout:
+        if len(y_test) >= len(y_train):
+            raise ValueError(
+                f"test_size={test_size} takes {len(y_test)} of {len(y)} rows, and as "
+                "many again are needed for validation: make it smaller."
+            )
         X_train, X_val, y_train, y_val = train_test_split(
             X_train,
             y_train,
@@ -265,6 +275,8 @@ def compare_variants(
     if not holdout:
         # The best variant is fitted already, so that the search need not do it.
         search.set_params(refit=True).best_estimator_ = comparison.best_estimator_
+        best = comparison.table_["model"] == comparison.best_variant_
+        search.refit_time_ = float(comparison.table_["seconds"][best].item())
     return comparison
 
 

@@ -24,7 +24,7 @@ from http.client import HTTPException
 
 import numpy as np
 
-from ._pixel_csv import read_pixel_csv, refuse_format, shortened
+from ._pixel_csv import read_names, read_pixel_csv, refuse_format, shortened
 
 _PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
@@ -233,10 +233,29 @@ def _read_file(path, label_column, subset):
             return read_pixel_csv(stream, limit, path, label_column)
 
 
+def column_names(source):
+    """Return the names of the columns of a table that `load_images` has read."""
+    with _opened(os.path.expanduser(os.fsdecode(source))) as file:
+        if file.peek(4)[:4] in _ZIP:
+            with zipfile.ZipFile(file) as archive, _only_table(archive) as stream:
+                return read_names(stream, source)
+        with _unpacked(file) as (stream, _):
+            return read_names(stream, source)
+
+
+def _only_table(archive):
+    (name,) = _entries(archive)
+    return io.BufferedReader(archive.open(name), _PIECE)
+
+
+def _entries(archive):
+    # Folders are entries too, and macOS adds files of its own.
+    return [n for n in archive.namelist() if not re.search("^__MACOSX/|/$", n)]
+
+
 def _read_archive(archive, path, label_column, subset):
     limit = _expanded(os.path.getsize(path))
-    # Folders are entries too, and macOS adds files of its own.
-    names = [n for n in archive.namelist() if not re.search("^__MACOSX/|/$", n)]
+    names = _entries(archive)
     if any(name.endswith(".npy") for name in names):
         return _join(_npz_parts(archive, limit, path, subset), path)
     if len(names) != 1:
@@ -244,7 +263,7 @@ def _read_archive(archive, path, label_column, subset):
             f"{path} holds {len(names)} files ({shortened(names)}); give one of them."
         )
     _refuse_test(subset, path)
-    with io.BufferedReader(archive.open(names[0]), _PIECE) as stream:
+    with _only_table(archive) as stream:
         return read_pixel_csv(stream, limit, path, label_column)
 
 

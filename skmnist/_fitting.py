@@ -59,6 +59,16 @@ def _as_far_as_pickled(callback):
     return copied
 
 
+def _copied(callback):
+    try:
+        return copy.deepcopy(callback)
+    except Exception as error:
+        raise ValueError(
+            f"callbacks are copied for each fit, and {type(callback).__name__} cannot "
+            f"be copied ({error}): let it hold no locks, files or generators."
+        ) from error
+
+
 def _can_be_pickled(value):
     try:
         pickle.dumps(value)
@@ -85,7 +95,7 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         try:
             self._validate_params()
             check_sequences(self)
-            callbacks = copy.deepcopy(list_callbacks(self.callbacks))
+            callbacks = [_copied(each) for each in list_callbacks(self.callbacks)]
             goes_on = (incremental or self.warm_start) and self.__sklearn_is_fitted__()
             rows, y = self._check_training_data(X, y, reset=not goes_on)
             self.classes_ = check_classes(
@@ -118,8 +128,16 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         rows, seen = as_rows(X)
         rows, y = validate_data(self, rows, y, reset=reset)
         check_classification_targets(y)
-        given = self.image_shape if reset else self.image_shape_
-        self.image_shape_ = resolve_image_shape(rows.shape[1], given, seen)
+        known = None if reset else self.image_shape_
+        given = self.image_shape if known is None or self.image_shape else known
+        shape = resolve_image_shape(rows.shape[1], given, seen)
+        if known not in (None, shape):
+            raise ValueError(
+                f"image_shape={self.image_shape!r} is not that of the last fit's "
+                f"images, {known}: set it back, or begin anew with fit and "
+                "warm_start=False."
+            )
+        self.image_shape_ = shape
         warn_unscaled(rows)
         return rows, y
 
@@ -200,6 +218,20 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
             warn_nothing_held_out(self.validation_fraction)
             return index, None
         return index[~chosen], index[chosen]
+
+    def _rows_held_out(self, y):
+        """Return the indices of the rows that `fit` held out, given these labels.
+
+        For fits without sample weights; one that went on has held out none.
+        """
+        codes = encode_labels(y, self.classes_)
+        of_class = weigh_classes(self.class_weight, codes, self.classes_)
+        taking_part = np.ones(len(codes)) if of_class is None else of_class[codes]
+        index = np.flatnonzero(taking_part)
+        if self.validation_fraction is None:
+            return index[:0]
+        seed = self._state.seed
+        return index[stratified_holdout(codes[index], self.validation_fraction, seed)]
 
     def _train(self, state, batches, validation, callbacks, tasks, incremental):
         first_epoch = state.n_epochs if incremental else 0

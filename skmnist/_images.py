@@ -93,12 +93,12 @@ def resolve_image_shape(n_features, image_shape=None, seen=None, what="X"):
             )
         return seen or (side, side)
 
-    given = tuple(image_shape)
-    if (
-        len(given) != 2
-        or not all(isinstance(n, Integral) and (n >= 1 or n == -1) for n in given)
-        or given == (-1, -1)
-    ):
+    are_whole = all(
+        isinstance(n, Integral) and not isinstance(n, bool) for n in image_shape
+    )
+    # Plain numbers, since those of NumPy overflow.
+    given = tuple(int(n) for n in image_shape) if are_whole else ()
+    if len(given) != 2 or not all(n >= 1 or n == -1 for n in given) or max(given) < 1:
         raise ValueError(
             f"image_shape must be (height, width), two positive integers of which "
             f"one may be -1 to be inferred, but it is {image_shape!r}."

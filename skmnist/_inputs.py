@@ -11,6 +11,10 @@ from sklearn.utils.validation import _check_sample_weight
 # What a 32-bit float can hold, without zero and what processors take for zero.
 LEAST_FLOAT = float(np.finfo(np.float32).tiny)
 LARGEST_FLOAT = float(np.finfo(np.float32).max)
+# What Keras's back ends take for sizes and counts.
+LARGEST_INT = 2**31 - 1
+# Each copy is one more prediction: nobody should wait for ever for a stranger's model.
+MOST_COPIES = 10_000
 
 
 class Number(Interval):
@@ -214,10 +218,10 @@ def warn_nothing_held_out(fraction):
 
 def warn_unscaled(rows):
     """Warn if the pixels of the training rows go beyond 1."""
-    if (largest := _largest(rows)) > 1:
+    if _largest(rows) > 1:
         warnings.warn(
-            f"X has values up to {largest:g}, but MnistCNN expects pixels from 0 to 1 "
-            "and does not scale them: put an ImageScaler before it.",
+            f"X has values from {rows.min():g} to {rows.max():g}, but MnistCNN expects "
+            "pixels from 0 to 1 and does not scale them: put an ImageScaler before it.",
             UserWarning,
             stacklevel=6,
         )

@@ -15,6 +15,8 @@ __all__ = [
 ]
 
 _POOL = 2
+# NumPy counts the bytes of an array in 63 bits. So many fit into no memory anyway.
+_MOST_WEIGHTS = 2**48
 
 
 def affine_matrices(rotation, zoom, shift, image_shape):
@@ -308,6 +310,8 @@ def initial_weights(shapes, seed):
         if name.endswith("/bias"):
             weights[name] = np.zeros(shape, dtype=np.float32)
             continue
+        if math.prod(shape) > _MOST_WEIGHTS:
+            raise MemoryError(f"{name} would have {math.prod(shape)} weights")
         receptive = math.prod(shape[:-2])
         limit = math.sqrt(6.0 / (receptive * (shape[-2] + shape[-1])))
         weights[name] = rng.uniform(-limit, limit, shape).astype(np.float32)

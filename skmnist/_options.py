@@ -71,9 +71,11 @@ def _whole_or_real(text):
     return int(text) if text.isdigit() else float(text)
 
 
-_POSITIVE_INT = _checked(int, lambda n: n >= 1, "a whole number of at least 1")
+_POSITIVE_INT = _checked(
+    int, lambda n: 1 <= n < 2**31, f"a whole number from 1 to {2**31 - 1}"
+)
 _KERNEL_SIDE = _checked(int, lambda n: 1 <= n <= 255, "a whole number from 1 to 255")
-_COUNT = _checked(int, lambda n: n >= 0, "a whole number of at least 0")
+_COUNT = _checked(int, lambda n: 0 <= n <= 10_000, "a whole number from 0 to 10000")
 _POSITIVE = _checked(float, lambda x: 0 < x < math.inf, "a number above 0")
 _NOT_NEGATIVE = _checked(float, lambda x: 0 <= x < math.inf, "a number of at least 0")
 _INSIDE = _checked(float, lambda x: 0 < x < 1, "a number between 0 and 1")

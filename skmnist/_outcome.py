@@ -48,8 +48,8 @@ class VariantComparison:
         `seconds` is the wall-clock time of the one fit on the whole development
         part. Training accuracy is that of the finished network, without dropout
         and augmentation, on the rows given to `fit`. Validation accuracy is that on
-        `X_val` with `cv="holdout"`, otherwise that of the last epoch on the rows that
-        the network held out itself. NaN where there is none.
+        `X_val` with `cv="holdout"`, otherwise that on the rows that the network held
+        out itself. NaN where there is none.
     significance_ : DataFrame of shape (n_pairs, 11)
         One row per pair. `difference` is the test accuracy of `variant` minus that
         of `baseline`, in points; `gained` and `lost` count the test images that

@@ -12,6 +12,8 @@ from sklearn.utils._param_validation import (
 from skmnist._backend import keras
 from skmnist._inputs import (
     LARGEST_FLOAT,
+    LARGEST_INT,
+    MOST_COPIES,
     NOT_NEGATIVE_FLOAT,
     POSITIVE_FLOAT,
     Number,
@@ -20,7 +22,7 @@ from skmnist._schedules import SCHEDULES
 
 __all__ = ["CONSTRAINTS", "check_averaging", "check_sequences", "list_callbacks"]
 
-_POSITIVE_INT = Number(Integral, 1, None, closed="left")
+_POSITIVE_INT = Number(Integral, 1, LARGEST_INT, closed="both")
 _FRACTION = Number(Real, 0, 1, closed="left")
 # A kernel of 257 x 257 aborts the process (TensorFlow 2.21 on a CPU).
 _KERNEL_SIDE = Number(Integral, 1, 255, closed="both")
@@ -50,7 +52,7 @@ CONSTRAINTS = {
     "verbose": ["verbose"],
     "callbacks": [list, tuple, keras.callbacks.Callback, None],
     "checkpoint_dir": [str, os.PathLike, None],
-    "tta_copies": [Number(Integral, 0, None, closed="left")],
+    "tta_copies": [Number(Integral, 0, MOST_COPIES, closed="both")],
 }
 
 

@@ -23,8 +23,6 @@ _MEMBERS = {
         *("scaler", "scaler_feature_names"),
     ),
 }
-# Each copy is one more prediction: whoever opens a file should not wait for ever.
-_MAX_TTA_COPIES = 10_000
 # Shown to people, on terminals too.
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+!-]{0,49}")
 
@@ -92,7 +90,8 @@ def save_model(estimator, path):
         # What cannot be opened again is not written at all.
         _rebuild(data)
     except ValueError as error:
-        raise ValueError(f"This model cannot be saved: {error}.") from None
+        reason = str(error).rstrip(".")
+        raise ValueError(f"This model cannot be saved: {reason}.") from None
     write_atomically(path, data)
 
 
@@ -251,11 +250,6 @@ def _complete_params(params):
     cnn._validate_params()
     check_sequences(cnn)
     list_callbacks(cnn.callbacks)
-    if cnn.tta_copies > _MAX_TTA_COPIES:
-        raise ValueError(
-            f"tta_copies is {cnn.tta_copies}, and more than {_MAX_TTA_COPIES} are not "
-            "allowed in a file"
-        )
     return cnn.get_params(deep=False)
 
 

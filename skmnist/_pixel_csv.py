@@ -29,7 +29,7 @@ def read_pixel_csv(stream, limit, path, label_column):
 
     Of the stream at most `limit` bytes are read; `path` is for messages only.
     """
-    names = _read_names(stream, path)
+    names = read_names(stream, path)
     at = names.index(label_column) if label_column in names else None
     order, side = _pixel_order(names, label_column, path)
     rows = _read_rows(stream, limit, path, 64 * len(names) + _MAX_LABEL)
@@ -45,7 +45,7 @@ def read_pixel_csv(stream, limit, path, label_column):
     return images, None if at is None else _as_labels(labels, path)
 
 
-def _read_names(stream, path):
+def read_names(stream, path):
     line = stream.readline(_MAX_NAMES).removeprefix(codecs.BOM_UTF8)
     text = line.decode().strip()
     if not text.isprintable():

@@ -84,7 +84,8 @@ def corrected_t_test(differences, test_to_train):
     Returns
     -------
     p : float
-        Two-sided p-value; NaN for less than two folds.
+        Two-sided p-value; NaN for less than two folds, and where all folds differ by
+        the same amount other than 0.
 
     References
     ----------
@@ -96,8 +97,9 @@ def corrected_t_test(differences, test_to_train):
     if n_folds < 2:
         return np.nan
     mean, variance = differences.mean(), differences.var(ddof=1)
-    if variance == 0:
-        return float(mean == 0)
+    # All folds alike, but for rounding: there is no variance to measure by.
+    if np.ptp(differences) <= 1e-12:
+        return 1.0 if abs(mean) <= 1e-12 else np.nan
     t = mean / np.sqrt((1 / n_folds + test_to_train) * variance)
     return float(2 * stats.t.sf(abs(t), n_folds - 1))
 

@@ -13,7 +13,6 @@ __all__ = [
     "Batches",
     "TrainingState",
     "copy_seed",
-    "n_held_out",
     "stratified_holdout",
     "train",
 ]
@@ -79,12 +78,6 @@ def copy_seed(seed, number):
 def _share(n_rows, fraction):
     """Return how many of the rows of one class are held out."""
     return min(round(fraction * n_rows), n_rows - 1)
-
-
-def n_held_out(labels, fraction):
-    """Return how many rows are held out for validation; `fraction` may be None."""
-    counts = np.unique(labels, return_counts=True)[1]
-    return sum(_share(int(n_rows), fraction or 0.0) for n_rows in counts)
 
 
 def stratified_holdout(codes, fraction, seed):

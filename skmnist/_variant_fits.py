@@ -5,11 +5,10 @@ from time import perf_counter
 import numpy as np
 from sklearn.base import BaseEstimator, clone, config_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
-from skmnist._training import n_held_out
-
-__all__ = ["VariantFits"]
+__all__ = ["VariantFits", "score_held_out"]
 
 
 class VariantFits(CallbackSupportMixin, BaseEstimator):
@@ -73,6 +72,30 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
         return self
 
 
+def score_held_out(pipeline, X, y):
+    """Measure a fitted pipeline on the rows that its network held out by itself.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        As `make_mnist_pipeline` gives it, fitted to `X` and `y` without weights.
+    X, y : array-like
+        Pixels and labels.
+
+    Returns
+    -------
+    accuracy : float
+        Of the finished network, every row counting once; NaN without rows.
+    n_rows : int
+        How many rows were held out.
+    """
+    held_out = pipeline["cnn"]._rows_held_out(y)
+    if not len(held_out):
+        return np.nan, 0
+    rows, labels = (_safe_indexing(part, held_out) for part in (X, y))
+    return pipeline.score(rows, labels), len(held_out)
+
+
 def _fit_variant(caller, task, X, y, X_test, X_val=None, y_val=None):
     pipeline = clone(caller.pipelines[task.task_name])
     fit_params = {} if X_val is None else {"cnn__X_val": X_val, "cnn__y_val": y_val}
@@ -91,8 +114,7 @@ def _fit_variant(caller, task, X, y, X_test, X_val=None, y_val=None):
     if X_val is not None:
         validated, n_validated = cnn.score(X_val, y_val), len(y_val)
     else:
-        validated = cnn.history_.get("val_accuracy", [np.nan])[-1]
-        n_validated = n_held_out(y, cnn.validation_fraction)
+        validated, n_validated = score_held_out(pipeline, X, y)
     return {
         "pipeline": pipeline,
         "training": pipeline.score(X, y),

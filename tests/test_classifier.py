@@ -663,8 +663,41 @@ def test_warm_start_goes_on_and_a_cold_fit_begins_anew(fitted, digits, small):
     assert len(warm.batch_loss_) == len(fitted.batch_loss_)
     with pytest.raises(ValueError, match="filters, kernel_sizes or dense_units"):
         warm.set_params(dense_units=7).fit(X, y)
-    warm.set_params(dense_units=32, warm_start=False, epochs=1).fit(X, y)
+    warm.set_params(dense_units=32)
+    for shape in ((3, 5), (4, 16), (4, -1)):
+        with pytest.raises(ValueError, match="image_shape"):
+            warm.set_params(image_shape=shape).fit(X, y)
+        with pytest.raises(ValueError, match="image_shape"):
+            warm.partial_fit(X, y)
+    warm.set_params(image_shape=(8, -1)).partial_fit(X, y)
+    warm.set_params(image_shape=None, warm_start=False, epochs=1).fit(X, y)
     assert len(warm.history_["loss"]) == 1
+
+
+def test_a_callback_that_cannot_be_copied_is_named(digits, small):
+    class Locked(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.lock = threading.Lock()
+
+    with pytest.raises(ValueError, match="Locked cannot be copied.*no locks"):
+        MnistCNN(callbacks=[Locked()], **small).fit(*digits[:2])
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"dense_units": 2**31 - 1}, {"filters": (2**31 - 1, 2**31 - 1)}]
+)
+def test_a_network_larger_than_any_memory_is_one(sizes, digits):
+    with pytest.raises(MemoryError):
+        MnistCNN(**sizes).fit(*digits[:2])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"batch_size": 2**31}, {"anneal_patience": 10**20}, {"tta_copies": 10001}]
+)
+def test_numbers_that_no_file_could_keep_are_refused_at_once(wrong, digits):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        MnistCNN(**wrong).fit(*digits[:2])
 
 
 def test_what_was_fitted_predicts_whatever_the_hyperparameters_become(

@@ -643,3 +643,25 @@ def test_labels_may_look_like_formulas(tmp_path, digits8):
     args = [*TINY, "--cv", "holdout", "--output", tmp_path / "found"]
     status, _, err = run("compare", "--data", data, *args)
     assert (status, err) == (0, "")
+
+
+def test_a_table_without_labels_is_refused_with_its_columns(tmp_path):
+    for suffix in (".csv", ".csv.gz"):
+        path = tmp_path / f"test{suffix}"
+        write_csv(path, np.zeros((20, 64), int))
+        status, _, error = run("train", "--data", path, "--output", tmp_path / "m")
+        assert status == 2
+        assert "no column 'label'" in error
+        assert "64 columns are pixels: 'pixel0', 'pixel1'" in error
+
+
+def test_a_tilde_is_the_home_folder_everywhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    status, _, error = run("show", "--output", "~/sheet.png")
+    assert (status, error) == (0, "")
+    assert (tmp_path / "sheet.png").exists()
+    (tmp_path / "model.safetensors").write_bytes(b"no model")
+    arguments = ("--output", "~/labels.csv")
+    status, _, error = run("predict", "~/model.safetensors", "digits", *arguments)
+    assert status == 2
+    assert "cannot be opened as a model" in error

@@ -7,7 +7,7 @@ from skmnist import ImageScaler, MnistCNN
 
 # The checks use rows of up to ten features and pixels far from 0-1, on purpose.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:X has values up to:UserWarning"),
+    pytest.mark.filterwarnings("ignore:X has values from:UserWarning"),
     pytest.mark.filterwarnings("ignore:validation_fraction=0.1 of each:UserWarning"),
     pytest.mark.filterwarnings("ignore:Pixels of X:UserWarning"),
 ]

@@ -26,6 +26,7 @@ from skmnist import (
     make_mnist_pipeline,
     make_variant_search,
 )
+from skmnist._statistics import wilson_interval
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 SMALL = {"max_value": 16, "filters": (8, 16), "dense_units": 32}
@@ -133,8 +134,41 @@ def test_the_table_says_what_the_pipelines_do(comparison):
         n_right = np.sum(predicted == comparison.y_test_)
         assert row.test_accuracy == pytest.approx(100 * n_right / 360)
         history = pipeline["cnn"].history_
-        assert row.validation_accuracy == 100 * history["val_accuracy"][-1]
+        last = 100 * history["val_accuracy"][-1]  # in 32 bits
+        assert row.validation_accuracy == pytest.approx(last)
         assert row.seconds > 0
+
+
+def test_class_weights_weigh_no_accuracy():
+    few = np.flatnonzero((LABELS == 0) | ((LABELS == 1) & (np.arange(1797) % 6 == 0)))
+    X, y = DIGITS[few], LABELS[few]
+    for weight in ("balanced", {0: 1.0, 1: 0.0}):
+        options = QUICK | {"class_weight": weight, "validation_fraction": 0.3}
+        found = compare_variants(X, y, cv=2, test_size=0.3, **options)
+        for row in found.table_.itertuples():
+            # How many rows were right, among so many, is a whole number.
+            counts = np.bincount(y) - np.bincount(found.y_test_)
+            if weight != "balanced":
+                counts[1] = 0
+            n_rows = sum(round(0.3 * count) for count in counts)
+            n_right = row.validation_accuracy / 100 * n_rows
+            assert n_right == pytest.approx(round(n_right), abs=1e-9)
+            low, high = wilson_interval(round(n_right), n_rows)
+            assert row.validation_low == pytest.approx(100 * low)
+
+
+def test_what_is_wrong_with_a_row_is_found_before_training(monkeypatch):
+    monkeypatch.setattr("skmnist._fitting.train", None)
+    X = DIGITS.astype(float)
+    X[7] = np.nan
+    for seed in range(3):  # in whichever part the row is
+        with pytest.raises(ValueError, match="NaN"):
+            compare_variants(X, LABELS, cv=2, **QUICK | {"random_state": seed})
+
+
+def test_a_holdout_needs_as_many_rows_again():
+    with pytest.raises(ValueError, match="test_size=0.6 takes 1079 of 1797 rows, and"):
+        compare_variants(DIGITS, LABELS, cv="holdout", test_size=0.6, **QUICK)
 
 
 def test_each_accuracy_has_the_interval_of_its_own_rows(comparison, holdout):
@@ -178,6 +212,8 @@ def test_the_best_variant_is_that_of_the_search(comparison):
     assert search.best_params_ == {f"cnn__{k}": v for k, v in VARIANTS[best].items()}
     assert comparison.best_estimator_ is comparison.estimators_[best]
     check_is_fitted(search)
+    seconds = comparison.table_.set_index("model").seconds[best]
+    assert search.refit_time_ == seconds
     np.testing.assert_array_equal(
         search.predict(comparison.X_test_), comparison.predictions_[best]
     )

@@ -81,6 +81,14 @@ def test_a_given_or_seen_shape_is_found(height, width, form):
     assert resolve_image_shape(height * width, given_, seen) == (height, width)
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.uint32, np.int64])
+def test_an_image_shape_of_numpys_integers_is_one_of_pythons(kind):
+    for given_ in ((kind(28), kind(28)), (kind(28), -1)):
+        found = resolve_image_shape(784, given_)
+        assert found == (28, 28)
+        assert {type(side) for side in found} == {int}
+
+
 def test_rows_without_a_shape_are_squares():
     assert resolve_image_shape(784) == (28, 28)
     assert resolve_image_shape(1) == (1, 1)
@@ -99,7 +107,17 @@ def test_rows_that_are_no_square_ask_for_image_shape():
 
 @pytest.mark.parametrize(
     "image_shape",
-    [(8,), (8, 8, 1), (-1, -1), (0, 64), (-2, -32), (8.0, 8), ("8", "8"), ()],
+    [
+        (8,),
+        (8, 8, 1),
+        (-1, -1),
+        (0, 64),
+        (-2, -32),
+        (8.0, 8),
+        ("8", "8"),
+        (),
+        (True, -1),
+    ],
 )
 def test_an_image_shape_that_is_none_is_refused(image_shape):
     with pytest.raises(ValueError, match="image_shape must be") as error:
