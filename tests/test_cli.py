@@ -649,7 +649,9 @@ def test_a_table_without_labels_is_refused_with_its_columns(tmp_path):
     for suffix in (".csv", ".csv.gz"):
         path = tmp_path / f"test{suffix}"
         write_csv(path, np.zeros((20, 64), int))
-        status, _, error = run("train", "--data", path, "--output", tmp_path / "m")
+        status, _, error = run(
+            "train", "--data", path, "--output", tmp_path / "m.safetensors"
+        )
         assert status == 2
         assert "no column 'label'" in error
         assert "64 columns are pixels: 'pixel0', 'pixel1'" in error
