@@ -92,6 +92,7 @@ def main():
     for way in ours:
         figures = {name: seconds[name] for name in (way, theirs)}
         question = f"time to accuracy{way.removeprefix('one_cycle')}"
+        question += f" ({args.rows:,} rows)"
         report(question, figures, "≤ 0.33", table=args.table)
 
 
