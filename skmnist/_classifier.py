@@ -4,13 +4,12 @@ import numpy as np
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
-from skmnist._fitting import NetworkClassifier, block_rows
+from skmnist._fitting import NetworkClassifier
 from skmnist._images import as_rows, resolve_image_shape, validate_again
 from skmnist._joblib import register_dask
-from skmnist._network import RandomAffine, transform_alike
 from skmnist._parameters import CONSTRAINTS, check_averaging
 from skmnist._pool import borrow
-from skmnist._training import copy_seed
+from skmnist._predicting import augment_rows, average_copies, split_into_blocks
 
 __all__ = ["MnistCNN"]
 
@@ -325,29 +324,15 @@ class MnistCNN(NetworkClassifier):
         proba = np.empty((len(rows), len(self.classes_)), dtype=np.float32)
         with borrow(self._fitted_architecture, to_predict=True) as network:
             network.load_weights(self._state.weights)
-            for start, images in self._blocks(rows, self.image_shape_):
-                proba[start : start + len(images)] = self._average(
-                    network.model, images
+            for start, images in split_into_blocks(rows, self.image_shape_):
+                proba[start : start + len(images)] = average_copies(
+                    network.model,
+                    images,
+                    int(self.tta_copies),
+                    self._augmentation(),
+                    self._state.seed,
                 )
         return proba
-
-    def _average(self, model, images):
-        """Average over the images themselves and their transformed copies."""
-        proba = model.predict_on_batch(images)
-        n_copies = int(self.tta_copies)
-        for number in range(n_copies):
-            seed = copy_seed(self._state.seed, number)
-            copies = transform_alike(images, self._augmentation(), seed)
-            proba = proba + model.predict_on_batch(copies)
-        return proba / (1 + n_copies)
-
-    def _blocks(self, rows, image_shape):
-        """Yield the start of each block of rows, and its images."""
-        height, width = image_shape
-        size = block_rows(image_shape)
-        for start in range(0, len(rows), size):
-            block = np.asarray(rows[start : start + size], dtype=np.float32)
-            yield start, block.reshape(-1, height, width, 1)
 
     def predict(self, X):
         """Return the most probable class of each image.
@@ -403,13 +388,7 @@ class MnistCNN(NetworkClassifier):
         rows = np.asarray(rows)
         known = getattr(self, "image_shape_", self.image_shape)
         shape = resolve_image_shape(rows.shape[1], known, seen)
-        layer = RandomAffine(*self._augmentation(), seed=seed)
-        return np.concatenate(
-            [
-                np.asarray(layer(images, training=True))
-                for _, images in self._blocks(rows, shape)
-            ]
-        )
+        return augment_rows(rows, shape, self._augmentation(), seed)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -22,6 +22,7 @@ from skmnist._inputs import (
 )
 from skmnist._parameters import check_sequences, list_callbacks
 from skmnist._pool import Architecture, borrow, compile_cnn, set_weights
+from skmnist._predicting import block_rows
 from skmnist._schedules import make_schedule
 from skmnist._scikeras import ScikitLearnKerasClassifier
 from skmnist._tasks import FitTasks
@@ -32,16 +33,7 @@ from skmnist._training import (
     train,
 )
 
-__all__ = ["NetworkClassifier", "block_rows"]
-
-# Pixels in one block of prediction, 256 images of 28 x 28, and its most images.
-_BLOCK_PIXELS, _BLOCK_ROWS = 256 * 28 * 28, 4096
-
-
-def block_rows(image_shape):
-    """Return how many images are asked about at once."""
-    height, width = image_shape
-    return max(1, min(_BLOCK_ROWS, _BLOCK_PIXELS // (height * width)))
+__all__ = ["NetworkClassifier"]
 
 
 def _as_far_as_pickled(callback):

@@ -118,6 +118,35 @@ def report(question, figures, aim, unit="s", table=TABLE):
     write_row(cells, table)
 
 
+def report_means(question, figures, aim, table=TABLE):
+    """Print the means of two contestants over the same seeds, and write a row.
+
+    Parameters
+    ----------
+    question : str
+        The first cell of the row.
+    figures : dict of str to list of float
+        Two contestants, A and B, with one accuracy in percent for each seed.
+    aim : str
+        What they should reach.
+    table : path-like, default=TABLE
+        The Markdown file with the table.
+    """
+    (a, first), (b, second) = figures.items()
+    differences = [one - two for one, two in zip(first, second, strict=True)]
+    low, high = interval(differences)
+    cells = [question, f"{a} / {b}"]
+    cells += [f"{fmean(values):.2f} %" for values in (first, second)]
+    cells += [
+        f"{fmean(differences):+.2f} points",
+        f"95 % interval {low:+.2f} to {high:+.2f}",
+        aim,
+        str(len(first)),
+    ]
+    print(" | ".join(cells))
+    write_row(cells, table)
+
+
 def _shown(value):
     """Give three significant digits, without an exponent."""
     return f"{value:.3g}" if value < 100 else f"{float(f'{value:.3g}'):,.0f}"

@@ -8,15 +8,13 @@ when both are trained.
 """
 
 import json
-from statistics import mean
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
 from skmnist import VARIANTS, make_mnist_pipeline
 from tests.benchmarks._contestants import pixels
-from tests.benchmarks._report import interval, options, write_row
+from tests.benchmarks._report import options, report_means
 from tests.benchmarks.time_to_accuracy import RECIPE
 
 WAYS = {
@@ -49,19 +47,11 @@ def main():
         for way, settings in WAYS.items():
             found[way].append(accuracy(settings, seed, args.rows, args.checkpoint))
             print(json.dumps({"seed": seed, "way": way, "test": found[way][-1]}))
-    differences = np.subtract(*found.values())
-    low, high = interval(differences)
-    cells = [
-        f"accuracy of one cycle, {RECIPE['epochs']} epochs",
-        "one_cycle / plateau, 30 epochs",
-        *(f"{mean(values):.2f} %" for values in found.values()),
-        f"{differences.mean():+.2f} points",
-        f"95 % interval {low:+.2f} to {high:+.2f}",
-        "≥ −0.1 points",
-        str(args.seeds),
-    ]
-    print(" | ".join(cells))
-    write_row(cells, args.table)
+    figures = dict(
+        zip(("one_cycle", "plateau, 30 epochs"), found.values(), strict=True)
+    )
+    question = f"accuracy of one cycle, {RECIPE['epochs']} epochs"
+    report_means(question, figures, "≥ −0.1 points", table=args.table)
 
 
 if __name__ == "__main__":

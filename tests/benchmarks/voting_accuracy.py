@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from skmnist import make_mnist_pipeline
 from skmnist._backend import keras
 from tests.benchmarks._contestants import pixels
-from tests.benchmarks._report import interval, options, write_row
+from tests.benchmarks._report import interval, options, report_means
 from tests.benchmarks.time_to_accuracy import RECIPE
 
 N_VOTERS = 5
@@ -84,25 +84,17 @@ def main():
         y_test = split(seed, args.rows)[3]
         found.append(accuracies(np.array(said), y_test))
         print(json.dumps({"seed": seed, **found[-1]}))
-    (a, first), *_, (b, last) = (
-        (way, [turn[way] for turn in found]) for way in found[0]
-    )
-    for way in found[0]:
-        low, high = interval([turn[way] for turn in found])
-        print(f"{way}: {mean(turn[way] for turn in found):.2f} ({low:.2f}-{high:.2f})")
-    low, high = interval(np.subtract(last, first))
-    cells = [
-        "accuracy, trained on 80 % of the rows",
-        f"{b} / {a}",
-        f"{mean(last):.2f} %",
-        f"{mean(first):.2f} %",
-        f"{mean(last) - mean(first):+.2f} points",
-        f"95 % interval {low:+.2f} to {high:+.2f}",
+    ways = {way: [turn[way] for turn in found] for way in found[0]}
+    for way, values in ways.items():
+        low, high = interval(values)
+        print(f"{way}: {mean(values):.2f} ({low:.2f}-{high:.2f})")
+    one, *_, most = ways
+    report_means(
+        f"accuracy, trained on 80 % of the rows, {args.dtype}",
+        {name: ways[name] for name in (most, one)},
         "A 99.7 %, B 99.6 %",
-        str(args.seeds),
-    ]
-    print(" | ".join(cells))
-    write_row(cells, args.table)
+        table=args.table,
+    )
 
 
 if __name__ == "__main__":

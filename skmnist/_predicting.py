@@ -1,0 +1,82 @@
+"""Asking a network: images in blocks, and copies of them transformed at random."""
+
+import numpy as np
+
+from skmnist._network import RandomAffine, transform_alike
+from skmnist._training import copy_seed
+
+__all__ = ["average_copies", "augment_rows", "block_rows", "split_into_blocks"]
+
+# Pixels in one block of prediction, 256 images of 28 x 28, and its most images.
+_BLOCK_PIXELS, _BLOCK_ROWS = 256 * 28 * 28, 4096
+
+
+def block_rows(image_shape):
+    """Return how many images are asked about at once."""
+    height, width = image_shape
+    return max(1, min(_BLOCK_ROWS, _BLOCK_PIXELS // (height * width)))
+
+
+def split_into_blocks(rows, image_shape):
+    """Yield the start of each block of rows, and its images."""
+    height, width = image_shape
+    size = block_rows(image_shape)
+    for start in range(0, len(rows), size):
+        block = np.asarray(rows[start : start + size], dtype=np.float32)
+        yield start, block.reshape(-1, height, width, 1)
+
+
+def average_copies(model, images, n_copies, augmentation, seed):
+    """Average a model's answers over images and transformed copies of them.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With probabilities for its output.
+    images : ndarray of float32 of shape (n, height, width, 1)
+        One block.
+    n_copies : int
+        How many copies besides the images themselves.
+    augmentation : tuple of float
+        ``(rotation_range, zoom_range, shift_range)``.
+    seed : int
+        That of the fit.
+
+    Returns
+    -------
+    proba : ndarray of float32 of shape (n, n_classes)
+        The means.
+    """
+    proba = model.predict_on_batch(images)
+    for number in range(n_copies):
+        copies = transform_alike(images, augmentation, copy_seed(seed, number))
+        proba = proba + model.predict_on_batch(copies)
+    return proba / (1 + n_copies)
+
+
+def augment_rows(rows, image_shape, augmentation, seed):
+    """Transform images at random, each in its own way, as training does.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, height * width)
+        Pixels.
+    image_shape : tuple of int
+        Height and width.
+    augmentation : tuple of float
+        As for :func:`average_copies`.
+    seed : int
+        Which transforms.
+
+    Returns
+    -------
+    images : ndarray of float32 of shape (n, height, width, 1)
+        The transformed images.
+    """
+    layer = RandomAffine(*augmentation, seed=seed)
+    return np.concatenate(
+        [
+            np.asarray(layer(images, training=True))
+            for _, images in split_into_blocks(rows, image_shape)
+        ]
+    )
