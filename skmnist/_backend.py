@@ -7,6 +7,7 @@ here, so that what has to happen before and after happens once, in one order.
 import logging
 import multiprocessing
 import os
+import re
 import sys
 import threading
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ _PATCHED = {
     "metrics.Metric": ("__reduce__",),
     "optimizers.Optimizer": ("__reduce__",),
 }
+
+
+# States of a Dask worker that does nothing any more.
+_DASK_OVER = ("closing", "closed", "stopped", "failed")
 
 
 def _share_cores():
@@ -43,11 +48,14 @@ def _given_threads():
     """
     dask = sys.modules.get("distributed.worker")
     # Not `get_worker`: tasks are unpickled, and so import this, outside of any task.
-    for worker in getattr(getattr(dask, "Worker", None), "_instances", ()):
-        return str(worker.state.nthreads)
-    given = os.environ.get("OMP_NUM_THREADS", "")
+    workers = list(getattr(getattr(dask, "Worker", None), "_instances", ()))
+    alive = [worker for worker in workers if worker.status.name not in _DASK_OVER]
+    if alive:
+        return str(sum(worker.state.nthreads for worker in alive))
+    # OpenMP takes a list, of which the first number is that of the outermost loops.
+    given = re.match(r"\s*(\d+)", os.environ.get("OMP_NUM_THREADS", ""))
     is_worker = multiprocessing.parent_process() is not None
-    return given if is_worker and given.isdigit() else ""
+    return given[1] if is_worker and given else ""
 
 
 class _RetracingAlarm(logging.Filter):

@@ -86,7 +86,6 @@ def fingerprint(cnn, state, batches, validation):
     memory = [sorted(part.items()) for part in (state.history, state.schedule)]
     described = (state.seed, sorted(settings.items()), cnn._architecture(), memory)
     digest.update(repr(described).encode())
-    digest.update(keras.config.dtype_policy().name.encode())
     for named in (state.weights, state.optimizer):
         for array in named.values():
             add(array)

@@ -9,7 +9,12 @@ from skmnist._images import as_rows, resolve_image_shape, validate_again
 from skmnist._joblib import register_dask
 from skmnist._parameters import CONSTRAINTS, check_averaging
 from skmnist._pool import borrow
-from skmnist._predicting import augment_rows, average_copies, split_into_blocks
+from skmnist._predicting import (
+    augment_rows,
+    average_copies,
+    draw_copies,
+    split_into_blocks,
+)
 
 __all__ = ["MnistCNN"]
 
@@ -316,21 +321,22 @@ class MnistCNN(NetworkClassifier):
             If the images are not of the shape seen in `fit`, or if `tta_copies` or a
             range of the transformations was set to what it cannot be.
         """
-        check_is_fitted(self)
-        check_averaging(self)
+        fitted = self._snapshot()
+        check_is_fitted(fitted)
+        check_averaging(fitted)
         rows, seen = as_rows(X)
-        rows = validate_again(self, rows)
-        resolve_image_shape(rows.shape[1], self.image_shape_, seen)
-        proba = np.empty((len(rows), len(self.classes_)), dtype=np.float32)
-        with borrow(self._fitted_architecture, to_predict=True) as network:
-            network.load_weights(self._state.weights)
-            for start, images in split_into_blocks(rows, self.image_shape_):
+        rows = validate_again(fitted, rows)
+        shape = fitted.image_shape_
+        resolve_image_shape(rows.shape[1], shape, seen)
+        copies = draw_copies(
+            int(fitted.tta_copies), shape, fitted._augmentation(), fitted._state.seed
+        )
+        proba = np.empty((len(rows), len(fitted.classes_)), dtype=np.float32)
+        with borrow(fitted._fitted_architecture, to_predict=True) as network:
+            network.load_weights(fitted._state.weights)
+            for start, images in split_into_blocks(rows, shape):
                 proba[start : start + len(images)] = average_copies(
-                    network.model,
-                    images,
-                    int(self.tta_copies),
-                    self._augmentation(),
-                    self._state.seed,
+                    network.model, images, copies
                 )
         return proba
 
@@ -355,8 +361,9 @@ class MnistCNN(NetworkClassifier):
         ValueError
             As in `predict_proba`.
         """
-        codes = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[codes]
+        fitted = self._snapshot()
+        codes = fitted.predict_proba(X).argmax(axis=1)
+        return fitted.classes_[codes]
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.

@@ -2,12 +2,15 @@
 
 import copy
 import pickle
+import threading
+import weakref
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from skmnist._backend import keras
 from skmnist._checkpoint import Checkpoint, check_resumable, fingerprint
 from skmnist._images import as_rows, resolve_image_shape
 from skmnist._inputs import (
@@ -28,12 +31,22 @@ from skmnist._scikeras import ScikitLearnKerasClassifier
 from skmnist._tasks import FitTasks
 from skmnist._training import (
     Batches,
+    Divergence,
     TrainingState,
     stratified_holdout,
     train,
 )
 
 __all__ = ["NetworkClassifier"]
+
+# One for each estimator, since nothing in an estimator may be beyond pickling.
+_fit_locks = weakref.WeakKeyDictionary()
+_fit_locks_lock, _own_models_lock = threading.Lock(), threading.Lock()
+
+
+def _fit_lock(estimator):
+    with _fit_locks_lock:
+        return _fit_locks.setdefault(estimator, threading.RLock())
 
 
 def _as_far_as_pickled(callback):
@@ -70,10 +83,40 @@ def _can_be_pickled(value):
 
 
 class NetworkClassifier(ScikitLearnKerasClassifier):
-    """Training and the state that it leaves; a subclass has the hyperparameters."""
+    """Training and the state that it leaves; a subclass has the hyperparameters.
 
-    def _fit(
+    A fit works on a draft of the estimator and replaces all attributes at once, and a
+    prediction works on a snapshot of them. So threads, and whoever pickles, find the
+    estimator as it was before the fit or as it is after it.
+    """
+
+    def _snapshot(self):
+        """Return an estimator that has what this one has at this moment."""
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
+
+    def _fit(self, *args, **kwargs):
+        """Fit as `_learn` does, one thread after the other; all of it or nothing."""
+        with _fit_lock(self):
+            draft = self._snapshot()
+            before = dict(vars(draft))
+            draft._learn(self, *args, **kwargs)
+            after = vars(draft)
+            changed = {
+                name: value
+                for name, value in after.items()
+                if name not in before or value is not before[name]
+            }
+            gone = before.keys() - after.keys()
+            # What was set meanwhile, say by set_params, stays.
+            merged = dict(vars(self)) | changed
+            self.__dict__ = {k: v for k, v in merged.items() if k not in gone}
+        return self
+
+    def _learn(
         self,
+        estimator,
         X,
         y,
         sample_weight,
@@ -83,38 +126,33 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         classes=None,
         context=None,
     ):
-        before = dict(vars(self))
-        try:
-            self._validate_params()
-            check_sequences(self)
-            callbacks = [_copied(each) for each in list_callbacks(self.callbacks)]
-            goes_on = (incremental or self.warm_start) and self.__sklearn_is_fitted__()
-            rows, y = self._check_training_data(X, y, reset=not goes_on)
-            self.classes_ = check_classes(
-                y, classes, known=self.classes_ if goes_on else None
-            )
-            codes = encode_labels(y, self.classes_)
-            state = self._resume() if goes_on else self._begin()
-            batches, validation = self._make_batches(
-                rows,
-                codes,
-                sample_weight,
-                self._check_validation_data(X_val, y_val, rows),
-                split_seed=None if incremental else state.seed,
-            )
-            tasks = context and FitTasks(
-                self, context, self._attributes, X=X, y=y, weight=sample_weight
-            )
-            state = self._train(
-                state, batches, validation, callbacks, tasks, incremental
-            )
-            vars(self).update(self._attributes(state), callbacks_=callbacks)
-        except BaseException:
-            # Whatever the reason, the estimator stays what it was before.
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-        return self
+        self._validate_params()
+        check_sequences(self)
+        callbacks = [_copied(each) for each in list_callbacks(self.callbacks)]
+        goes_on = (incremental or self.warm_start) and self.__sklearn_is_fitted__()
+        rows, y = self._check_training_data(X, y, reset=not goes_on)
+        self.classes_ = check_classes(
+            y, classes, known=self.classes_ if goes_on else None
+        )
+        codes = encode_labels(y, self.classes_)
+        state = self._resume() if goes_on else self._begin()
+        batches, validation = self._make_batches(
+            rows,
+            codes,
+            sample_weight,
+            self._check_validation_data(X_val, y_val, rows),
+            split_seed=None if incremental else state.seed,
+        )
+        tasks = context and FitTasks(
+            estimator,
+            context,
+            lambda state: vars(self) | self._attributes(state),
+            X=X,
+            y=y,
+            weight=sample_weight,
+        )
+        state = self._train(state, batches, validation, callbacks, tasks, incremental)
+        vars(self).update(self._attributes(state), callbacks_=callbacks)
 
     def _check_training_data(self, X, y, reset):
         rows, seen = as_rows(X)
@@ -170,6 +208,7 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
             dense_units=int(self.dense_units),
             dropout=tuple(map(float, self.dropout)),
             augmentation=self._augmentation() if self.augment else None,
+            dtype=keras.config.dtype_policy().name,
         )
 
     def _augmentation(self):
@@ -189,16 +228,16 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         # Rows that are held out keep the scale of those that train.
         weight = scale_weights(weight, index)
         batches = Batches(rows, codes, weight, shape, int(self.batch_size), index)
+        # Beside training there is less room in memory than for a prediction alone.
+        n_at_once = max(1, block_rows(shape) // 2)
         validation = None
         if given is not None:
             # A scale of their own, so that no part of the data decides on it.
             of_row = None if of_class is None else of_class[given[1]]
             weight_val = scale_weights(of_row, slice(None))
-            validation = Batches(*given, weight_val, shape, block_rows(shape))
+            validation = Batches(*given, weight_val, shape, n_at_once)
         elif held_out is not None:
-            validation = Batches(
-                rows, codes, weight, shape, block_rows(shape), held_out
-            )
+            validation = Batches(rows, codes, weight, shape, n_at_once, held_out)
         return batches, validation
 
     def _hold_out(self, codes, index, seed):
@@ -235,7 +274,8 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
             )
             hooks.append(checkpoint)
         schedule = make_schedule(self, first_epoch=first_epoch, memory=state.schedule)
-        with borrow(self._architecture()) as network:
+        with borrow(self._architecture(), unharmed_by=Divergence) as network:
+            network.is_known_outside |= bool(callbacks)
             state = train(
                 network,
                 state,
@@ -281,26 +321,31 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         if "_own_model" in state:
             state = state | {"_own_model": None}
         if "callbacks_" in state:
-            copies = [_as_far_as_pickled(callback) for callback in self.callbacks_]
+            copies = [_as_far_as_pickled(callback) for callback in state["callbacks_"]]
             state = state | {"callbacks_": copies}
         return state
 
     @property
     def model_(self):
         """The estimator's own Keras model, a copy built on first use."""
-        if not self.__sklearn_is_fitted__():
+        fitted = self._snapshot()
+        if not fitted.__sklearn_is_fitted__():
             raise AttributeError("This MnistCNN is not fitted yet and has no model_.")
-        if self._own_model is None:
-            model = compile_cnn(self._fitted_architecture)
-            set_weights(model, self._state.weights)
-            self._own_model = model
-        return self._own_model
+        with _own_models_lock:
+            # A fit that ends meanwhile makes what is kept here that of another state.
+            state, model = self._own_model or (None, None)
+            if state is not fitted._state:
+                model = compile_cnn(fitted._fitted_architecture)
+                set_weights(model, fitted._state.weights)
+                self._own_model = (fitted._state, model)
+        return model
 
     def _export_state(self):
-        return vars(self._state) | {
-            "classes": self.classes_,
-            "image_shape": self.image_shape_,
-            "feature_names": list(getattr(self, "feature_names_in_", [])) or None,
+        fitted = self._snapshot()
+        return vars(fitted._state) | {
+            "classes": fitted.classes_,
+            "image_shape": fitted.image_shape_,
+            "feature_names": list(getattr(fitted, "feature_names_in_", [])) or None,
         }
 
     def _import_state(self, state):

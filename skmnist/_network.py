@@ -9,6 +9,7 @@ from skmnist._backend import keras, start_devices
 __all__ = [
     "RandomAffine",
     "build_cnn",
+    "draw_transforms",
     "initial_weights",
     "transform_alike",
     "weight_shapes",
@@ -72,6 +73,35 @@ def resample(images, transforms):
     )
 
 
+def draw_transforms(n, image_shape, augmentation, seed):
+    """Draw transforms at random.
+
+    Parameters
+    ----------
+    n : int or scalar tensor
+        How many.
+    image_shape : tuple of int
+        Height and width.
+    augmentation : tuple of float
+        ``(rotation_range, zoom_range, shift_range)`` as :class:`RandomAffine` has them.
+    seed : int or keras.random.SeedGenerator
+        Source of the random numbers.
+
+    Returns
+    -------
+    transforms : tensor of shape (n, 8)
+        As :func:`affine_matrices` gives them.
+    """
+    rotation_range, zoom_range, shift_range = augmentation
+    unit = keras.random.uniform((n, 5), -1.0, 1.0, "float32", seed=seed)
+    return affine_matrices(
+        rotation=unit[:, 0] * math.radians(rotation_range),
+        zoom=1.0 + unit[:, 1:3] * zoom_range,
+        shift=unit[:, 3:5] * shift_range * np.asarray(image_shape, dtype="float32"),
+        image_shape=image_shape,
+    )
+
+
 @keras.saving.register_keras_serializable(package="skmnist")
 class RandomAffine(keras.layers.Layer):
     """Rotate, zoom and shift every image at random, in one resampling.
@@ -104,25 +134,15 @@ class RandomAffine(keras.layers.Layer):
         self.supports_jit = keras.config.backend() != "tensorflow"
         self.built = True
 
-    def draw(self, n, image_shape):
-        """Draw `n` transforms for images of `image_shape`."""
-        unit = keras.random.uniform((n, 5), -1.0, 1.0, seed=self.seed_generator)
-        return affine_matrices(
-            rotation=unit[:, 0] * math.radians(self.rotation_range),
-            zoom=1.0 + unit[:, 1:3] * self.zoom_range,
-            shift=unit[:, 3:5]
-            * self.shift_range
-            * np.asarray(image_shape, dtype="float32"),
-            image_shape=image_shape,
-        )
-
     def call(self, images, training=False):
         """Transform a batch of shape (n, height, width, 1) in training only."""
         if not training:
             return images
         _, height, width, _ = images.shape
         n = keras.ops.shape(images)[0]
-        return resample(images, self.draw(n, (height, width)))
+        ranges = (self.rotation_range, self.zoom_range, self.shift_range)
+        transforms = draw_transforms(n, (height, width), ranges, self.seed_generator)
+        return resample(images, transforms)
 
     def compute_output_shape(self, input_shape):
         """Return the input's shape."""
@@ -138,8 +158,8 @@ class RandomAffine(keras.layers.Layer):
         }
 
 
-def transform_alike(images, augmentation, seed):
-    """Transform all images in the same way, drawn at random from a seed.
+def transform_alike(images, transform):
+    """Transform all images in the same way.
 
     One transform for all makes the answer for an image independent of the images
     that come with it.
@@ -148,19 +168,15 @@ def transform_alike(images, augmentation, seed):
     ----------
     images : ndarray of float32 of shape (n, height, width, 1)
         Pixels.
-    augmentation : tuple of float
-        ``(rotation_range, zoom_range, shift_range)``.
-    seed : int
-        Which transform.
+    transform : tensor of shape (1, 8)
+        As :func:`draw_transforms` gives it.
 
     Returns
     -------
     copies : ndarray of float32 of shape (n, height, width, 1)
         The transformed images.
     """
-    layer = RandomAffine(*augmentation, seed=seed)
-    one = layer.draw(1, images.shape[1:3])
-    transforms = keras.ops.broadcast_to(one, (len(images), 8))
+    transforms = keras.ops.broadcast_to(transform, (len(images), 8))
     return keras.ops.convert_to_numpy(resample(images, transforms))
 
 
@@ -219,6 +235,7 @@ def build_cnn(
     dense_units,
     dropout,
     augmentation=None,
+    dtype="float32",
 ):
     """Build the uncompiled network.
 
@@ -240,6 +257,9 @@ def build_cnn(
     augmentation : tuple of float or None, default=None
         ``(rotation_range, zoom_range, shift_range)`` of a first
         :class:`RandomAffine` layer; None leaves it out.
+    dtype : str, default="float32"
+        Name of Keras's policy for the layers. The augmentation and the softmax have
+        32 bits all the same.
 
     Returns
     -------
@@ -254,10 +274,11 @@ def build_cnn(
 
     def weighted(layer, name, *args, **kwargs):
         initializer = keras.initializers.GlorotUniform(seed=0)
-        stack.append(layer(*args, kernel_initializer=initializer, name=name, **kwargs))
+        kwargs = {"dtype": dtype, "kernel_initializer": initializer} | kwargs
+        stack.append(layer(*args, name=name, **kwargs))
 
     def dropped(rate, name):
-        stack.append(layers.Dropout(rate, seed=0, name=name))
+        stack.append(layers.Dropout(rate, seed=0, dtype=dtype, name=name))
 
     for name, n_filters, size in _layer_sizes(filters, kernel_sizes):
         weighted(
@@ -277,15 +298,19 @@ def build_cnn(
                     _POOL,
                     padding="same",
                     data_format="channels_last",
+                    dtype=dtype,
                     name=f"pool{block}",
                 )
             )
             dropped(dropout[int(block) - 1], f"dropout{block}")
-    stack.append(layers.Flatten(name="flatten"))
+    stack.append(layers.Flatten(dtype=dtype, name="flatten"))
     weighted(layers.Dense, "dense", dense_units, activation="relu")
     dropped(dropout[-1], "dropout_dense")
     weighted(layers.Dense, "softmax", n_classes, activation="softmax", dtype="float32")
-    return keras.Sequential(stack, name="mnist_cnn")
+    model = keras.Sequential(stack, name="mnist_cnn")
+    # Keras decides by the model's own policy whether the loss has to be scaled.
+    model.dtype_policy = dtype
+    return model
 
 
 def initial_weights(shapes, seed):

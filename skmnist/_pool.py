@@ -31,6 +31,9 @@ class Architecture(NamedTuple):
     dense_units: int
     dropout: tuple
     augmentation: tuple | None
+    # Of Keras's policy. Keras 3.15 keeps that for each thread by itself, so that it
+    # must not be asked for again where the network is used.
+    dtype: str = "float32"
 
     def weight_shapes(self):
         """Return the name and shape of each weight."""
@@ -81,7 +84,7 @@ class CompiledNetwork:
                 strict=True,
             )
         )
-        adam = self.model.optimizer
+        adam = self._adam = self.model.optimizer
         self._optimizer = {
             "iterations": adam.iterations,
             "learning_rate": adam.learning_rate,
@@ -93,16 +96,54 @@ class CompiledNetwork:
                 self._optimizer[f"{name}/{moment}"] = moments[
                     f"{variable.path.replace('/', '_')}_{moment}"
                 ]
+        # Under mixed_float16 there are others, which scale the loss: they begin anew.
+        known = {id(variable) for variable in self._optimizer.values()}
+        self._others = [
+            (variable, np.asarray(variable.value).copy())
+            for variable in adam.variables
+            if id(variable) not in known
+        ]
         self._generators = [
             layer.seed_generator
             for layer in self.model.layers
             if hasattr(layer, "seed_generator")
         ]
         self._held = None
+        self._loss = self.model.loss
+        self._settings = self._present_settings()
+        self.is_changed = False
+        # A callback may keep the model, and change its weights at any time.
+        self.is_known_outside = False
+
+    def _present_settings(self):
+        """Return what a callback could change of the network, but for its numbers."""
+        adam = self.model.optimizer
+        # Under mixed_float16 Keras wraps it.
+        settings = getattr(adam, "inner_optimizer", adam).get_config()
+        rate = settings.pop("learning_rate")
+        return (
+            adam is self._adam
+            and adam.learning_rate is self._optimizer["learning_rate"]
+            and self.model.loss is self._loss
+            and isinstance(rate, float),
+            self.model.trainable,
+            self.model.run_eagerly,
+            self.model.jit_compile,
+            settings,
+            [(id(layer), layer.get_config()) for layer in self.model.layers],
+        )
+
+    def look_for_changes(self):
+        """Note whether somebody's callback has made another network of this one.
+
+        What it was traced with stays in it even where all is set back later.
+        """
+        if not self.is_changed:
+            self.is_changed = self._present_settings() != self._settings
 
     def load_weights(self, weights):
         """Set the weights, unless these very arrays are the ones in place."""
-        if self._held is not weights:
+        if self.is_known_outside or self._held is not weights:
             set_weights(self.model, weights)
             self._held = weights
 
@@ -110,6 +151,8 @@ class CompiledNetwork:
         """Set the optimizer; an empty dict is its state before the first step."""
         for name, variable in self._optimizer.items():
             variable.assign(optimizer.get(name, np.zeros(variable.shape)))
+        for variable, value in self._others:
+            variable.assign(value)
 
     def seed(self, seeds):
         """Set the generators of the dropouts and the augmentation."""
@@ -130,8 +173,8 @@ class CompiledNetwork:
         """Return a copy of the optimizer's state."""
         return _as_arrays(self._optimizer)
 
-    def training_begins(self):
-        """Forget which weights are in place: they are about to change."""
+    def forget_weights(self):
+        """Forget which weights are in place: they may change from now on."""
         self._held = None
 
 
@@ -142,14 +185,14 @@ def _as_arrays(variables):
     return {name: value.copy() for name, value in values.items()}
 
 
-_idle = []  # pairs (key, network), the one used last at the end
-_predicting = set()  # keys of which a network is lent for a prediction
+_idle = []  # pairs (architecture, network), the one used last at the end
+_predicting = set()  # architectures of which a network is lent for a prediction
 _change = threading.Condition()
 _building = threading.Lock()
 
 
 @contextmanager
-def borrow(architecture, *, to_predict=False):
+def borrow(architecture, *, to_predict=False, unharmed_by=()):
     """Lend a network of this architecture, to nobody else meanwhile.
 
     Who comes while one is lent for a prediction waits for that one: a prediction is
@@ -158,7 +201,7 @@ def borrow(architecture, *, to_predict=False):
     which may take hours or itself wait for a prediction, another is built.
 
     After an exception it is not taken back: what was interrupted in the middle
-    is dropped with whatever Keras left half done in it.
+    is dropped with whatever Keras left half done in it. Nor is it when it was changed.
 
     Parameters
     ----------
@@ -166,37 +209,46 @@ def borrow(architecture, *, to_predict=False):
         What is needed.
     to_predict : bool, default=False
         Whether only predictions are asked of it.
+    unharmed_by : class or tuple of classes, default=()
+        Exceptions after which it is taken back all the same.
 
     Yields
     ------
     network : CompiledNetwork
         With the weights, optimizer and seeds of whoever had it before.
     """
-    key = (architecture, keras.config.dtype_policy().name)
     mine, returned = [], []
     try:
         with _change:
             _change.wait_for(
-                lambda: _position(key) is not None or key not in _predicting
+                lambda: (
+                    _position(architecture) is not None
+                    or architecture not in _predicting
+                )
             )
-            at = _position(key)
+            at = _position(architecture)
             network = None if at is None else _idle.pop(at)[1]
-            if to_predict and key not in _predicting:
-                mine.append(key)
-                _predicting.add(key)
+            if to_predict and architecture not in _predicting:
+                mine.append(architecture)
+                _predicting.add(architecture)
         if network is None:
             with _building:
                 network = CompiledNetwork(architecture)
-        with without_retracing_alarm():
-            yield network
-        returned.append((key, network))
+        try:
+            with without_retracing_alarm():
+                yield network
+        except unharmed_by:
+            network.look_for_changes()
+            returned.append((architecture, network))
+            raise
+        returned.append((architecture, network))
     finally:
         with _change:
-            _idle.extend(returned)
+            _idle.extend(pair for pair in returned if not pair[1].is_changed)
             del _idle[:-_MAX_IDLE]
             _predicting.difference_update(mine)
             _change.notify_all()
 
 
-def _position(key):
-    return next((i for i, (k, _) in enumerate(_idle) if k == key), None)
+def _position(architecture):
+    return next((i for i, (of, _) in enumerate(_idle) if of == architecture), None)

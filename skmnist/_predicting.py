@@ -2,13 +2,20 @@
 
 import numpy as np
 
-from skmnist._network import RandomAffine, transform_alike
+from skmnist._network import RandomAffine, draw_transforms, transform_alike
 from skmnist._training import copy_seed
 
-__all__ = ["average_copies", "augment_rows", "block_rows", "split_into_blocks"]
+__all__ = [
+    "augment_rows",
+    "average_copies",
+    "block_rows",
+    "draw_copies",
+    "split_into_blocks",
+]
 
-# Pixels in one block of prediction, 256 images of 28 x 28, and its most images.
-_BLOCK_PIXELS, _BLOCK_ROWS = 256 * 28 * 28, 4096
+# Pixels in one block of prediction, 512 images of 28 x 28, and its most images: twice
+# as many would be 2 % faster and take 80 MB more.
+_BLOCK_PIXELS, _BLOCK_ROWS = 512 * 28 * 28, 4096
 
 
 def block_rows(image_shape):
@@ -26,7 +33,32 @@ def split_into_blocks(rows, image_shape):
         yield start, block.reshape(-1, height, width, 1)
 
 
-def average_copies(model, images, n_copies, augmentation, seed):
+def draw_copies(n_copies, image_shape, augmentation, seed):
+    """Draw the transforms of test-time augmentation.
+
+    Parameters
+    ----------
+    n_copies : int
+        How many.
+    image_shape : tuple of int
+        Height and width.
+    augmentation : tuple of float
+        ``(rotation_range, zoom_range, shift_range)``.
+    seed : int
+        That of the fit.
+
+    Returns
+    -------
+    transforms : list of tensors of shape (1, 8)
+        For :func:`average_copies`.
+    """
+    return [
+        draw_transforms(1, image_shape, augmentation, copy_seed(seed, number))
+        for number in range(n_copies)
+    ]
+
+
+def average_copies(model, images, transforms):
     """Average a model's answers over images and transformed copies of them.
 
     Parameters
@@ -35,12 +67,8 @@ def average_copies(model, images, n_copies, augmentation, seed):
         With probabilities for its output.
     images : ndarray of float32 of shape (n, height, width, 1)
         One block.
-    n_copies : int
-        How many copies besides the images themselves.
-    augmentation : tuple of float
-        ``(rotation_range, zoom_range, shift_range)``.
-    seed : int
-        That of the fit.
+    transforms : list of tensors of shape (1, 8)
+        One for each copy besides the images themselves.
 
     Returns
     -------
@@ -48,10 +76,10 @@ def average_copies(model, images, n_copies, augmentation, seed):
         The means.
     """
     proba = model.predict_on_batch(images)
-    for number in range(n_copies):
-        copies = transform_alike(images, augmentation, copy_seed(seed, number))
+    for transform in transforms:
+        copies = transform_alike(images, transform)
         proba = proba + model.predict_on_batch(copies)
-    return proba / (1 + n_copies)
+    return proba / (1 + len(transforms))
 
 
 def augment_rows(rows, image_shape, augmentation, seed):
@@ -64,7 +92,7 @@ def augment_rows(rows, image_shape, augmentation, seed):
     image_shape : tuple of int
         Height and width.
     augmentation : tuple of float
-        As for :func:`average_copies`.
+        As for :func:`draw_copies`.
     seed : int
         Which transforms.
 

@@ -11,6 +11,7 @@ from skmnist._network import initial_weights
 __all__ = [
     "LARGEST_WEIGHT",
     "Batches",
+    "Divergence",
     "TrainingState",
     "copy_seed",
     "stratified_holdout",
@@ -209,9 +210,12 @@ def _evaluate(model, batches, hooks):
     return means.logs("val_")
 
 
+class Divergence(ValueError):
+    """Numbers beyond all use came out of a step; nothing was interrupted in it."""
+
+
 def _divergence(what, value, epoch, model):
-    """Return the error that tells of numbers beyond all use."""
-    return ValueError(
+    return Divergence(
         f"The {what} became {value:.3g} in epoch {epoch + 1} at a learning rate of "
         f"{_present_rate(model):.3g}: choose a smaller learning_rate, and scale the "
         "pixels to 0-1, with ImageScaler."
@@ -272,12 +276,12 @@ def train(
 
     Raises
     ------
-    ValueError
+    Divergence
         If the loss or `val_loss` becomes infinite or NaN, or a weight useless.
     """
     model = network.model
     network.load_weights(state.weights)
-    network.training_begins()
+    network.forget_weights()
     network.load_optimizer(state.optimizer)
     history = {name: list(values) for name, values in state.history.items()}
     batch_loss = list(state.batch_loss)
@@ -321,6 +325,8 @@ def train(
             batches.shuffled(shuffle_seed)
         ):
             hooks.on_train_batch_begin(step)
+            if step == 0:
+                network.look_for_changes()  # before anything is traced
             logs = model.train_on_batch(images, codes, loss_weight, return_dict=True)
             if not math.isfinite(logs["loss"]):
                 raise _divergence("training loss", logs["loss"], epoch, model)
@@ -341,4 +347,5 @@ def train(
         if model.stop_training:
             break
     hooks.on_train_end(logs)
+    network.look_for_changes()
     return look()

@@ -1,12 +1,14 @@
 """What the networks that a process keeps promise to their users."""
 
 import gc
+import pickle
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from skmnist import MnistCNN, _pool
 from skmnist._backend import keras
@@ -96,16 +98,230 @@ def test_after_an_exception_a_network_is_not_taken_back(error, idle):
         assert second is not first
 
 
-def test_the_dtype_policy_decides_too(idle):
+def test_the_dtype_policy_decides_too():
     with borrow(TINY) as first:
         pass
-    policy = keras.config.dtype_policy()
+    with borrow(TINY._replace(dtype="mixed_bfloat16")) as second:
+        assert second is not first
+        (convolution, *_) = second.model.layers
+        assert convolution.compute_dtype == "bfloat16"
+
+
+def under_policy(name, do, *args):
+    """Call under one of Keras's policies, which each thread has for itself."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
     try:
-        keras.config.set_dtype_policy("float64")
-        with borrow(TINY) as second:
-            assert second is not first
+        return do(*args)
     finally:
-        keras.config.set_dtype_policy(policy)
+        keras.config.set_dtype_policy(before)
+
+
+def test_a_network_answers_with_the_arithmetic_that_it_was_trained_with(digits, small):
+    X, y, X_test, _ = (part[:300] for part in digits)
+    cnn = MnistCNN(epochs=1, random_state=0, **small)
+    single = cnn.fit(X, y).predict_proba(X_test)
+    expected = under_policy(
+        "mixed_bfloat16", lambda: cnn.fit(X, y).predict_proba(X_test)
+    )
+    assert not np.array_equal(single, expected)
+    assert_array_equal(cnn.predict_proba(X_test), expected)
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(cnn.predict_proba, X_test).result(timeout=120)
+    assert_array_equal(found, expected)
+    assert_array_equal(
+        cnn.model_.predict(X_test.reshape(-1, 8, 8, 1), verbose=0), expected
+    )
+
+
+class Meddler(keras.callbacks.Callback):
+    """Do something to the network when training begins, and perhaps undo it."""
+
+    def __init__(self, do, undo=None):
+        super().__init__()
+        self.do, self.undo = do, undo
+
+    def on_train_begin(self, logs=None):
+        self.do(self.model)
+
+    def on_train_end(self, logs=None):
+        if self.undo:
+            self.undo(self.model)
+
+
+def freeze(model, trainable=False):
+    model.layers[0].trainable = trainable
+
+
+def compile_anew(model):
+    model.compile(keras.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+
+
+def change_adam(model):
+    model.optimizer.beta_1 = 0.5
+    model.optimizer.clipnorm = 0.01
+
+
+def follow_a_schedule(model):
+    model.optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(0.1, 5)
+
+
+def no_dropout(model, rate=0.0):
+    model.get_layer("dropout1").rate = rate
+
+
+@pytest.mark.parametrize(
+    "meddling",
+    [
+        [freeze],
+        [freeze, lambda model: freeze(model, True)],
+        [compile_anew],
+        [change_adam],
+        [follow_a_schedule],
+        [no_dropout],
+        [no_dropout, lambda model: no_dropout(model, 0.1)],
+    ],
+)
+def test_what_a_callback_does_to_a_network_stays_in_that_fit(
+    digits, small, idle, meddling
+):
+    X, y, X_test, _ = (part[:200] for part in digits)
+    cnn = MnistCNN(epochs=1, random_state=0, **small)
+    alone = cnn.fit(X, y).predict_proba(X_test)
+    for known in (True, False):  # was such a network there, and traced, before?
+        if not known:
+            idle.clear()
+        meddled = MnistCNN(**cnn.get_params() | {"callbacks": [Meddler(*meddling)]})
+        try:
+            meddled.fit(X, y)
+        except ValueError:  # Keras's own, about an optimizer that does not fit
+            pass
+        assert_array_equal(cnn.fit(X, y).predict_proba(X_test), alone)
+
+
+def test_a_network_that_a_callback_keeps_answers_for_nobody(digits, small):
+    X, y = (part[:200] for part in digits[:2])
+    kept = []
+    cnn = MnistCNN(epochs=1, random_state=0, callbacks=[Meddler(kept.append)], **small)
+    expected = cnn.fit(X, y).predict_proba(X)
+    for variable in kept[0].trainable_variables:
+        variable.assign(keras.ops.zeros_like(variable))
+    assert_array_equal(cnn.predict_proba(X), expected)
+
+
+def test_callbacks_that_only_look_on_leave_the_network_to_others(digits, small, idle):
+    X, y = (part[:84] for part in digits[:2])
+    stop = keras.callbacks.EarlyStopping("loss", restore_best_weights=True)
+    cnn = MnistCNN(epochs=2, anneal=True, callbacks=[stop], **small).fit(X, y)
+    (before,) = idle
+    cnn.fit(X, y)
+    assert [before] == idle
+
+
+def test_a_fit_that_diverges_leaves_its_network_to_others(digits, small, idle):
+    X, y, X_test, _ = (part[:200] for part in digits)
+    cnn = MnistCNN(epochs=1, random_state=0, **small)
+    alone = cnn.fit(X, y).predict_proba(X_test)
+    (before,) = idle
+    for rate in (1e30, 1e10):
+        with pytest.raises(ValueError, match="choose a smaller learning_rate"):
+            MnistCNN(**cnn.get_params()).set_params(learning_rate=rate).fit(X, y)
+    assert [before] == idle
+    assert_array_equal(cnn.fit(X, y).predict_proba(X_test), alone)
+
+
+def test_copies_at_test_time_leave_no_variables(digits, small, monkeypatch):
+    X, y = (part[:100] for part in digits[:2])
+    cnn = MnistCNN(epochs=1, tta_copies=3, **small).fit(X, y)
+    cnn.predict(X)
+    made = []
+    init = keras.Variable.__init__
+    monkeypatch.setattr(
+        keras.Variable,
+        "__init__",
+        lambda self, *args, **kwargs: made.append(self) or init(self, *args, **kwargs),
+    )
+    cnn.predict(X)
+    assert not made
+
+
+def test_the_scale_of_the_loss_in_16_bits_begins_anew():
+    with borrow(TINY._replace(dtype="mixed_float16")) as network:
+        adam = network.model.optimizer
+        adam.dynamic_scale.assign(2.0)
+        adam.step_counter.assign(7)
+        network.load_optimizer({})
+        assert float(adam.dynamic_scale) == adam.initial_scale > 2
+        assert int(adam.step_counter) == 0
+
+
+def test_who_asks_during_a_fit_gets_the_old_answers_or_the_new(digits, small):
+    X, y = (part[:300] for part in digits[:2])
+    few = y < 5
+    cnn = MnistCNN(epochs=3, random_state=0, **small).fit(X[few], y[few])
+    codes = cnn.predict(X)
+    names = np.array([f"class {9 - label}" for label in y])
+    fitted = MnistCNN(**cnn.get_params()).fit(X, names)
+    before, after = cnn.predict_proba(X), fitted.predict_proba(X)
+    seen = []
+    with ThreadPoolExecutor(1) as thread:
+        fit = thread.submit(cnn.fit, X, names)
+        while not fit.done():
+            seen.append((pickle.loads(pickle.dumps(cnn)), cnn.predict(X)))
+    assert len(seen) > 3
+    for copy, labels in seen:
+        old = copy.classes_.dtype.kind == "i"
+        assert_array_equal(copy.predict_proba(X), before if old else after)
+        old = labels.dtype.kind == "i"
+        assert_array_equal(labels, codes if old else fitted.predict(X))
+    assert_array_equal(cnn.predict_proba(X), after)
+
+
+def test_threads_that_train_one_estimator_train_it_in_turns(digits, small):
+    X, y = (part[:84] for part in digits[:2])
+    together, alone = (MnistCNN(random_state=0, **small) for _ in range(2))
+    classes = np.arange(10)
+    together.partial_fit(X, y, classes)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: together.partial_fit(X, y), range(6)))
+    for _ in range(7):
+        alone.partial_fit(X, y, classes)
+    assert together.history_ == alone.history_
+    assert_array_equal(together.predict_proba(X), alone.predict_proba(X))
+
+
+def test_a_fit_that_fails_takes_nothing_back_that_another_did(digits, small):
+    X, y = (part[:84] for part in digits[:2])
+    cnn = MnistCNN(random_state=0, **small).partial_fit(X, y, np.arange(10))
+    begun, done = threading.Event(), threading.Event()
+
+    class Failing:
+        """A table that is asked for its rows at length, in vain."""
+
+        def __array__(self, *args, **kwargs):
+            begun.set()
+            done.wait(timeout=1)
+            raise RuntimeError("no rows")
+
+    with ThreadPoolExecutor(2) as threads:
+        failing = threads.submit(cnn.fit, Failing(), y)
+        assert begun.wait(timeout=60)
+        cnn.set_params(batch_size=20)
+        other = threads.submit(cnn.partial_fit, X, y)
+        done.set()
+        other.result(timeout=120)
+        assert failing.exception(timeout=60) is not None
+    assert len(cnn.history_["loss"]) == 2
+    assert cnn.batch_size == 20
+
+
+def test_threads_that_ask_for_the_model_get_the_same_one(digits, small):
+    X, y = (part[:84] for part in digits[:2])
+    cnn = MnistCNN(epochs=1, random_state=0, **small).fit(X, y)
+    with ThreadPoolExecutor(4) as threads:
+        models = list(threads.map(lambda _: cnn.model_, range(4)))
+    assert len(set(map(id, models))) == 1
+    assert cnn.fit(X, y).model_ is not models[0]
 
 
 @pytest.fixture
@@ -147,7 +363,7 @@ def test_a_used_network_leaves_no_trace_in_the_next_fit(digits, small, idle):
     MnistCNN(epochs=1, augment=True, random_state=1, **small).fit(X[::-1], y[::-1])
     assert len(idle) == 1
     again = cnn.fit(X, y).predict_proba(X_test)
-    np.testing.assert_array_equal(again, fresh)
+    assert_array_equal(again, fresh)
 
 
 def test_a_fit_leaves_nothing_to_the_garbage_collector(digits, small, tmp_path):
@@ -169,7 +385,7 @@ def test_threads_that_predict_take_turns_with_one_network(digits, small, idle):
     expected = cnn.predict_proba(X_test)
     with ThreadPoolExecutor(8) as threads:
         for found in threads.map(cnn.predict_proba, [X_test] * 40):
-            np.testing.assert_array_equal(found, expected)
+            assert_array_equal(found, expected)
     assert len(idle) == 1
 
 

@@ -30,8 +30,8 @@ def options(**defaults):
     return parser.parse_args()
 
 
-def fresh(setup, statement, env=None):
-    """Run `setup`, then `statement`, in a new process.
+def fresh(setup, statement, after=""):
+    """Run `setup`, then `statement`, then `after`, in a new process.
 
     Returns the seconds that the statement took and the MB by which it raised the
     peak of the resident memory.
@@ -47,11 +47,12 @@ def fresh(setup, statement, env=None):
         "open('/proc/self/clear_refs', 'w').write('5')\n"
         "base, start = peak(), time.perf_counter()\n"
         f"{statement}\n"
-        "print(time.perf_counter() - start, peak() - base)\n"
+        "figures = time.perf_counter() - start, peak() - base\n"
+        f"{after}\n"
+        "print(*figures)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, **(env or {})},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -166,6 +167,11 @@ def write_row(cells, table=TABLE):
     rows[f"| {cells[0]}"] = f"| {' | '.join(cells)} |"
     after = lines[end:]
     if after[1:2] and after[1].startswith("Measured on "):
+        if after[1] != machine():
+            raise SystemExit(
+                f"{table} holds figures of another machine or Python ({after[1]}): "
+                "name a new file with --table."
+            )
         after = after[2:]
     lines[start:] = [*rows.values(), "", machine(), *after]
     table.write_text("\n".join(lines) + "\n", encoding="utf-8")
