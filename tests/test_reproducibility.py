@@ -116,3 +116,30 @@ print(json.dumps(found))
         "two jobs": [share, share],
         "three threads, and two by the user": [2, 3],
     }
+
+
+def test_the_first_number_of_a_users_list_is_that_of_a_worker():
+    code = """
+import joblib
+
+def size():
+    import skmnist._backend
+    return os.environ["TF_NUM_INTRAOP_THREADS"]
+
+print(json.dumps(joblib.Parallel(n_jobs=2)([joblib.delayed(size)()])))
+"""
+    assert run(code, OMP_NUM_THREADS="3,1") == ["3"]
+
+
+def test_dask_workers_of_this_process_count_together_while_they_work():
+    code = """
+from distributed import LocalCluster
+from skmnist import _backend
+
+with LocalCluster(
+    n_workers=2, threads_per_worker=3, processes=False, dashboard_address=None
+):
+    during = _backend._given_threads()
+print(json.dumps([during, _backend._given_threads()]))
+"""
+    assert run(code) == ["6", ""]
