@@ -328,12 +328,15 @@ class MnistCNN(NetworkClassifier):
         rows = validate_again(fitted, rows)
         shape = fitted.image_shape_
         resolve_image_shape(rows.shape[1], shape, seen)
-        copies = draw_copies(
-            int(fitted.tta_copies), shape, fitted._augmentation(), fitted._state.seed
-        )
         proba = np.empty((len(rows), len(fitted.classes_)), dtype=np.float32)
         with borrow(fitted._fitted_architecture, to_predict=True) as network:
             network.load_weights(fitted._state.weights)
+            copies = draw_copies(
+                int(fitted.tta_copies),
+                shape,
+                fitted._augmentation(),
+                fitted._state.seed,
+            )
             for start, images in split_into_blocks(rows, shape):
                 proba[start : start + len(images)] = average_copies(
                     network.model, images, copies
