@@ -9,12 +9,7 @@ from skmnist._images import as_rows, resolve_image_shape, validate_again
 from skmnist._joblib import register_dask
 from skmnist._parameters import CONSTRAINTS, check_averaging
 from skmnist._pool import borrow
-from skmnist._predicting import (
-    augment_rows,
-    average_copies,
-    draw_copies,
-    split_into_blocks,
-)
+from skmnist._predicting import augment_rows, average_answers
 
 __all__ = ["MnistCNN"]
 
@@ -328,20 +323,16 @@ class MnistCNN(NetworkClassifier):
         rows = validate_again(fitted, rows)
         shape = fitted.image_shape_
         resolve_image_shape(rows.shape[1], shape, seen)
-        proba = np.empty((len(rows), len(fitted.classes_)), dtype=np.float32)
         with borrow(fitted._fitted_architecture, to_predict=True) as network:
             network.load_weights(fitted._state.weights)
-            copies = draw_copies(
-                int(fitted.tta_copies),
+            return average_answers(
+                network.model,
+                rows,
                 shape,
-                fitted._augmentation(),
-                fitted._state.seed,
+                n_copies=int(fitted.tta_copies),
+                augmentation=fitted._augmentation(),
+                seed=fitted._state.seed,
             )
-            for start, images in split_into_blocks(rows, shape):
-                proba[start : start + len(images)] = average_copies(
-                    network.model, images, copies
-                )
-        return proba
 
     def predict(self, X):
         """Return the most probable class of each image.

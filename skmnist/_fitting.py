@@ -275,7 +275,7 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
             hooks.append(checkpoint)
         schedule = make_schedule(self, first_epoch=first_epoch, memory=state.schedule)
         with borrow(self._architecture(), unharmed_by=Divergence) as network:
-            network.is_known_outside |= bool(callbacks)
+            network.was_shown_to_callbacks |= bool(callbacks)
             state = train(
                 network,
                 state,

@@ -112,8 +112,8 @@ class CompiledNetwork:
         self._loss = self.model.loss
         self._settings = self._present_settings()
         self.is_changed = False
-        # A callback may keep the model, and change its weights at any time.
-        self.is_known_outside = False
+        # One of which may keep the model, and change its weights at any time.
+        self.was_shown_to_callbacks = False
 
     def _present_settings(self):
         """Return what a callback could change of the network, but for its numbers."""
@@ -143,7 +143,7 @@ class CompiledNetwork:
 
     def load_weights(self, weights):
         """Set the weights, unless these very arrays are the ones in place."""
-        if self.is_known_outside or self._held is not weights:
+        if self.was_shown_to_callbacks or self._held is not weights:
             set_weights(self.model, weights)
             self._held = weights
 

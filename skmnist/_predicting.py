@@ -5,13 +5,7 @@ import numpy as np
 from skmnist._network import RandomAffine, draw_transforms, transform_alike
 from skmnist._training import copy_seed
 
-__all__ = [
-    "augment_rows",
-    "average_copies",
-    "block_rows",
-    "draw_copies",
-    "split_into_blocks",
-]
+__all__ = ["augment_rows", "average_answers", "block_rows"]
 
 # Pixels in one block of prediction, 512 images of 28 x 28, and its most images: twice
 # as many would be 2 % faster and take 80 MB more.
@@ -24,24 +18,27 @@ def block_rows(image_shape):
     return max(1, min(_BLOCK_ROWS, _BLOCK_PIXELS // (height * width)))
 
 
-def split_into_blocks(rows, image_shape):
-    """Yield the start of each block of rows, and its images."""
-    height, width = image_shape
+def _blocks(rows, image_shape):
+    """Yield the images of each block of rows."""
     size = block_rows(image_shape)
     for start in range(0, len(rows), size):
         block = np.asarray(rows[start : start + size], dtype=np.float32)
-        yield start, block.reshape(-1, height, width, 1)
+        yield block.reshape(-1, *image_shape, 1)
 
 
-def draw_copies(n_copies, image_shape, augmentation, seed):
-    """Draw the transforms of test-time augmentation.
+def average_answers(model, rows, image_shape, *, n_copies, augmentation, seed):
+    """Average a model's answers over images and transformed copies of them.
 
     Parameters
     ----------
-    n_copies : int
-        How many.
+    model : keras.Model
+        With probabilities for its output.
+    rows : ndarray of shape (n, height * width)
+        Pixels.
     image_shape : tuple of int
         Height and width.
+    n_copies : int
+        How many copies of each image besides itself.
     augmentation : tuple of float
         ``(rotation_range, zoom_range, shift_range)``.
     seed : int
@@ -49,37 +46,21 @@ def draw_copies(n_copies, image_shape, augmentation, seed):
 
     Returns
     -------
-    transforms : list of tensors of shape (1, 8)
-        For :func:`average_copies`.
+    proba : ndarray of float32 of shape (n, n_classes)
+        The means.
     """
-    return [
+    transforms = [
         draw_transforms(1, image_shape, augmentation, copy_seed(seed, number))
         for number in range(n_copies)
     ]
 
+    def average(images):
+        proba = model.predict_on_batch(images)
+        for transform in transforms:
+            proba = proba + model.predict_on_batch(transform_alike(images, transform))
+        return proba / (1 + n_copies)
 
-def average_copies(model, images, transforms):
-    """Average a model's answers over images and transformed copies of them.
-
-    Parameters
-    ----------
-    model : keras.Model
-        With probabilities for its output.
-    images : ndarray of float32 of shape (n, height, width, 1)
-        One block.
-    transforms : list of tensors of shape (1, 8)
-        One for each copy besides the images themselves.
-
-    Returns
-    -------
-    proba : ndarray of float32 of shape (n, n_classes)
-        The means.
-    """
-    proba = model.predict_on_batch(images)
-    for transform in transforms:
-        copies = transform_alike(images, transform)
-        proba = proba + model.predict_on_batch(copies)
-    return proba / (1 + len(transforms))
+    return np.concatenate([average(images) for images in _blocks(rows, image_shape)])
 
 
 def augment_rows(rows, image_shape, augmentation, seed):
@@ -92,7 +73,7 @@ def augment_rows(rows, image_shape, augmentation, seed):
     image_shape : tuple of int
         Height and width.
     augmentation : tuple of float
-        As for :func:`draw_copies`.
+        As for :func:`average_answers`.
     seed : int
         Which transforms.
 
@@ -105,6 +86,6 @@ def augment_rows(rows, image_shape, augmentation, seed):
     return np.concatenate(
         [
             np.asarray(layer(images, training=True))
-            for _, images in split_into_blocks(rows, image_shape)
+            for images in _blocks(rows, image_shape)
         ]
     )

@@ -101,7 +101,7 @@ class ByHand:
 
     def whole(self):
         self._compile()
-        self._fit(X, y, X_val, y_val, epochs=30)
+        self._fit(X, y, X_val, y_val, epochs={epochs})
 
     def test(self):
         predicted = self.model.predict(X_test, verbose=0).argmax(axis=1)
@@ -116,7 +116,9 @@ def main():
     args = options(rows=33_600, whole=0)
 
     def measure(name, way):
-        setup = SETUP.format(rows=args.rows, recipe=RECIPE, way=way)
+        setup = SETUP.format(
+            rows=args.rows, recipe=RECIPE, way=way, epochs=EPOCHS[name]
+        )
         if args.whole:
             return fresh(setup, "way.whole()", after="way.test()")[0]
         built, _ = fresh(setup, "way.build()")
