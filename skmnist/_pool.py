@@ -118,18 +118,17 @@ class CompiledNetwork:
     def _present_settings(self):
         """Return what a callback could change of the network, but for its numbers."""
         adam = self.model.optimizer
-        # Under mixed_float16 Keras wraps it.
-        settings = getattr(adam, "inner_optimizer", adam).get_config()
-        rate = settings.pop("learning_rate")
+        # Not by `get_config`, which turns the rate into NumPy: see `_as_arrays`.
+        # Under mixed_float16 Keras wraps the optimizer.
+        settings = vars(getattr(adam, "inner_optimizer", adam))
         return (
             adam is self._adam
             and adam.learning_rate is self._optimizer["learning_rate"]
-            and self.model.loss is self._loss
-            and isinstance(rate, float),
+            and self.model.loss is self._loss,
             self.model.trainable,
             self.model.run_eagerly,
             self.model.jit_compile,
-            settings,
+            {name: value for name, value in settings.items() if name[0] != "_"},
             [(id(layer), layer.get_config()) for layer in self.model.layers],
         )
 

@@ -161,7 +161,6 @@ print(json.dumps({
     assert len(list((tmp_path / "points").iterdir())) == 1
 
 
-@pytest.mark.slow
 def test_a_file_of_one_back_end_opens_under_the_other(digits, tmp_path):
     X, y, X_test, y_test = digits
     here = make_mnist_pipeline(max_value=16, **NET).fit(X[:500] * 16, y[:500])
