@@ -12,9 +12,17 @@ import sys
 import threading
 from contextlib import contextmanager
 
+import numpy as np
+
 from skmnist._silence import without_noise
 
-__all__ = ["KerasClassifier", "keras", "start_devices", "without_retracing_alarm"]
+__all__ = [
+    "KerasClassifier",
+    "as_array",
+    "keras",
+    "start_devices",
+    "without_retracing_alarm",
+]
 
 # scikeras 0.13.0 replaces these in every process that imports it.
 _PATCHED = {
@@ -108,6 +116,15 @@ def start_devices():
             with without_noise():
                 keras.ops.zeros(())
         _started = True
+
+
+def as_array(variable):
+    """Return a variable's values as an array.
+
+    Not by Keras's own `Variable.numpy`: under JAX that one does not take the keyword
+    `copy` of NumPy 2 (Keras 3.15.1). PyTorch gives none while a gradient could follow.
+    """
+    return np.asarray(keras.ops.stop_gradient(variable.value))
 
 
 def _find(root, dotted):

@@ -94,10 +94,11 @@ def draw_transforms(n, image_shape, augmentation, seed):
     """
     rotation_range, zoom_range, shift_range = augmentation
     unit = keras.random.uniform((n, 5), -1.0, 1.0, "float32", seed=seed)
+    sides = keras.ops.convert_to_tensor(image_shape, "float32")
     return affine_matrices(
         rotation=unit[:, 0] * math.radians(rotation_range),
         zoom=1.0 + unit[:, 1:3] * zoom_range,
-        shift=unit[:, 3:5] * shift_range * np.asarray(image_shape, dtype="float32"),
+        shift=unit[:, 3:5] * shift_range * sides,
         image_shape=image_shape,
     )
 
@@ -176,7 +177,8 @@ def transform_alike(images, transform):
     copies : ndarray of float32 of shape (n, height, width, 1)
         The transformed images.
     """
-    transforms = keras.ops.broadcast_to(transform, (len(images), 8))
+    # A copy for each image: under PyTorch Keras 3.15.1 writes into what it gets.
+    transforms = keras.ops.tile(transform, (len(images), 1))
     return keras.ops.convert_to_numpy(resample(images, transforms))
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skmnist._backend import keras, without_retracing_alarm
+from skmnist._backend import as_array, keras, without_retracing_alarm
 from skmnist._network import build_cnn, weight_shapes
 
 __all__ = ["Architecture", "borrow", "compile_cnn", "set_weights"]
@@ -99,7 +99,7 @@ class CompiledNetwork:
         # Under mixed_float16 there are others, which scale the loss: they begin anew.
         known = {id(variable) for variable in self._optimizer.values()}
         self._others = [
-            (variable, np.asarray(variable.value).copy())
+            (variable, as_array(variable).copy())
             for variable in adam.variables
             if id(variable) not in known
         ]
@@ -118,7 +118,7 @@ class CompiledNetwork:
     def _present_settings(self):
         """Return what a callback could change of the network, but for its numbers."""
         adam = self.model.optimizer
-        # Not by `get_config`, which turns the rate into NumPy: see `_as_arrays`.
+        # Not by `get_config`, which makes the rate a number as `as_array` must not.
         # Under mixed_float16 Keras wraps the optimizer.
         settings = vars(getattr(adam, "inner_optimizer", adam))
         return (
@@ -178,10 +178,7 @@ class CompiledNetwork:
 
 
 def _as_arrays(variables):
-    # Not Keras's own `Variable.numpy`: under JAX that one does not take the keyword
-    # `copy` of NumPy 2 (Keras 3.15.1).
-    values = {name: np.asarray(v.value) for name, v in variables.items()}
-    return {name: value.copy() for name, value in values.items()}
+    return {name: as_array(variable).copy() for name, variable in variables.items()}
 
 
 _idle = []  # pairs (architecture, network), the one used last at the end

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from skmnist._backend import keras
+from skmnist._backend import as_array, keras
 from skmnist._network import initial_weights
 
 __all__ = [
@@ -228,7 +228,7 @@ def _check_weights(model, images, epoch):
     With weights of an ordinary size nothing can overflow. Only for larger ones are
     some images asked about.
     """
-    weights = (np.asarray(v.value) for v in model.trainable_variables)
+    weights = (as_array(v) for v in model.trainable_variables)
     largest = np.max([(w.max(), -w.min()) for w in weights])
     if largest <= _ORDINARY_WEIGHT:
         return
