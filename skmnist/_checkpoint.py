@@ -5,13 +5,13 @@ import hashlib
 import os
 import sys
 import tempfile
-import warnings
 from numbers import Integral
 
 import numpy as np
 
 from skmnist._backend import keras
 from skmnist._files import write_atomically
+from skmnist._inputs import warn_user
 from skmnist._statefile import (
     library_versions,
     pack_state,
@@ -39,8 +39,9 @@ def check_resumable(cnn):
     Raises
     ------
     ValueError
-        If `random_state` is no integer, or if there are callbacks, whose memory
-        nobody but they themselves could restore.
+        If `random_state` is no integer, if there are callbacks, whose memory
+        nobody but they themselves could restore, or if Keras's policy has weights
+        that are not of 32 bits.
     """
     if not isinstance(cnn.random_state, Integral):
         raise ValueError(
@@ -51,6 +52,13 @@ def check_resumable(cnn):
         raise ValueError(
             "checkpoint_dir cannot be combined with callbacks, because their memory "
             f"cannot be restored. Got callbacks={cnn.callbacks!r}."
+        )
+    policy = keras.config.dtype_policy()
+    if policy.variable_dtype != "float32":
+        raise ValueError(
+            "checkpoint_dir needs weights in float32, but with Keras's dtype policy "
+            f"{policy.name!r} they are in {policy.variable_dtype}: choose another with "
+            "keras.config.set_dtype_policy, or train without it."
         )
 
 
@@ -187,11 +195,9 @@ class Checkpoint(keras.callbacks.Callback):
             pass
         except (ValueError, OSError) as error:
             self.unusable = identity
-            warnings.warn(
+            warn_user(
                 f"The checkpoint {self.path} is passed over and the fit begins anew: "
                 f"{error}.",
-                UserWarning,
-                stacklevel=5,
             )
         if not self.is_finished:
             self._try_to_write()

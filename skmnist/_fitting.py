@@ -1,16 +1,16 @@
 """The one way in which a network is trained, behind ``fit`` and ``partial_fit``."""
 
-import copy
-import pickle
 import threading
 import weakref
 
 import numpy as np
+from sklearn.callback import with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from skmnist._backend import keras
+from skmnist._callback_copies import as_far_as_pickled, copy_callback
 from skmnist._checkpoint import Checkpoint, check_resumable, fingerprint
 from skmnist._images import as_rows, resolve_image_shape
 from skmnist._inputs import (
@@ -39,47 +39,26 @@ from skmnist._training import (
 
 __all__ = ["NetworkClassifier"]
 
-# One for each estimator, since nothing in an estimator may be beyond pickling.
-_fit_locks = weakref.WeakKeyDictionary()
+# One for each estimator, by its identity: nothing in an estimator may be beyond
+# pickling, and a subclass may compare its estimators.
+_fit_locks = {}
 _fit_locks_lock, _own_models_lock = threading.Lock(), threading.Lock()
 
 
 def _fit_lock(estimator):
+    """Return the lock that a fit of this estimator holds."""
     with _fit_locks_lock:
-        return _fit_locks.setdefault(estimator, threading.RLock())
+        if id(estimator) not in _fit_locks:
+            _fit_locks[id(estimator)] = threading.RLock()
+            over = weakref.finalize(estimator, _fit_locks.pop, id(estimator), None)
+            over.atexit = False
+        return _fit_locks[id(estimator)]
 
 
-def _as_far_as_pickled(callback):
-    """Return a callback, or a copy without the attributes that cannot be pickled.
+class _OwnModel:
+    """Where the Keras model of one fit is kept once somebody has asked for it."""
 
-    A callback that has run may hold what it worked with: Keras's `CSVLogger` keeps
-    its closed file.
-    """
-    if _can_be_pickled(callback):
-        return callback
-    copied = object.__new__(type(callback))
-    vars(copied).update(
-        {k: value for k, value in vars(callback).items() if _can_be_pickled(value)}
-    )
-    return copied
-
-
-def _copied(callback):
-    try:
-        return copy.deepcopy(callback)
-    except Exception as error:
-        raise ValueError(
-            f"callbacks are copied for each fit, and {type(callback).__name__} cannot "
-            f"be copied ({error}): let it hold no locks, files or generators."
-        ) from error
-
-
-def _can_be_pickled(value):
-    try:
-        pickle.dumps(value)
-    except Exception:
-        return False
-    return True
+    model = None
 
 
 class NetworkClassifier(ScikitLearnKerasClassifier):
@@ -95,6 +74,16 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         copied = object.__new__(type(self))
         vars(copied).update(vars(self))
         return copied
+
+    def _fit_in_turn(self, *args):
+        """Fit with scikit-learn's callbacks, after the fits of other threads."""
+        with _fit_lock(self):
+            return self._fit_with_callbacks(*args)
+
+    @with_callbacks
+    def _fit_with_callbacks(self, *args):
+        context = self._init_callback_context(max_subtasks=self.epochs)
+        return self._fit(*args, context=context)
 
     def _fit(self, *args, **kwargs):
         """Fit as `_learn` does, one thread after the other; all of it or nothing."""
@@ -128,7 +117,9 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
     ):
         self._validate_params()
         check_sequences(self)
-        callbacks = [_copied(each) for each in list_callbacks(self.callbacks)]
+        callbacks = [
+            copy_callback(each, estimator) for each in list_callbacks(self.callbacks)
+        ]
         goes_on = (incremental or self.warm_start) and self.__sklearn_is_fitted__()
         rows, y = self._check_training_data(X, y, reset=not goes_on)
         self.classes_ = check_classes(
@@ -308,7 +299,7 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
             "_state": state,
             # Predictions are those of this network, whatever set_params does later.
             "_fitted_architecture": self._architecture(),
-            "_own_model": None,
+            "_own_model": _OwnModel(),
             "history_": state.history,
             "batch_loss_": state.batch_loss,
         }
@@ -319,9 +310,9 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
     def __getstate__(self):
         state = super().__getstate__()
         if "_own_model" in state:
-            state = state | {"_own_model": None}
+            state = state | {"_own_model": _OwnModel()}
         if "callbacks_" in state:
-            copies = [_as_far_as_pickled(callback) for callback in state["callbacks_"]]
+            copies = [as_far_as_pickled(each, self) for each in state["callbacks_"]]
             state = state | {"callbacks_": copies}
         return state
 
@@ -331,14 +322,13 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         fitted = self._snapshot()
         if not fitted.__sklearn_is_fitted__():
             raise AttributeError("This MnistCNN is not fitted yet and has no model_.")
+        own = fitted._own_model
         with _own_models_lock:
-            # A fit that ends meanwhile makes what is kept here that of another state.
-            state, model = self._own_model or (None, None)
-            if state is not fitted._state:
+            if own.model is None:
                 model = compile_cnn(fitted._fitted_architecture)
                 set_weights(model, fitted._state.weights)
-                self._own_model = (fitted._state, model)
-        return model
+                own.model = model
+        return own.model
 
     def _export_state(self):
         fitted = self._snapshot()

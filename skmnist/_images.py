@@ -1,6 +1,5 @@
 """Pixel rows, stacks and images: one reading of their shape, and their scaling."""
 
-import warnings
 from math import isqrt
 from numbers import Integral
 
@@ -10,7 +9,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skmnist._inputs import POSITIVE_FLOAT
+from skmnist._inputs import POSITIVE_FLOAT, warn_user
 from skmnist._manual import ManualLinks
 
 __all__ = ["ImageScaler", "as_rows", "resolve_image_shape", "validate_again"]
@@ -328,22 +327,18 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
     def _check_range(self, rows, fitting):
         low, high = rows.min(), rows.max()
         if low < 0 or high > self.max_value:
-            warnings.warn(
+            warn_user(
                 f"Pixels of X lie between {low} and {high}, outside 0 to "
                 f"max_value={self.max_value}: set max_value to the value of a full "
                 f"pixel.",
-                UserWarning,
-                stacklevel=4,
             )
         # One batch of dark whole-numbered images is no sign of scaling; a whole
         # training set of zeros and ones is.
         elif 0 < high <= 1 < self.max_value and (fitting or rows.dtype.kind == "f"):
-            warnings.warn(
+            warn_user(
                 f"Pixels of X look already scaled, the largest is {high}, and "
                 f"max_value={self.max_value} would scale them again: pass the "
                 f"pixels as they were, or set max_value=1.",
-                UserWarning,
-                stacklevel=4,
             )
 
     def __sklearn_tags__(self):

@@ -1,5 +1,6 @@
 """Checks of labels, weights, pixel ranges and numbers."""
 
+import sys
 import warnings
 from numbers import Real
 
@@ -13,6 +14,8 @@ LEAST_FLOAT = float(np.finfo(np.float32).tiny)
 LARGEST_FLOAT = float(np.finfo(np.float32).max)
 # What Keras's back ends take for sizes and counts.
 LARGEST_INT = 2**31 - 1
+# Packages whose lines are not the user's.
+_CALLERS = ("skmnist", "sklearn", "joblib", "contextlib")
 # Each copy is one more prediction: nobody should wait for ever for a stranger's model.
 MOST_COPIES = 10_000
 
@@ -206,24 +209,28 @@ def scale_weights(weight, index):
     return (weight / (mean or 1.0)).astype(np.float32)
 
 
+def warn_user(message):
+    """Warn, and point at the user's line, also where others call this package."""
+    level, frame = 1, sys._getframe()
+    while frame and frame.f_globals.get("__name__", "").split(".")[0] in _CALLERS:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
 def warn_nothing_held_out(fraction):
     """Warn that no class is large enough to give a validation row."""
-    warnings.warn(
+    warn_user(
         f"validation_fraction={fraction:g} of each class is less than one row: nothing "
         "is held out, and the training loss is monitored.",
-        UserWarning,
-        stacklevel=7,
     )
 
 
 def warn_unscaled(rows):
     """Warn if the pixels of the training rows go beyond 1."""
     if _largest(rows) > 1:
-        warnings.warn(
+        warn_user(
             f"X has values from {rows.min():g} to {rows.max():g}, but MnistCNN expects "
             "pixels from 0 to 1 and does not scale them: put an ImageScaler before it.",
-            UserWarning,
-            stacklevel=6,
         )
 
 
@@ -231,11 +238,9 @@ def warn_other_scale(rows_val, rows):
     """Warn if the validation rows were not scaled as the training rows were."""
     largest, largest_val = _largest(rows), _largest(rows_val)
     if largest_val > 10 * largest:
-        warnings.warn(
+        warn_user(
             f"X_val has values up to {largest_val:g}, more than 10 times those of X "
             f"(up to {largest:g}): scale X_val as X was scaled.",
-            UserWarning,
-            stacklevel=6,
         )
 
 

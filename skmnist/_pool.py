@@ -18,6 +18,9 @@ from skmnist._network import build_cnn, weight_shapes
 __all__ = ["Architecture", "borrow", "compile_cnn", "set_weights"]
 
 _MAX_IDLE = 8
+# Seconds that are waited for a network of which another prediction makes use. An
+# exception at the wrong moment, Ctrl-C in its return, leaves it lent for ever.
+_PATIENCE = 30.0
 _MOMENTS = ("momentum", "velocity")
 
 
@@ -130,6 +133,11 @@ class CompiledNetwork:
             self.model.jit_compile,
             {name: value for name, value in settings.items() if name[0] != "_"},
             [(id(layer), layer.get_config()) for layer in self.model.layers],
+            [
+                (id(v), v.trainable, v.regularizer, v.constraint)
+                for v in self.model.variables
+            ],
+            [_own_methods(each) for each in (self.model, adam, *self.model.layers)],
         )
 
     def look_for_changes(self):
@@ -165,16 +173,24 @@ class CompiledNetwork:
 
     def weights(self):
         """Return a copy of the weights."""
-        self._held = _as_arrays(self._weights)
-        return self._held
+        return _as_arrays(self._weights)
 
     def optimizer(self):
         """Return a copy of the optimizer's state."""
         return _as_arrays(self._optimizer)
 
-    def forget_weights(self):
-        """Forget which weights are in place: they may change from now on."""
-        self._held = None
+    def remember_weights(self, weights):
+        """Remember which weights are in place, or with None that they may change."""
+        self._held = weights
+
+
+def _own_methods(of):
+    """Return the methods that an object has in place of those of its class."""
+    return {
+        name: id(value)
+        for name, value in vars(of).items()
+        if callable(getattr(type(of), name, None))
+    }
 
 
 def _as_arrays(variables):
@@ -191,10 +207,11 @@ _building = threading.Lock()
 def borrow(architecture, *, to_predict=False, unharmed_by=()):
     """Lend a network of this architecture, to nobody else meanwhile.
 
-    Who comes while one is lent for a prediction waits for that one: a prediction is
-    over soon and waits for nobody. Many threads that predict thus share one network,
-    instead of building networks that are dropped again. While one is lent for a fit,
-    which may take hours or itself wait for a prediction, another is built.
+    Who comes while one is lent for a prediction waits for that one, up to half a
+    minute: a prediction is over soon and waits for nobody. Many threads that predict
+    thus share one network, instead of building networks that are dropped again. While
+    one is lent for a fit, which may take hours or itself wait for a prediction,
+    another is built.
 
     After an exception it is not taken back: what was interrupted in the middle
     is dropped with whatever Keras left half done in it. Nor is it when it was changed.
@@ -216,12 +233,14 @@ def borrow(architecture, *, to_predict=False, unharmed_by=()):
     mine, returned = [], []
     try:
         with _change:
-            _change.wait_for(
+            if not _change.wait_for(
                 lambda: (
                     _position(architecture) is not None
                     or architecture not in _predicting
-                )
-            )
+                ),
+                _PATIENCE,
+            ):
+                _predicting.discard(architecture)
             at = _position(architecture)
             network = None if at is None else _idle.pop(at)[1]
             if to_predict and architecture not in _predicting:
@@ -240,9 +259,9 @@ def borrow(architecture, *, to_predict=False, unharmed_by=()):
         returned.append((architecture, network))
     finally:
         with _change:
+            _predicting.difference_update(mine)
             _idle.extend(pair for pair in returned if not pair[1].is_changed)
             del _idle[:-_MAX_IDLE]
-            _predicting.difference_update(mine)
             _change.notify_all()
 
 

@@ -281,7 +281,7 @@ def train(
     """
     model = network.model
     network.load_weights(state.weights)
-    network.forget_weights()
+    network.remember_weights(None)
     network.load_optimizer(state.optimizer)
     history = {name: list(values) for name, values in state.history.items()}
     batch_loss = list(state.batch_loss)
@@ -348,4 +348,6 @@ def train(
             break
     hooks.on_train_end(logs)
     network.look_for_changes()
-    return look()
+    trained = look()
+    network.remember_weights(trained.weights)
+    return trained

@@ -1,6 +1,7 @@
 """scikit-learn's callbacks see every epoch."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -256,3 +257,13 @@ def test_a_keras_callback_stops_training_within_an_epoch(few):
     cnn = MnistCNN(**NET | {"callbacks": [Noting(stop_after=2)]}).fit(X, y)
     assert cnn.callbacks_[0].called.count("batch") == 2 == len(cnn.batch_loss_)
     assert len(cnn.history_["loss"]) == 1
+
+
+def test_fits_of_one_estimator_take_turns_with_their_callbacks_too(few):
+    recorder = Recorder()
+    cnn = MnistCNN(**NET).set_callbacks(recorder)
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda _: cnn.fit(*few), range(3)))
+    one_fit = recorder.events[: len(recorder.events) // 3]
+    assert recorder.events == 3 * one_fit
+    assert (one_fit[0], one_fit[-1]) == ("setup", "teardown")

@@ -37,6 +37,19 @@ class StopAfter(keras.callbacks.Callback):
         self.n_epochs = epoch
 
 
+def test_weights_of_64_bits_are_refused_before_the_training(digits, tmp_path):
+    X, y = digits[0][:50], digits[1][:50]
+    cnn = MnistCNN(checkpoint_dir=tmp_path / "points", random_state=0)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        with pytest.raises(ValueError, match="policy 'float64' they are in float64"):
+            cnn.fit(X, y)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert not (tmp_path / "points").exists()
+
+
 def assert_same_fit(one, other):
     assert one.history_ == other.history_
     assert_array_equal(one.batch_loss_, other.batch_loss_)

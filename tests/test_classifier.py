@@ -1,6 +1,7 @@
 """What `MnistCNN` promises."""
 
 import copy
+import pickle
 import random
 import subprocess
 import sys
@@ -811,7 +812,7 @@ def test_model_is_the_estimators_own_and_not_pickled(fitted, digits, tmp_path):
     assert_array_equal(fitted.predict_proba(X_test), proba)
     joblib.dump(fitted, tmp_path / "cnn.joblib")
     loaded = joblib.load(tmp_path / "cnn.joblib")
-    assert loaded._own_model is None
+    assert loaded._own_model.model is None
     assert_array_equal(loaded.predict_proba(X_test), proba)
 
 
@@ -876,3 +877,70 @@ joblib.dump(answers, {str(tmp_path / "answers.joblib")!r})
     subprocess.run([sys.executable, "-c", code], check=True)
     for name, answer in joblib.load(tmp_path / "answers.joblib").items():
         assert_array_equal(answer, models[name].predict_proba(X_test), err_msg=name)
+
+
+# Subclasses, and callbacks that know their estimator
+
+
+class Remembering(MnistCNN):
+    """Keep the last answers, and ask the estimator's own Keras model for them."""
+
+    def predict_proba(self, X):
+        self.last_proba_ = self.model_.predict_on_batch(np.reshape(X, (-1, 8, 8, 1)))
+        self.models_ = {*getattr(self, "models_", ()), id(self.model_)}
+        return self.last_proba_
+
+
+def test_predict_asks_a_subclass_and_not_a_copy_of_it(digits, small):
+    X, y, X_test, _ = (part[:100] for part in digits)
+    cnn = Remembering(epochs=1, random_state=0, **small).fit(X, y)
+    for _ in range(3):
+        labels = cnn.predict(X_test)
+    assert_array_equal(labels, cnn.classes_[cnn.last_proba_.argmax(axis=1)])
+    assert len(cnn.models_) == 1
+
+
+class Comparable(MnistCNN):
+    """Equal to those with equal hyperparameters, and so without a hash."""
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.get_params() == other.get_params()
+
+
+def test_a_subclass_that_compares_its_estimators_is_fitted(digits, small):
+    X, y = digits[0][:100], digits[1][:100]
+    cnn = Comparable(epochs=1, random_state=0, **small).fit(X, y)
+    assert cnn.partial_fit(X, y) == Comparable(epochs=1, random_state=0, **small)
+
+
+class Halving(keras.callbacks.Callback):
+    """Know the estimator, and set one of its hyperparameters."""
+
+    estimator = None
+
+    def on_train_begin(self, logs=None):
+        rate = self.estimator.learning_rate / 2
+        self.estimator.set_params(learning_rate=rate)
+
+
+def test_a_callback_that_knows_its_estimator_acts_on_it(digits, small):
+    X, y, X_test, _ = (part[:100] for part in digits)
+    halving = Halving()
+    cnn = MnistCNN(epochs=1, random_state=0, callbacks=halving, **small)
+    halving.estimator = cnn
+    cnn.set_params(learning_rate=0.016)
+    sizes = [len(pickle.dumps(cnn.fit(X, y))) for _ in range(4)]
+    assert cnn.learning_rate == 0.001
+    assert max(sizes) < 1.01 * min(sizes)
+    copied = pickle.loads(pickle.dumps(cnn))
+    assert copied.callbacks_[0].estimator is copied
+    assert_array_equal(copied.predict_proba(X_test), cnn.predict_proba(X_test))
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_warnings_point_at_the_line_of_the_user(method, digits, small):
+    X, y = digits[0][:100], digits[1][:100]
+    cnn = MnistCNN(epochs=1, random_state=0, **small)
+    with pytest.warns(UserWarning, match="does not scale them") as seen:
+        getattr(cnn, method)(X * 16, y)
+    assert [warning.filename for warning in seen] == [__file__]

@@ -166,6 +166,28 @@ def follow_a_schedule(model):
     model.optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(0.1, 5)
 
 
+def penalise(model, penalty=1.0):
+    model.layers[0].kernel.regularizer = keras.regularizers.L2(penalty)
+
+
+def constrain(model):
+    model.layers[0].kernel.constraint = keras.constraints.MaxNorm(0.1)
+
+
+def hold_one_variable(model):
+    model.layers[0].kernel.trainable = False
+
+
+def triple_the_loss(model):
+    of_keras = model.compute_loss
+    model.compute_loss = lambda *args, **kwargs: 3 * of_keras(*args, **kwargs)
+
+
+def halve_a_layer(model):
+    of_keras = model.layers[0].call
+    model.layers[0].call = lambda *args, **kwargs: of_keras(*args, **kwargs) / 2
+
+
 def no_dropout(model, rate=0.0):
     model.get_layer("dropout1").rate = rate
 
@@ -178,6 +200,11 @@ def no_dropout(model, rate=0.0):
         [compile_anew],
         [change_adam],
         [follow_a_schedule],
+        [penalise],
+        [constrain],
+        [hold_one_variable],
+        [triple_the_loss],
+        [halve_a_layer],
         [no_dropout],
         [no_dropout, lambda model: no_dropout(model, 0.1)],
     ],
@@ -207,6 +234,52 @@ def test_a_network_that_a_callback_keeps_answers_for_nobody(digits, small):
     for variable in kept[0].trainable_variables:
         variable.assign(keras.ops.zeros_like(variable))
     assert_array_equal(cnn.predict_proba(X), expected)
+
+
+class KeepEpochs:
+    """A callback of scikit-learn that keeps what was fitted at each epoch's end."""
+
+    def __init__(self):
+        self.kept = []
+
+    def setup(self, estimator, context):
+        pass
+
+    teardown = on_fit_task_begin = setup
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        if context.task_name == "epoch":
+            self.kept.append(fitted_estimator)
+
+
+def test_what_was_kept_before_a_divergence_answers_with_its_own_weights(digits, small):
+    X, y, X_test, _ = (part[:100] for part in digits)
+    keep = KeepEpochs()
+    growing = {"epochs": 60, "learning_rate": 2e6, "anneal": "one_cycle"}
+    net = {"filters": (8,), "kernel_sizes": (3,), "dropout": (0.0, 0.0)}
+    cnn = MnistCNN(random_state=0, **small | net | growing).set_callbacks(keep)
+    with pytest.raises(ValueError, match="choose a smaller learning_rate"):
+        cnn.fit(X, y)
+    last = keep.kept[-1]
+    expected = pickle.loads(pickle.dumps(last)).model_.predict(
+        X_test.reshape(-1, 8, 8, 1), verbose=0
+    )
+    assert_array_equal(last.predict_proba(X_test), expected)
+
+
+def test_a_network_that_never_comes_back_is_not_waited_for_for_ever(
+    digits, small, idle, monkeypatch
+):
+    """As after a Ctrl-C between a prediction's end and the return of its network."""
+    X, y, X_test, _ = (part[:100] for part in digits)
+    cnn = MnistCNN(epochs=1, random_state=0, **small).fit(X, y)
+    proba = cnn.predict_proba(X_test)
+    idle.clear()
+    monkeypatch.setattr(_pool, "_predicting", {cnn._fitted_architecture})
+    monkeypatch.setattr(_pool, "_PATIENCE", 0.5)
+    for _ in range(2):
+        assert_array_equal(cnn.predict_proba(X_test), proba)
+    assert not _pool._predicting
 
 
 def test_callbacks_that_only_look_on_leave_the_network_to_others(digits, small, idle):
