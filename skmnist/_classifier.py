@@ -354,8 +354,8 @@ class MnistCNN(NetworkClassifier):
         """
         fitted = self._snapshot()
         # A subclass may keep something in its own way of asking.
-        is_own = type(self).predict_proba is not MnistCNN.predict_proba
-        codes = (self if is_own else fitted).predict_proba(X).argmax(axis=1)
+        is_overridden = type(self).predict_proba is not MnistCNN.predict_proba
+        codes = (self if is_overridden else fitted).predict_proba(X).argmax(axis=1)
         return fitted.classes_[codes]
 
     def predict_log_proba(self, X):
