@@ -7,21 +7,21 @@ __version__ = "0.1.0"
 # Where each public name lives. Importing the package imports none of these
 # rooms, so that neither Keras nor matplotlib is paid for before it is used.
 _HOMES = {
-    "MnistCNN": "_classifier",
-    "ImageScaler": "_images",
-    "make_mnist_pipeline": "_comparison",
-    "load_images": "_datasets",
-    "VARIANTS": "_comparison",
-    "VariantComparison": "_comparison",
-    "compare_variants": "_comparison",
-    "make_variant_search": "_comparison",
-    "save_model": "_persistence",
-    "load_model": "_persistence",
-    "BatchLossDisplay": "_display",
-    "ComparisonDisplay": "_display",
-    "ImageGridDisplay": "_display",
-    "LearningRateDisplay": "_display",
-    "TrainingCurveDisplay": "_display",
+    "MnistCNN": "neural_network._classifier",
+    "ImageScaler": "preprocessing._image_scaler",
+    "make_mnist_pipeline": "neural_network._pipeline",
+    "load_images": "datasets._load_images",
+    "VARIANTS": "model_selection._compare",
+    "VariantComparison": "model_selection._variant_comparison",
+    "compare_variants": "model_selection._compare",
+    "make_variant_search": "model_selection._compare",
+    "save_model": "persistence._model_file",
+    "load_model": "persistence._model_file",
+    "BatchLossDisplay": "plotting._batch_loss",
+    "ComparisonDisplay": "plotting._comparison",
+    "ImageGridDisplay": "plotting._image_grid",
+    "LearningRateDisplay": "plotting._learning_rate",
+    "TrainingCurveDisplay": "plotting._training_curve",
 }
 
 __all__ = ["__version__", *_HOMES]

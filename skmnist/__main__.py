@@ -1,5 +1,5 @@
 """The ``skmnist`` command as ``python -m skmnist``."""
 
-from skmnist._cli import main
+from skmnist.cli._main import main
 
 raise SystemExit(main())

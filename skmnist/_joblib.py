@@ -18,14 +18,14 @@ def register_dask():
     # The package's names are imported on first use, which may be within the context.
     active, _ = get_active_backend()
     if type(active).__module__ == "joblib._dask":
-        from skmnist._cluster import DurableBackend
+        from skmnist.dask import DurableBackend
 
         active.__class__ = DurableBackend
 
 
 def _durable_backend(**settings):
     try:
-        from skmnist._cluster import DurableBackend
+        from skmnist.dask import DurableBackend
     except ImportError as error:
         raise ImportError(
             'backend="dask" needs Dask: pip install "skmnist[dask]"'

@@ -50,7 +50,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.utils import estimator_html_repr
 
 from skmnist import MnistCNN, make_mnist_pipeline
-from skmnist._backend import keras
+from skmnist.neural_network._keras import keras
 
 # About 85 % after a third of a second; guessing gives 10 %.
 NET = {

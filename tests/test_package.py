@@ -58,7 +58,7 @@ def test_the_installed_version_is_the_one_in_the_package():
         "import skmnist",
         "from skmnist import load_images; load_images('digits')",
         "from skmnist import ImageScaler; ImageScaler().fit([[0, 255, 7, 9]])",
-        "import skmnist._cli",
+        "import skmnist.cli._main",
     ],
 )
 def test_an_import_loads_no_network_library_and_no_plots(code):

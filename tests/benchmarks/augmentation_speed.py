@@ -8,9 +8,9 @@ from tests.benchmarks._report import fresh, options, report, take_turns
 
 BATCH = 1024
 LAYER = f"""
-from skmnist._backend import keras
+from skmnist.neural_network._keras import keras
 import tensorflow
-from skmnist._network import RandomAffine
+from skmnist.neural_network._architecture import RandomAffine
 from tests.benchmarks._contestants import images
 X, _ = images({BATCH})
 X = tensorflow.constant(X)

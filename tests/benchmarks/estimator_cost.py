@@ -8,7 +8,7 @@ from tests.benchmarks._report import fresh, options, report, take_turns
 
 SETUP = """
 from skmnist import MnistCNN
-from skmnist._backend import keras
+from skmnist.neural_network._keras import keras
 from scikeras.wrappers import KerasClassifier
 from tests.benchmarks._contestants import images, keras_network
 X, y = images({rows})

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
 from skmnist import VARIANTS, make_mnist_pipeline
-from skmnist._backend import keras
+from skmnist.neural_network._keras import keras
 from tests.benchmarks._contestants import pixels
 from tests.benchmarks._report import options, report_means
 from tests.benchmarks.time_to_accuracy import RECIPE

@@ -14,9 +14,7 @@ import numpy as np
 
 from tests.benchmarks._report import fresh, options, report, take_turns
 
-SETUP = (
-    "import numpy, pandas, sklearn.datasets\nfrom skmnist._datasets import load_images"
-)
+SETUP = "import numpy, pandas, sklearn.datasets\nfrom skmnist import load_images"
 
 
 def make_table(path):

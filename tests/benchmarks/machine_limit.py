@@ -7,7 +7,7 @@ no gradient), against a product of two 4096 x 4096 matrices of float32 in NumPy.
 
 from math import prod
 
-from skmnist._network import weight_shapes
+from skmnist.neural_network._architecture import weight_shapes
 from tests.benchmarks._report import fresh, options, report, take_turns
 
 SIDE = 4096

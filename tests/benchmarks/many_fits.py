@@ -9,7 +9,7 @@ from tests.benchmarks._report import fresh, options, report, take_turns
 WARM_UP = 10
 SETUP = """
 from skmnist import MnistCNN
-from skmnist._backend import keras
+from skmnist.neural_network._keras import keras
 from tests.benchmarks._contestants import images, keras_network
 X, y = images(84)
 def ours():

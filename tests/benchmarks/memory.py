@@ -8,7 +8,7 @@ from tests.benchmarks._report import fresh, options, report, take_turns
 
 SETUP = """
 from skmnist import make_mnist_pipeline
-from skmnist._backend import keras
+from skmnist.neural_network._keras import keras
 from tests.benchmarks._contestants import keras_network, pixels
 rows, y = pixels({rows})
 def ours():

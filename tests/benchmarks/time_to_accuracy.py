@@ -28,7 +28,7 @@ EPOCHS = {
 SETUP = """
 import sys
 from skmnist import MnistCNN
-from skmnist._backend import keras
+from skmnist.neural_network._keras import keras
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from tests.benchmarks._contestants import images, keras_network
 rows, n = {rows}, {rows} // 4

@@ -1,0 +1,1 @@
+"""Load images and labels from the formats in which people keep them."""

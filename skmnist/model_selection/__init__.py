@@ -1,0 +1,1 @@
+"""The comparison of ways to train, and whether a difference is real."""

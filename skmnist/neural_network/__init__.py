@@ -1,0 +1,1 @@
+"""The estimator: hyperparameters, training and inference."""

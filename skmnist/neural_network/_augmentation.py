@@ -1,0 +1,167 @@
+"""Data augmentation: random rotation, zoom and shift in one resampling."""
+
+import math
+
+from skmnist.neural_network._keras import keras, start_devices
+
+
+def affine_matrices(rotation, zoom, shift, image_shape):
+    """Compose a zoom, a rotation and a shift about the image's centre.
+
+    The image is first magnified, then rotated counter-clockwise as seen on the
+    screen, then shifted. The result maps output to input coordinates, which is
+    what resampling needs, so it is the inverse of that composition.
+
+    Parameters
+    ----------
+    rotation : tensor of shape (n,)
+        Angles in radians.
+    zoom : tensor of shape (n, 2)
+        Magnification of the rows (height) and of the columns (width); 1 keeps.
+    shift : tensor of shape (n, 2)
+        Shift down and to the right, in pixels.
+    image_shape : tuple of int
+        Height and width.
+
+    Returns
+    -------
+    transforms : tensor of shape (n, 8)
+        Projective transforms in the order that
+        ``keras.ops.image.affine_transform`` takes: x is the column.
+    """
+    ops = keras.ops
+    centre_y, centre_x = (image_shape[0] - 1) / 2, (image_shape[1] - 1) / 2
+    cos, sin = ops.cos(rotation), ops.sin(rotation)
+    # Rows of the inverse: undo the shift, the rotation, and then the zoom.
+    xx, xy = cos / zoom[:, 1], -sin / zoom[:, 1]
+    yx, yy = sin / zoom[:, 0], cos / zoom[:, 0]
+    moved_y, moved_x = centre_y + shift[:, 0], centre_x + shift[:, 1]
+    zero = ops.zeros_like(rotation)
+    return ops.stack(
+        [
+            *(xx, xy, centre_x - xx * moved_x - xy * moved_y),
+            *(yx, yy, centre_y - yx * moved_x - yy * moved_y),
+            *(zero, zero),
+        ],
+        axis=1,
+    )
+
+
+def resample(images, transforms):
+    """Resample images once, bilinearly, the nearest edge filling what is outside."""
+    return keras.ops.image.affine_transform(
+        images,
+        transforms,
+        interpolation="bilinear",
+        fill_mode="nearest",
+        data_format="channels_last",
+    )
+
+
+def draw_transforms(n, image_shape, augmentation, seed):
+    """Draw transforms at random.
+
+    Parameters
+    ----------
+    n : int or scalar tensor
+        How many.
+    image_shape : tuple of int
+        Height and width.
+    augmentation : tuple of float
+        ``(rotation_range, zoom_range, shift_range)`` as :class:`RandomAffine` has them.
+    seed : int or keras.random.SeedGenerator
+        Source of the random numbers.
+
+    Returns
+    -------
+    transforms : tensor of shape (n, 8)
+        As :func:`affine_matrices` gives them.
+    """
+    rotation_range, zoom_range, shift_range = augmentation
+    unit = keras.random.uniform((n, 5), -1.0, 1.0, "float32", seed=seed)
+    sides = keras.ops.convert_to_tensor(image_shape, "float32")
+    return affine_matrices(
+        rotation=unit[:, 0] * math.radians(rotation_range),
+        zoom=1.0 + unit[:, 1:3] * zoom_range,
+        shift=unit[:, 3:5] * shift_range * sides,
+        image_shape=image_shape,
+    )
+
+
+@keras.saving.register_keras_serializable(package="skmnist")
+class RandomAffine(keras.layers.Layer):
+    """Rotate, zoom and shift every image at random, in one resampling.
+
+    Parameters
+    ----------
+    rotation_range : float
+        Angles are uniform in ±`rotation_range`, in degrees.
+    zoom_range : float
+        Magnification, drawn for each axis, is uniform in 1 ± `zoom_range`.
+    shift_range : float
+        Shifts, drawn for each axis, are uniform in ±`shift_range`, a fraction of
+        the side.
+    seed : int
+        Seed of the layer's own generator.
+    **kwargs : dict
+        Passed to :class:`keras.layers.Layer`.
+    """
+
+    def __init__(self, rotation_range, zoom_range, shift_range, seed=0, **kwargs):
+        start_devices()
+        # In the 8 bits of a bfloat16 a coordinate would be off by a part of a pixel.
+        super().__init__(**{"dtype": "float32"} | kwargs)
+        self.rotation_range = rotation_range
+        self.zoom_range = zoom_range
+        self.shift_range = shift_range
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed, name=f"{self.name}_seed")
+        # TensorFlow's resampling has no XLA kernel.
+        self.supports_jit = keras.config.backend() != "tensorflow"
+        self.built = True
+
+    def call(self, images, training=False):
+        """Transform a batch of shape (n, height, width, 1) in training only."""
+        if not training:
+            return images
+        _, height, width, _ = images.shape
+        n = keras.ops.shape(images)[0]
+        ranges = (self.rotation_range, self.zoom_range, self.shift_range)
+        transforms = draw_transforms(n, (height, width), ranges, self.seed_generator)
+        return resample(images, transforms)
+
+    def compute_output_shape(self, input_shape):
+        """Return the input's shape."""
+        return input_shape
+
+    def get_config(self):
+        """Return the arguments that rebuild the layer."""
+        return super().get_config() | {
+            "rotation_range": self.rotation_range,
+            "zoom_range": self.zoom_range,
+            "shift_range": self.shift_range,
+            "seed": self.seed,
+        }
+
+
+def transform_alike(images, transform):
+    """Transform all images in the same way.
+
+    One transform for all makes the answer for an image independent of the images
+    that come with it.
+
+    Parameters
+    ----------
+    images : ndarray of float32 of shape (n, height, width, 1)
+        Pixels.
+    transform : tensor of shape (1, 8)
+        As :func:`draw_transforms` gives it.
+
+    Returns
+    -------
+    copies : ndarray of float32 of shape (n, height, width, 1)
+        The transformed images.
+    """
+    # A copy for each image: under PyTorch Keras 3.15.1 writes into what it gets.
+    transforms = keras.ops.tile(transform, (len(images), 1))
+    return keras.ops.convert_to_numpy(resample(images, transforms))

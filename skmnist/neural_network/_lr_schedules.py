@@ -1,0 +1,209 @@
+"""Learning-rate schedules: Keras callbacks whose memory is a plain dict."""
+
+import math
+import reprlib
+
+from skmnist.neural_network._keras import keras
+
+__all__ = ["SCHEDULES", "check_memory", "make_schedule"]
+
+_MIN_DELTA = 0.001
+_WARM_UP = 0.3
+_START_DIVISOR = 25.0
+
+
+class _Schedule(keras.callbacks.Callback):
+    """What all schedules share.
+
+    Parameters
+    ----------
+    learning_rate : float
+        The rate that training starts from, or the peak of a cycle.
+    min_learning_rate : float
+        No schedule goes below it.
+    memory : dict
+        What the schedule remembers, of JSON's types: changed in place, kept by
+        the estimator between calls of ``partial_fit`` and in saved models. Its
+        members are those that `remembered` names: all of them or none.
+    """
+
+    # What each member may be, given the number of epochs that are over.
+    remembered = {}
+
+    def __init__(self, *, learning_rate, min_learning_rate, memory):
+        super().__init__()
+        self.learning_rate = learning_rate
+        self.min_learning_rate = min(min_learning_rate, learning_rate)
+        self.memory = memory
+
+    def set_rate(self, rate):
+        self.model.optimizer.learning_rate = rate
+
+
+class Plateau(_Schedule):
+    """Multiply the rate by a factor when the loss has stopped improving.
+
+    The rule of :class:`keras.callbacks.ReduceLROnPlateau`, with a memory that
+    lasts: that one forgets at each call of ``Model.fit`` (Keras 3.15.1), so that
+    it would never fire across calls of ``partial_fit``.
+
+    Parameters
+    ----------
+    factor : float
+        The multiplier.
+    patience : int
+        Epochs without an improvement by 0.001.
+    **kwargs : dict
+        See :class:`_Schedule`.
+    """
+
+    remembered = {
+        "best": lambda best, n_epochs: True,
+        "wait": lambda wait, n_epochs: type(wait) is int and 0 <= wait <= n_epochs,
+    }
+
+    def __init__(self, *, factor, patience, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+        self.patience = patience
+
+    def on_epoch_end(self, epoch, logs=None):
+        loss = logs.get("val_loss", logs["loss"])
+        best = self.memory.get("best")
+        if best is None or loss < best - _MIN_DELTA:
+            self.memory.update(best=loss, wait=0)
+            return
+        self.memory["wait"] += 1
+        if self.memory["wait"] >= self.patience:
+            rate = float(self.model.optimizer.learning_rate)
+            if rate > self.min_learning_rate:
+                self.set_rate(max(rate * self.factor, self.min_learning_rate))
+            self.memory["wait"] = 0
+
+
+class OneCycle(_Schedule):
+    """Warm up once to the peak, then follow a half cosine down to the end.
+
+    Over the first 30 % of all steps the rate rises along a half cosine from 1/25
+    of the peak to the peak; over the others it falls along a half cosine to
+    `min_learning_rate` (Smith, 2018, arXiv:1803.09820; the cosine and the 1/25
+    are the usual choice since). After the last step the last rate stays.
+
+    Parameters
+    ----------
+    first_epoch : int
+        Epochs of the cycle that are over already.
+    epochs : int
+        Length of the whole cycle, in epochs.
+    **kwargs : dict
+        See :class:`_Schedule`.
+    """
+
+    def __init__(self, *, first_epoch, epochs, **kwargs):
+        super().__init__(**kwargs)
+        self.first_epoch = first_epoch
+        self.epochs = epochs
+
+    def on_train_begin(self, logs=None):
+        self.epoch = self.first_epoch - 1
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch += 1
+
+    def on_train_batch_begin(self, batch, logs=None):
+        progress = (self.epoch + (batch + 1) / self.params["steps"]) / self.epochs
+        self.set_rate(self.rate_at(min(progress, 1.0)))
+
+    def rate_at(self, progress):
+        """Return the rate at a part of the cycle, from 0 to 1."""
+        peak = self.learning_rate
+        if progress < _WARM_UP:
+            return _half_cosine(peak / _START_DIVISOR, peak, progress / _WARM_UP)
+        done = (progress - _WARM_UP) / (1.0 - _WARM_UP)
+        return _half_cosine(peak, self.min_learning_rate, done)
+
+
+def _half_cosine(start, end, part):
+    return end + (start - end) * (1.0 + math.cos(math.pi * part)) / 2.0
+
+
+# The rate that training began with, whatever the schedule: see `TrainingState`.
+_ALWAYS_REMEMBERED = {
+    "learning_rate": lambda rate, n_epochs: 0 < rate < math.inf,
+}
+
+
+def check_memory(memory, n_epochs):
+    """Check the memory of schedules as a file holds it.
+
+    Whichever schedule wrote it may have been exchanged since, so that the members
+    of any are allowed.
+
+    Parameters
+    ----------
+    memory : dict of str to int or float
+        See :class:`_Schedule`.
+    n_epochs : int
+        Epochs that are over.
+
+    Raises
+    ------
+    ValueError
+        If the memory has members of no schedule, only some of one, or such values
+        as it cannot have.
+    """
+    groups = [_ALWAYS_REMEMBERED, Plateau.remembered, OneCycle.remembered]
+    for name in memory.keys() - {name for group in groups for name in group}:
+        raise ValueError(f"no schedule remembers {reprlib.repr(name)}")
+    for group in groups:
+        known = [name for name in group if name in memory]
+        if known and len(known) < len(group):
+            raise ValueError(f"its schedule remembers {' and '.join(known)} only")
+        for name in known:
+            if not group[name](memory[name], n_epochs):
+                raise ValueError(
+                    f"its schedule remembers {name}={reprlib.repr(memory[name])} "
+                    f"after {n_epochs} epochs"
+                )
+
+
+# What `anneal` may be, and what it stands for: one line adds a schedule.
+SCHEDULES = {
+    "plateau": lambda cnn, first_epoch, **kwargs: Plateau(
+        factor=cnn.anneal_factor, patience=cnn.anneal_patience, **kwargs
+    ),
+    "one_cycle": lambda cnn, first_epoch, **kwargs: OneCycle(
+        first_epoch=first_epoch, epochs=cnn.epochs, **kwargs
+    ),
+}
+
+
+def make_schedule(cnn, *, first_epoch, memory):
+    """Make the callbacks that `cnn.anneal` asks for.
+
+    Parameters
+    ----------
+    cnn : MnistCNN
+        Its hyperparameters are read.
+    first_epoch : int
+        Epochs of the schedule that are over already.
+    memory : dict
+        See :class:`_Schedule`.
+
+    Returns
+    -------
+    schedules : list of keras.callbacks.Callback
+        One, or none for ``anneal=False``.
+    """
+    if not cnn.anneal:
+        return []
+    name = cnn.anneal if isinstance(cnn.anneal, str) else "plateau"
+    return [
+        SCHEDULES[name](
+            cnn,
+            first_epoch,
+            learning_rate=cnn.learning_rate,
+            min_learning_rate=cnn.min_learning_rate,
+            memory=memory,
+        )
+    ]

@@ -1,0 +1,212 @@
+"""The table of hyperparameters: default, constraint, and help of the command's option.
+
+Free of Keras, so that the command's help costs none of the seconds of its import.
+"""
+
+import os
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+from sklearn.utils._param_validation import (
+    HasMethods,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
+from skmnist._utils import (
+    LARGEST_INT,
+    NOT_NEGATIVE_FLOAT,
+    POSITIVE_FLOAT,
+    Number,
+)
+
+__all__ = ["CONSTRAINTS", "HYPERPARAMETERS", "SCHEDULES", "check_params"]
+
+SCHEDULES = ("plateau", "one_cycle")
+
+_POSITIVE_INT = Number(Integral, 1, LARGEST_INT, closed="both")
+_FRACTION = Number(Real, 0, 1, closed="left")
+_FRACTION_OR_ONE = Number(Real, 0, 1, closed="both")
+_PROPER_FRACTION = Number(Real, 0, 1, closed="neither")
+# A kernel of 257 x 257 aborts the process (TensorFlow 2.21 on a CPU).
+_KERNEL_SIDE = Number(Integral, 1, 255, closed="both")
+# A model file decides on it, and each copy is one more prediction.
+_COPIES = Number(Integral, 0, 10_000, closed="both")
+
+
+class Hyperparameter(NamedTuple):
+    """One hyperparameter of `MnistCNN`."""
+
+    default: Any
+    constraints: list
+    # What each entry of a tuple, or each value of a dict, must be.
+    entries: Number | None = None
+    # The command's option: its group ("" for no option), the name of its value, help.
+    group: str = ""
+    metavar: str = ""
+    help: str = ""
+    # Whether the name of a checkpoint depends on it. It need not where the trained
+    # network does not, or where the rows, their weights, the architecture or the state
+    # that the fit starts from hold its whole effect.
+    in_checkpoint: bool = True
+
+
+def _training(default, constraint, metavar, help, **others):
+    return Hyperparameter(
+        default, constraint, None, "training", metavar, help, **others
+    )
+
+
+def _augmentation(default, constraint, metavar, help):
+    return Hyperparameter(default, [constraint], None, "augmentation", metavar, help)
+
+
+def _network(default, entries, metavar, help):
+    return Hyperparameter(default, [tuple, list], entries, "network", metavar, help)
+
+
+def _unlisted(default, *constraints, in_checkpoint=False, entries=None):
+    return Hyperparameter(
+        default, list(constraints), entries, in_checkpoint=in_checkpoint
+    )
+
+
+# One line for each hyperparameter, with its constraints in scikit-learn's notation.
+HYPERPARAMETERS = {
+    "anneal": _unlisted(
+        False, "boolean", StrOptions(set(SCHEDULES)), in_checkpoint=True
+    ),
+    "anneal_factor": _training(
+        0.3, [_PROPER_FRACTION], "FACTOR", "what annealing multiplies the rate by"
+    ),
+    "anneal_patience": _training(
+        2, [_POSITIVE_INT], "N", "epochs without progress before that"
+    ),
+    "augment": _unlisted(False, "boolean", in_checkpoint=True),
+    "rotation_range": _augmentation(
+        10.0,
+        Number(Real, 0, 180, closed="both"),
+        "DEGREES",
+        "largest rotation to either side",
+    ),
+    "zoom_range": _augmentation(
+        0.05, _FRACTION, "FRACTION", "largest zoom along each axis"
+    ),
+    "shift_range": _augmentation(
+        0.05, _FRACTION_OR_ONE, "FRACTION", "largest shift, of each side"
+    ),
+    "epochs": _training(30, [_POSITIVE_INT], "N", "passes over the training rows"),
+    "batch_size": _training(42, [_POSITIVE_INT], "N", "images in one step of training"),
+    "learning_rate": _training(
+        0.001, [POSITIVE_FLOAT], "RATE", "first rate (one_cycle: highest)"
+    ),
+    "min_learning_rate": _training(
+        1e-5, [NOT_NEGATIVE_FLOAT], "RATE", "where annealing stops"
+    ),
+    "validation_fraction": _training(
+        0.1,
+        [_PROPER_FRACTION, None],
+        "FRACTION",
+        "part of the rows to hold out",
+        in_checkpoint=False,
+    ),
+    "filters": _network((32, 64), _POSITIVE_INT, "N", "filters of each block"),
+    "kernel_sizes": _network(
+        (5, 3), _KERNEL_SIDE, "N", "side of their kernels, in pixels"
+    ),
+    "dense_units": Hyperparameter(
+        384, [_POSITIVE_INT], None, "network", "N", "units of the dense layer"
+    ),
+    "dropout": _network(
+        (0.4, 0.5, 0.5),
+        _FRACTION,
+        "FRACTION",
+        "after each block and after the dense layer",
+    ),
+    "image_shape": _unlisted(None, tuple, list, None),
+    "class_weight": Hyperparameter(
+        None,
+        [dict, StrOptions({"balanced"}), None],
+        NOT_NEGATIVE_FLOAT,
+        "training",
+        "balanced",
+        "let all classes weigh the same",
+        in_checkpoint=False,
+    ),
+    "warm_start": _unlisted(False, "boolean"),
+    "random_state": _unlisted(None, "random_state"),
+    "verbose": _unlisted(0, "verbose"),
+    "callbacks": _unlisted(
+        None, list, tuple, HasMethods("on_epoch_end"), callable, None
+    ),
+    "checkpoint_dir": _unlisted(None, str, os.PathLike, None),
+    "tta_copies": Hyperparameter(
+        0,
+        [_COPIES],
+        None,
+        "network",
+        "N",
+        "transformed copies to average predictions over",
+        in_checkpoint=False,
+    ),
+}
+CONSTRAINTS = {name: each.constraints for name, each in HYPERPARAMETERS.items()}
+# Predictions read these, and they may change after `fit`.
+_OF_PREDICTIONS = ("tta_copies", "rotation_range", "zoom_range", "shift_range")
+
+
+def refuse(name, value, allowed):
+    """Raise scikit-learn's error for an invalid hyperparameter."""
+    raise InvalidParameterError(
+        f"The {name!r} parameter of MnistCNN must {allowed}. Got {value!r} instead."
+    )
+
+
+def check_params(params):
+    """Check all hyperparameters, the entries of tuples and dicts included.
+
+    Parameters
+    ----------
+    params : dict
+        As ``MnistCNN.get_params(deep=False)`` gives them.
+
+    Raises
+    ------
+    InvalidParameterError
+        Names the first hyperparameter that is not as it must be.
+    """
+    validate_parameter_constraints(CONSTRAINTS, params, caller_name="MnistCNN")
+    for name, each in HYPERPARAMETERS.items():
+        if each.entries is not None:
+            _check_entries(name, params[name], each.entries)
+    filters, kernel_sizes, dropout = (
+        params[name] for name in ("filters", "kernel_sizes", "dropout")
+    )
+    if len(kernel_sizes) != len(filters):
+        refuse("kernel_sizes", kernel_sizes, f"have as many entries as {filters=}")
+    if len(dropout) != len(filters) + 1:
+        refuse(
+            "dropout",
+            dropout,
+            f"have one entry for each of {filters=} and one for the dense layer",
+        )
+
+
+def _check_entries(name, value, entries):
+    values = value.values() if isinstance(value, dict) else value
+    if value is None or isinstance(value, str):
+        return
+    if not all(entries.is_satisfied_by(item) for item in values):
+        refuse(name, value, f"hold numbers of which each is {entries}")
+    if not value and not isinstance(value, dict):
+        refuse(name, value, "hold one number at least")
+
+
+def check_averaging(params):
+    """Check the hyperparameters that predictions read; they may change after `fit`."""
+    validate_parameter_constraints(
+        {name: CONSTRAINTS[name] for name in _OF_PREDICTIONS},
+        {name: params[name] for name in _OF_PREDICTIONS},
+        caller_name="MnistCNN",
+    )

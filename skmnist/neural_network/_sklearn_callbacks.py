@@ -1,0 +1,58 @@
+"""The bridge to scikit-learn's callbacks: each epoch is a task of the fit."""
+
+from skmnist.neural_network._keras import keras
+
+__all__ = ["FitTasks"]
+
+
+class FitTasks(keras.callbacks.Callback):
+    """Tell scikit-learn's callbacks about each epoch, as one task of the fit.
+
+    Parameters
+    ----------
+    estimator : MnistCNN
+        The estimator that is being fitted.
+    context : sklearn.callback.CallbackContext
+        The context of its fit.
+    attributes : callable
+        Makes, from a :class:`TrainingState`, the attributes of an estimator that
+        is fitted as far as that.
+    X, y, weight : array-like
+        Training data as they were given, so that names of columns are still
+        there, and sample weights or None, for the callbacks that ask for them.
+    """
+
+    look = None
+
+    def __init__(self, estimator, context, attributes, *, X, y, weight):
+        super().__init__()
+        self.context = context
+        self.task = None
+        self.attributes = attributes
+        self.told = {
+            "estimator": estimator,
+            "X": X,
+            "y": y,
+            "metadata": None if weight is None else {"sample_weight": weight},
+        }
+
+    def _tell(self, hook):
+        # Nothing that is kept may refer to `self`: a cycle would hold the weights
+        # of the fit until Python looks for garbage.
+        return hook(
+            **self.told, reconstruction_attributes=lambda: self.attributes(self.look())
+        )
+
+    def on_train_begin(self, logs=None):
+        self._tell(self.context.call_on_fit_task_begin)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.task = self.context.subcontext(task_name="epoch")
+        self._tell(self.task.call_on_fit_task_begin)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._tell(self.task.call_on_fit_task_end):
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        self._tell(self.context.call_on_fit_task_end)

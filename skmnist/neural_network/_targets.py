@@ -1,0 +1,217 @@
+"""Checks of labels, weights, pixel ranges and numbers."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.validation import _check_sample_weight
+
+from skmnist._utils import warn_user
+
+
+def check_classes(y, given, known):
+    """Return the sorted classes.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels.
+    given : array-like or None
+        What the caller says that the classes are.
+    known : ndarray or None
+        The classes of the fit that goes on.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        `known`, or else `given`, or else what `y` holds.
+
+    Raises
+    ------
+    ValueError
+        If `given` contradicts `known`, or if there are fewer than two classes.
+    """
+    classes = None if given is None else np.unique(given)
+    if known is not None:
+        if classes is not None and not np.array_equal(known, classes):
+            raise ValueError(
+                f"classes={classes.tolist()} are not those of the first call, "
+                f"{known.tolist()}: leave classes out, or call fit."
+            )
+        return known
+    if classes is None:
+        classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(
+            "MnistCNN needs samples of at least 2 classes, but y holds only one "
+            f"class: {classes.tolist()[0]!r}."
+        )
+    return classes
+
+
+def encode_labels(y, classes, what="y"):
+    """Return the position of each label in the sorted `classes`.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels.
+    classes : ndarray of shape (n_classes,)
+        The labels that are known.
+    what : str, default="y"
+        How the error message calls the labels.
+
+    Returns
+    -------
+    codes : ndarray of int32 of shape (n_samples,)
+        From 0.
+
+    Raises
+    ------
+    ValueError
+        If a label is not among the classes.
+    """
+    known = np.isin(y, classes)
+    if not known.all():
+        raise ValueError(
+            f"{what} has labels that are not among the classes {classes.tolist()}: "
+            f"{np.unique(y[~known]).tolist()}."
+        )
+    return np.searchsorted(classes, y).astype(np.int32)
+
+
+def weigh_classes(class_weight, codes, classes):
+    """Return the weight of each class, or None if all weigh the same.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        A class that a dict does not name weighs 1. "balanced" is computed from the
+        labels present; a class that is absent weighs 1.
+    codes : ndarray of int of shape (n_samples,)
+        The labels, as positions in `classes`.
+    classes : ndarray of shape (n_classes,)
+        All classes, of which some may be absent.
+
+    Returns
+    -------
+    weights : ndarray of float of shape (n_classes,) or None
+        Not scaled yet.
+
+    Raises
+    ------
+    ValueError
+        If a dict has a key that is no class, unless it names every class too: parts
+        of the data may lack some.
+    """
+    if class_weight is None or len(class_weight) == 0:
+        return None
+    weights = np.ones(len(classes))
+    if class_weight == "balanced":
+        present = np.unique(codes)
+        weights[present] = compute_class_weight(
+            class_weight, classes=classes[present], y=classes[codes]
+        )
+        return weights
+    names = classes.tolist()
+    unknown = [key for key in class_weight if key not in names]
+    if unknown and any(name not in class_weight for name in names):
+        raise ValueError(
+            f"class_weight has keys that are not among the classes {names}: {unknown}."
+        )
+    for code, name in enumerate(names):
+        weights[code] = class_weight.get(name, 1)
+    return weights
+
+
+def weigh_rows(sample_weight, rows, codes, class_weight):
+    """Return the product of both weights for each row, or None if all are equal.
+
+    Its scale has no meaning; the largest one is 1, whatever it was.
+
+    Raises
+    ------
+    ValueError
+        If a sample weight is negative or no finite number, or if no row has a
+        weight above zero.
+    """
+    weight = None
+    if sample_weight is not None:
+        if isinstance(sample_weight, Real):
+            sample_weight = np.full(len(rows), sample_weight)
+        weight = _relative_to_largest(
+            _check_sample_weight(
+                sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+            )
+        )
+    if class_weight is not None:
+        of_class = _relative_to_largest(class_weight[codes])
+        weight = of_class if weight is None else weight * of_class
+    if weight is None:
+        return None
+    weight = _relative_to_largest(weight).astype(np.float32)
+    if not weight.any():
+        raise ValueError(
+            "The weights of all rows are zero: the product of sample_weight and "
+            "class_weight must be above zero for one row at least."
+        )
+    return weight
+
+
+def _relative_to_largest(weight):
+    return weight / (weight.max() or 1.0)
+
+
+def scale_weights(weight, index):
+    """Divide weights by their mean over some rows.
+
+    Adam's epsilon and the plateau rule's 0.001 are absolute, and so their meaning
+    must not depend on whether weights sum to 1 or to the number of rows.
+
+    Parameters
+    ----------
+    weight : ndarray of float of shape (n,) or None
+        Weights of rows.
+    index : ndarray of int, or slice
+        The rows whose mean weight becomes 1.
+
+    Returns
+    -------
+    weight : ndarray of float32 of shape (n,) or None
+        Exactly 1 where all weights are equal; all zeros stay zeros.
+    """
+    if weight is None:
+        return None
+    mean = weight[index].mean(dtype=np.float64)
+    return (weight / (mean or 1.0)).astype(np.float32)
+
+
+def warn_nothing_held_out(fraction):
+    """Warn that no class is large enough to give a validation row."""
+    warn_user(
+        f"validation_fraction={fraction:g} of each class is less than one row: nothing "
+        "is held out, and the training loss is monitored.",
+    )
+
+
+def warn_unscaled(rows):
+    """Warn if the pixels of the training rows go beyond 1."""
+    if _largest(rows) > 1:
+        warn_user(
+            f"X has values from {rows.min():g} to {rows.max():g}, but MnistCNN expects "
+            "pixels from 0 to 1 and does not scale them: put an ImageScaler before it.",
+        )
+
+
+def warn_other_scale(rows_val, rows):
+    """Warn if the validation rows were not scaled as the training rows were."""
+    largest, largest_val = _largest(rows), _largest(rows_val)
+    if largest_val > 10 * largest:
+        warn_user(
+            f"X_val has values up to {largest_val:g}, more than 10 times those of X "
+            f"(up to {largest:g}): scale X_val as X was scaled.",
+        )
+
+
+def _largest(rows):
+    return max(float(rows.max()), -float(rows.min()))

@@ -1,0 +1,294 @@
+"""Saving fitted models to a file that is safe to open, and opening it."""
+
+import os
+import re
+import reprlib
+import warnings
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skmnist._utils import resolve_image_shape
+from skmnist.io._atomic import write_atomically
+from skmnist.io._json import check_members, get, pack_param, unpack_param
+from skmnist.io._state_file import library_versions, pack_state, unpack_state
+from skmnist.preprocessing._image_scaler import ImageScaler
+
+__all__ = ["load_model", "save_model"]
+
+_MEMBERS = {
+    "classifier": ("kind", "versions"),
+    "pipeline": (
+        *("kind", "versions", "steps", "transform_input", "verbose"),
+        *("scaler", "scaler_feature_names"),
+    ),
+}
+# Shown to people, on terminals too.
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+!-]{0,49}")
+
+
+def save_model(estimator, path):
+    """Save a fitted model to a file that is safe to open.
+
+    The file is in the safetensors format and holds the weights, the optimizer's and
+    the annealing's state, the history, the labels and the hyperparameters, so that
+    the model can also go on training. It appears whole or not at all.
+
+    Parameters
+    ----------
+    estimator : MnistCNN or Pipeline
+        A fitted `MnistCNN`, or a fitted pipeline of an `ImageScaler` and a
+        `MnistCNN`. Instances of subclasses are refused, because the file holds no
+        code.
+    path : str or path-like
+        The file to write, usually named ``*.safetensors``. One that exists is
+        replaced.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If `estimator` is not fitted.
+    TypeError
+        If `estimator` is neither a `MnistCNN` nor a pipeline.
+    ValueError
+        If a pipeline has other steps, a parameter is no plain value (`callbacks`, a
+        `RandomState`), the labels are neither integers nor booleans nor texts, or
+        the weights are not finite.
+    OSError
+        If the file cannot be written.
+
+    See Also
+    --------
+    load_model : Open such a file.
+
+    Notes
+    -----
+    Not kept are `callbacks_`, what `set_output`, `set_callbacks` and requests for
+    metadata set, and the folders `checkpoint_dir` of the network and `memory` of a
+    pipeline, which mean nothing on another machine.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from sklearn.datasets import load_digits
+    >>> from skmnist import load_model, make_mnist_pipeline, save_model
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = make_mnist_pipeline(
+    ...     max_value=16, filters=(4, 8), dense_units=16, epochs=1, random_state=0
+    ... ).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     save_model(model, path)
+    ...     again = load_model(path)
+    >>> bool((again.predict_proba(X) == model.predict_proba(X)).all())
+    True
+    """
+    cnn, extra = _describe(estimator)
+    params = cnn.get_params(deep=False) | {"checkpoint_dir": None}
+    try:
+        data = pack_state(params, cnn._export_state(), extra)
+        # What cannot be opened again is not written at all.
+        _rebuild(data)
+    except ValueError as error:
+        reason = str(error).rstrip(".")
+        raise ValueError(f"This model cannot be saved: {reason}.") from None
+    write_atomically(path, data)
+
+
+def load_model(path):
+    """Open a model file, from whomever it comes.
+
+    The network is rebuilt by this package's own code from numbers and texts, each
+    of which is checked before use. Nothing in the file is executed, imported,
+    followed or fetched. It takes about as much memory as the file is long, and at most
+    some 40 MB for its JSON. That says nothing of what the model predicts: test it
+    before you rely on it.
+
+    A checksum tells a file that was damaged, on a disk or on its way. The first files
+    of format 1 have none; they are opened without that check.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file that :func:`save_model` wrote.
+
+    Returns
+    -------
+    estimator : MnistCNN or Pipeline
+        What was saved. It predicts the same bits on the same kind of machine, and
+        `partial_fit` goes on from where the training stopped.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is anything but a complete, unaltered model file, or one of a newer
+        format. Says what is wrong.
+    OSError
+        If the file cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        If other versions of skmnist, Keras or scikit-learn wrote the file.
+
+    See Also
+    --------
+    save_model : Write such a file; the example there reads it again.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skmnist import load_model
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     with open(path, "wb") as file:
+    ...         n_bytes = file.write(b"a pickle, perhaps")
+    ...     load_model(path)
+    Traceback (most recent call last):
+    ValueError: ...model.safetensors cannot be opened as a model file of skmnist: \
+    with 17 bytes it is no safetensors file, or cut off.
+    """
+    try:
+        estimator, versions = _rebuild(path)
+    except ValueError as error:
+        reason = str(error)
+        raise ValueError(
+            f"{os.fsdecode(path)} cannot be opened as a model file of skmnist: "
+            f"{reason[:400].rstrip('.')}."
+        ) from None
+    differences = [
+        f"{name} {versions[name]} (here {here})"
+        for name, here in library_versions().items()
+        if versions[name] != here
+    ]
+    if differences:
+        warnings.warn(
+            f"{os.fsdecode(path)} was written with {', '.join(differences)}; compare "
+            "its predictions with known ones before you rely on them.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return estimator
+
+
+def _describe(estimator):
+    """Return the network of a fitted model, and what else the file must say."""
+    from skmnist.neural_network._classifier import (
+        MnistCNN,  # late, as in _complete_params
+    )
+
+    extra = {"kind": "classifier", "versions": library_versions()}
+    if type(estimator) is MnistCNN:
+        check_is_fitted(estimator)
+        return estimator, extra
+    if type(estimator) is not Pipeline:
+        name = type(estimator).__name__
+        advice = ": save its best_estimator_" * hasattr(estimator, "best_estimator_")
+        raise TypeError(
+            "Only a MnistCNN, or a Pipeline of an ImageScaler and a MnistCNN, can be "
+            f"saved, not {name}{advice}."
+        )
+    steps = [step for _, step in estimator.steps]
+    if [type(step) for step in steps] != [ImageScaler, MnistCNN]:
+        found = ", ".join(
+            f"{name}: {step if isinstance(step, str) else type(step).__name__}"
+            for name, step in estimator.steps
+        )
+        raise ValueError(
+            "Only pipelines of an ImageScaler and a MnistCNN can be saved; this one "
+            f"has the steps {found}."
+        )
+    for step in steps:
+        check_is_fitted(step)
+    scaler, cnn = steps
+    inputs = estimator.transform_input
+    names = getattr(scaler, "feature_names_in_", None)
+    extra |= {
+        "kind": "pipeline",
+        "steps": [name for name, _ in estimator.steps],
+        "transform_input": inputs and list(inputs),
+        "verbose": bool(estimator.verbose),
+        "scaler": {
+            name: pack_param(name, value)
+            for name, value in scaler.get_params(deep=False).items()
+        },
+        "scaler_feature_names": None if names is None else names.tolist(),
+    }
+    return cnn, extra
+
+
+def _rebuild(source):
+    """Return the model that a file describes, and the versions that wrote it."""
+    params, state, extra = unpack_state(source, _complete_params)
+    kind = get(extra, "kind", str)
+    if kind not in _MEMBERS:
+        raise ValueError(f"it holds no model but {reprlib.repr(kind)}")
+    check_members(extra, _MEMBERS[kind])
+    versions = get(extra, "versions", dict)
+    check_members(versions, library_versions())
+    for name in versions:
+        if not _VERSION.fullmatch(get(versions, name, str)):
+            raise ValueError(f"the version of {name} is none")
+    from skmnist.neural_network._classifier import (
+        MnistCNN,  # late, as in _complete_params
+    )
+
+    cnn = MnistCNN(**params)._import_state(state)
+    if kind == "pipeline":
+        return _rebuild_pipeline(extra, cnn), versions
+    return cnn, versions
+
+
+def _complete_params(params):
+    # Importing Keras takes seconds, which a file that is no model need not cost.
+    from skmnist.neural_network._classifier import MnistCNN
+    from skmnist.neural_network._param_constraints import check_params
+
+    _check_names(params, MnistCNN)
+    if params.get("checkpoint_dir") is not None:
+        raise ValueError("checkpoint_dir names a folder, which no file may choose")
+    # Parameters that are newer than the file have their defaults.
+    params = MnistCNN(**params).get_params(deep=False)
+    check_params(params)
+    if params["callbacks"]:
+        raise ValueError("callbacks are code, which a file does not hold")
+    return params
+
+
+def _check_names(params, kind):
+    for name in params.keys() - set(kind._get_param_names()):
+        raise ValueError(f"{kind.__name__} has no parameter {reprlib.repr(name)}")
+
+
+def _rebuild_pipeline(extra, cnn):
+    params = {k: unpack_param(v) for k, v in get(extra, "scaler", dict).items()}
+    _check_names(params, ImageScaler)
+    scaler = ImageScaler(**params)
+    scaler._validate_params()
+    names = extra.get("scaler_feature_names")
+    scaler.image_shape_ = resolve_image_shape(
+        cnn.n_features_in_, scaler.image_shape, cnn.image_shape_, "the network"
+    )
+    scaler.n_features_in_ = cnn.n_features_in_
+    if names is not None:
+        scaler.feature_names_in_ = np.array(_texts(names), dtype=object)
+        if len(names) != scaler.n_features_in_:
+            raise ValueError("the scaler has too many or too few names of columns")
+    transform_input = extra.get("transform_input")
+    steps = _texts(extra.get("steps"))
+    pipeline = Pipeline(
+        list(zip(steps, (scaler, cnn), strict=True)),
+        transform_input=None if transform_input is None else _texts(transform_input),
+        verbose=get(extra, "verbose", bool),
+    )
+    pipeline._validate_names(steps)
+    return pipeline
+
+
+def _texts(values):
+    if type(values) is not list or not all(type(value) is str for value in values):
+        raise ValueError(f"{reprlib.repr(values)} stands where texts should")
+    return values

@@ -1,0 +1,1 @@
+"""Displays of images, training curves and comparisons."""

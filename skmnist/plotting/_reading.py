@@ -1,0 +1,93 @@
+"""What the displays share in reading: estimators, their records, and images."""
+
+from collections.abc import Mapping
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_array, check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from skmnist._utils import as_rows, resolve_image_shape
+
+
+def network_of(estimator):
+    """Return the last step of a pipeline, of a search's best one, or the estimator."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    return estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+
+
+def named(estimators):
+    """Give each estimator of a list a name; a mapping brings its own."""
+    if isinstance(estimators, Mapping):
+        return dict(estimators)
+    estimators = list(estimators)
+    kinds = [type(network_of(estimator)).__name__ for estimator in estimators]
+    return {
+        f"{kind} {number}": estimator
+        for number, (kind, estimator) in enumerate(
+            zip(kinds, estimators, strict=True), start=1
+        )
+    }
+
+
+def record_of(estimator, attribute):
+    """Read what a fitted network recorded while it was trained."""
+    network = network_of(estimator)
+    if not hasattr(network, attribute):
+        raise NotFittedError(
+            f"{type(network).__name__} has no `{attribute}`: give a fitted MnistCNN, "
+            "or a fitted pipeline or search that ends in one."
+        )
+    return getattr(network, attribute)
+
+
+def pick(values, rows):
+    """Return some rows of an array-like; a table stays a table."""
+    return values.iloc[rows] if hasattr(values, "iloc") else np.asarray(values)[rows]
+
+
+def images_of(X, image_shape):
+    """Return images of shape (n_samples, height, width)."""
+    rows, seen = as_rows(X)
+    rows = check_array(rows, input_name="X", ensure_min_samples=0)
+    return rows.reshape(-1, *resolve_image_shape(rows.shape[1], image_shape, seen))
+
+
+def image_shape_of(estimator, image_shape):
+    """Return an image shape that was given, else the estimator's, if it has one."""
+    if image_shape is None:
+        return getattr(network_of(estimator), "image_shape_", None)
+    return image_shape
+
+
+def augment_images(estimator, X, seed):
+    """Transform images at random, by the settings of a network.
+
+    The steps of a pipeline that come before the network are applied, and fitted
+    where they are not yet.
+    """
+    network = network_of(estimator)
+    if not hasattr(network, "_augment_images"):
+        raise TypeError(
+            f"{type(network).__name__} has no augmentation: give an MnistCNN, or a "
+            "pipeline that ends in one."
+        )
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    for _, step in getattr(estimator, "steps", [])[:-1]:
+        if step in (None, "passthrough"):
+            continue
+        try:
+            check_is_fitted(step)
+        except NotFittedError:
+            step = clone(step).fit(X)
+        X = step.transform(X)
+    return network._augment_images(X, seed)
+
+
+def check_images(X, n_images):
+    """Refuse a set without images and a number of images that shows none."""
+    check_scalar(n_images, "n_images", Integral, min_val=1)
+    if len(X) == 0:
+        raise ValueError("`X` holds 0 images: give one at least.")

@@ -1,0 +1,1 @@
+"""Transformers from pixels to the images that the network takes."""

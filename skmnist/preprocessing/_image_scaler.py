@@ -1,0 +1,209 @@
+"""Pixel rows, stacks and images: one reading of their shape, and their scaling."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skmnist._utils import (
+    POSITIVE_FLOAT,
+    ManualLinks,
+    as_rows,
+    resolve_image_shape,
+    validate_again,
+    warn_user,
+)
+
+__all__ = ["ImageScaler", "as_rows", "resolve_image_shape", "validate_again"]
+
+
+class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstimator):
+    """Scale pixels to images of 32-bit floats between 0 and 1.
+
+    Takes rows of shape (n_samples, height * width), stacks of shape (n_samples,
+    height, width) and images of shape (n_samples, height, width, 1), of any
+    numeric type, and gives images. It may be fitted on one form and asked in
+    another. Nothing is learned from the pixels but the shape of the images.
+
+    Parameters
+    ----------
+    image_shape : tuple of (int, int), default=None
+        Height and width in pixels. Needed only for rows of images that are not
+        square; -1 in one place is inferred.
+    max_value : float, default=255
+        The value of a full pixel, which becomes 1. From 1.2e-38 to 3.4e38, the
+        numbers that 32-bit floats hold.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of (int, int)
+        Height and width of the images seen in `fit`.
+    n_features_in_ : int
+        Height times width, whatever form the images came in.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns, where `fit` saw a DataFrame whose names are all
+        strings.
+
+    See Also
+    --------
+    MnistCNN : The network that takes these images.
+    make_mnist_pipeline : This scaler and the network in one pipeline.
+
+    Notes
+    -----
+    There is no `get_feature_names_out`: images are no table, and with
+    `sklearn.set_config(transform_output="pandas")` they stay arrays.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmnist import ImageScaler
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> images = ImageScaler(max_value=16).fit_transform(X)
+    >>> images.shape, images.dtype, float(images.max())
+    ((1797, 8, 8, 1), dtype('float32'), 1.0)
+    """
+
+    _parameter_constraints = {
+        "image_shape": [tuple, list, None],
+        "max_value": [POSITIVE_FLOAT],
+    }
+
+    def __init__(self, image_shape=None, max_value=255):
+        self.image_shape = image_shape
+        self.max_value = max_value
+
+    @with_callbacks
+    def fit(self, X, y=None):
+        """Learn the shape of the images, and check their pixels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height * width), \
+                (n_samples, height, width) or (n_samples, height, width, 1)
+            Pixels from 0 to `max_value`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ImageScaler
+            The fitted scaler.
+
+        Raises
+        ------
+        ValueError
+            If `X` holds no images of one channel, or anything that is no finite
+            number.
+
+        Warns
+        -----
+        UserWarning
+            If pixels lie outside 0 to `max_value`, or look already scaled.
+        """
+        self._validate_params()
+        context = self._init_callback_context()
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+        rows, seen = as_rows(X)
+        rows = validate_data(self, rows)
+        self.image_shape_ = resolve_image_shape(rows.shape[1], self.image_shape, seen)
+        self._check_range(rows, fitting=True)
+
+        context.call_on_fit_task_end(
+            estimator=self, X=X, y=y, reconstruction_attributes={}
+        )
+        return self
+
+    def transform(self, X):
+        """Scale pixels to images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height * width), \
+                (n_samples, height, width) or (n_samples, height, width, 1)
+            Pixels from 0 to `max_value`.
+
+        Returns
+        -------
+        images : ndarray of shape (n_samples, height, width, 1), dtype float32
+            Pixels from 0 to 1, always in new memory.
+
+        Raises
+        ------
+        ValueError
+            If the images are not of the shape seen in `fit`, or hold anything that
+            is no finite number.
+
+        Warns
+        -----
+        UserWarning
+            If pixels lie outside 0 to `max_value`, or look already scaled.
+        """
+        check_is_fitted(self, "image_shape_")
+        rows, seen = as_rows(X)
+        if seen is not None:
+            resolve_image_shape(rows.shape[1], self.image_shape_, seen)
+        rows = validate_again(self, rows)
+        self._check_range(rows, fitting=False)
+        images = np.empty(rows.shape, dtype=np.float32)
+        np.divide(rows, np.float32(self.max_value), out=images, dtype=np.float32)
+        return images.reshape(-1, *self.image_shape_, 1)
+
+    def inverse_transform(self, X):
+        """Turn images back into rows of pixels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, 1), \
+                (n_samples, height, width) or (n_samples, height * width)
+            Pixels from 0 to 1.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, height * width), dtype float32
+            Pixels from 0 to `max_value`. Whole numbers that went through
+            `transform` come back exactly, so that they may be cast to their own
+            integer type.
+
+        Raises
+        ------
+        ValueError
+            If the images are not of the shape seen in `fit`, or hold anything that
+            is no finite number.
+        """
+        check_is_fitted(self, "image_shape_")
+        rows, seen = as_rows(X)
+        rows = check_array(rows, dtype=np.float32, input_name="X")
+        resolve_image_shape(rows.shape[1], self.image_shape_, seen)
+        pixels = rows * np.float32(self.max_value)
+        # Division and product may each be off by half a unit in the last place,
+        # and a cast to integers would make a whole step of that.
+        whole = np.rint(pixels)
+        tolerance = np.float32(self.max_value) * np.finfo(np.float32).eps
+        np.copyto(pixels, whole, where=np.abs(pixels - whole) <= tolerance)
+        return pixels
+
+    def _check_range(self, rows, fitting):
+        low, high = rows.min(), rows.max()
+        if low < 0 or high > self.max_value:
+            warn_user(
+                f"Pixels of X lie between {low} and {high}, outside 0 to "
+                f"max_value={self.max_value}: set max_value to the value of a full "
+                f"pixel.",
+            )
+        # One batch of dark whole-numbered images is no sign of scaling; a whole
+        # training set of zeros and ones is.
+        elif 0 < high <= 1 < self.max_value and (fitting or rows.dtype.kind == "f"):
+            warn_user(
+                f"Pixels of X look already scaled, the largest is {high}, and "
+                f"max_value={self.max_value} would scale them again: pass the "
+                f"pixels as they were, or set max_value=1.",
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

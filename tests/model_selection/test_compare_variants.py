@@ -1,0 +1,533 @@
+"""What the comparison of the three ways to train promises."""
+
+import pickle
+import subprocess
+import sys
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.metrics import accuracy_score, classification_report
+from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit
+from sklearn.utils.validation import check_is_fitted
+
+from skmnist import (
+    VARIANTS,
+    ImageScaler,
+    MnistCNN,
+    VariantComparison,
+    compare_variants,
+    make_mnist_pipeline,
+    make_variant_search,
+)
+from skmnist.model_selection._paired_tests import wilson_interval
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+SMALL = {"max_value": 16, "filters": (8, 16), "dense_units": 32}
+LEARNING = {**SMALL, "epochs": 6, "learning_rate": 0.005, "dropout": (0.0, 0.0, 0.0)}
+QUICK = {**SMALL, "epochs": 1, "random_state": 0}
+FEW = slice(0, 400)
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    return compare_variants(DIGITS, LABELS, random_state=0, **LEARNING)
+
+
+@pytest.fixture(scope="module")
+def holdout():
+    return compare_variants(DIGITS, LABELS, cv="holdout", random_state=0, **LEARNING)
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """The arguments of each call of `MnistCNN.fit`."""
+    calls = []
+    fit = MnistCNN.fit
+
+    def recording(self, X, y, sample_weight=None, X_val=None, y_val=None):
+        calls.append((self, X, y, X_val, y_val))
+        return fit(self, X, y, sample_weight, X_val, y_val)
+
+    monkeypatch.setattr(MnistCNN, "fit", recording)
+    return calls
+
+
+def settings_of(cnn):
+    return {"anneal": cnn.anneal, "augment": cnn.augment}
+
+
+# The pipeline and the search
+
+
+def test_the_pipeline_scales_and_passes_its_parameters_on():
+    pipeline = make_mnist_pipeline(image_shape=(4, 16), max_value=16, epochs=7)
+    assert list(pipeline.named_steps) == ["scale", "cnn"]
+    assert isinstance(pipeline["scale"], ImageScaler)
+    assert isinstance(pipeline["cnn"], MnistCNN)
+    assert pipeline["scale"].get_params() == {"image_shape": (4, 16), "max_value": 16}
+    assert pipeline["cnn"].get_params() == MnistCNN(epochs=7).get_params()
+
+
+@pytest.mark.parametrize(
+    "make", [make_mnist_pipeline, make_variant_search, compare_variants]
+)
+def test_an_unknown_hyperparameter_is_refused_with_those_there_are(make, fits):
+    data = (DIGITS, LABELS) if make is compare_variants else ()
+    with pytest.raises(ValueError, match=r"'epoch'.*'epochs'"):
+        make(*data, epoch=3)
+    assert not fits
+
+
+@pytest.mark.parametrize("make", [make_variant_search, compare_variants])
+@pytest.mark.parametrize("name", ["anneal", "augment"])
+def test_what_the_variants_set_cannot_be_given(make, name):
+    data = (DIGITS, LABELS) if make is compare_variants else ()
+    with pytest.raises(ValueError, match=f"{name}=True.*each variant sets it"):
+        make(*data, **{name: True})
+
+
+def test_the_search_is_an_ordinary_unfitted_one_over_the_variants():
+    search = make_variant_search(cv=2, n_jobs=1, **QUICK)
+    assert type(search) is GridSearchCV
+    assert not hasattr(search, "cv_results_")
+    clone(search)
+    search.fit(DIGITS[FEW], LABELS[FEW])
+    tried = [
+        {name.removeprefix("cnn__"): value for name, value in params.items()}
+        for params in search.cv_results_["params"]
+    ]
+    assert tried == list(VARIANTS.values())
+    assert search.predict(DIGITS[:3]).shape == (3,)
+    assert search.best_estimator_["cnn"].random_state == 0
+
+
+# The comparison with cross-validation
+
+
+def test_the_best_network_learns_the_digits(comparison, holdout):
+    for found in (comparison, holdout):
+        assert found.best_estimator_.score(DIGITS, LABELS) > 0.85
+
+
+def test_the_test_set_is_a_stratified_fifth(comparison, holdout):
+    for found in (comparison, holdout):
+        assert found.X_test_.shape == (360, 64)
+        share = np.bincount(found.y_test_) / np.bincount(LABELS)
+        assert abs(share - 0.2).max() < 0.01
+
+
+def test_the_table_says_what_the_pipelines_do(comparison):
+    table = comparison.table_.set_index("model")
+    assert list(table.index) == list(VARIANTS) == list(comparison.estimators_)
+    for name, row in table.iterrows():
+        pipeline = comparison.estimators_[name]
+        assert settings_of(pipeline["cnn"]) == VARIANTS[name]
+        predicted = pipeline.predict(comparison.X_test_)
+        np.testing.assert_array_equal(predicted, comparison.predictions_[name])
+        n_right = np.sum(predicted == comparison.y_test_)
+        assert row.test_accuracy == pytest.approx(100 * n_right / 360)
+        history = pipeline["cnn"].history_
+        last = 100 * history["val_accuracy"][-1]  # in 32 bits
+        assert row.validation_accuracy == pytest.approx(last)
+        assert row.seconds > 0
+
+
+def test_class_weights_weigh_no_accuracy():
+    few = np.flatnonzero((LABELS == 0) | ((LABELS == 1) & (np.arange(1797) % 6 == 0)))
+    X, y = DIGITS[few], LABELS[few]
+    for weight in ("balanced", {0: 1.0, 1: 0.0}):
+        options = QUICK | {"class_weight": weight, "validation_fraction": 0.3}
+        found = compare_variants(X, y, cv=2, test_size=0.3, **options)
+        for row in found.table_.itertuples():
+            # How many rows were right, among so many, is a whole number.
+            counts = np.bincount(y) - np.bincount(found.y_test_)
+            if weight != "balanced":
+                counts[1] = 0
+            n_rows = sum(round(0.3 * count) for count in counts)
+            n_right = row.validation_accuracy / 100 * n_rows
+            assert n_right == pytest.approx(round(n_right), abs=1e-9)
+            low, high = wilson_interval(round(n_right), n_rows)
+            assert row.validation_low == pytest.approx(100 * low)
+
+
+def test_what_is_wrong_with_a_row_is_found_before_training(monkeypatch):
+    monkeypatch.setattr("skmnist.neural_network._fit.train", None)
+    X = DIGITS.astype(float)
+    X[7] = np.nan
+    for seed in range(3):  # in whichever part the row is
+        with pytest.raises(ValueError, match="NaN"):
+            compare_variants(X, LABELS, cv=2, **QUICK | {"random_state": seed})
+
+
+def test_a_holdout_needs_as_many_rows_again():
+    with pytest.raises(ValueError, match="test_size=0.6 takes 1079 of 1797 rows, and"):
+        compare_variants(DIGITS, LABELS, cv="holdout", test_size=0.6, **QUICK)
+
+
+def test_each_accuracy_has_the_interval_of_its_own_rows(comparison, holdout):
+    # A tenth of each class of the 1,437, which the network held out itself.
+    counts = np.bincount(LABELS) - np.bincount(comparison.y_test_)
+    n_held_out = sum(round(0.1 * count) for count in counts)
+    for found, n_rows in (
+        (comparison, {"training": 1437, "validation": n_held_out, "test": 360}),
+        (holdout, {"training": 1077, "validation": 360, "test": 360}),
+    ):
+        for _, row in found.table_.iterrows():
+            for name, n in n_rows.items():
+                n_right = row[f"{name}_accuracy"] / 100 * n
+                assert n_right == pytest.approx(round(n_right), abs=1e-3)
+                test = stats.binomtest(round(n_right), n)
+                bounds = 100 * np.array(test.proportion_ci(method="wilson"))
+                assert_allclose([row[f"{name}_low"], row[f"{name}_high"]], bounds)
+
+
+def test_training_accuracy_is_that_of_the_development_part(comparison):
+    tested = {image.tobytes() for image in comparison.X_test_}
+    development = np.array([image.tobytes() not in tested for image in DIGITS])
+    assert development.sum() == 1437
+    for row in comparison.table_.itertuples():
+        score = comparison.estimators_[row.model].score(
+            DIGITS[development], LABELS[development]
+        )
+        assert row.training_accuracy == pytest.approx(100 * score)
+
+
+def test_the_folds_are_those_of_the_search(comparison):
+    results = comparison.search_.cv_results_
+    table = comparison.table_
+    np.testing.assert_allclose(table.cv_mean, 100 * results["mean_test_score"])
+    np.testing.assert_allclose(table.cv_std, 100 * results["std_test_score"])
+    assert comparison.search_.n_splits_ == 3
+
+
+def test_the_best_variant_is_that_of_the_search(comparison):
+    search, best = comparison.search_, comparison.best_variant_
+    assert search.best_params_ == {f"cnn__{k}": v for k, v in VARIANTS[best].items()}
+    assert comparison.best_estimator_ is comparison.estimators_[best]
+    check_is_fitted(search)
+    seconds = comparison.table_.set_index("model").seconds[best]
+    assert search.refit_time_ == seconds
+    np.testing.assert_array_equal(
+        search.predict(comparison.X_test_), comparison.predictions_[best]
+    )
+
+
+def test_each_variant_is_fitted_in_each_fold_and_once_on_all(fits):
+    found = compare_variants(DIGITS[FEW], LABELS[FEW], cv=2, **QUICK)
+    assert [len(X) for _, X, *_ in fits] == [160] * 6 + [320] * 3
+    assert [settings_of(cnn) for cnn, *_ in fits[6:]] == list(VARIANTS.values())
+    assert all(X_val is None for *_, X_val, _ in fits)
+    assert len(found.y_test_) == 80
+
+
+def test_a_splitter_gives_the_folds_and_their_correction(fits):
+    cv = StratifiedShuffleSplit(4, train_size=100, test_size=150, random_state=0)
+    found = compare_variants(DIGITS[FEW], LABELS[FEW], cv=cv, **QUICK)
+    assert found.search_.n_splits_ == 4
+    scores = np.array(
+        [found.search_.cv_results_[f"split{i}_test_score"] for i in range(4)]
+    )
+    d = scores[:, 2] - scores[:, 0]
+    t = d.mean() / np.sqrt((1 / 4 + 150 / 100) * d.var(ddof=1))
+    pair = found.significance_.query("variant == 'annealed_augmented'").iloc[0]
+    assert pair.ttest_p == pytest.approx(2 * stats.t.sf(abs(t), 3))
+
+
+# Holdout
+
+
+def test_holdout_trains_each_variant_once_on_three_fifths(fits):
+    X = DIGITS.reshape(-1, 8, 8)
+    found = compare_variants(X, LABELS, cv="holdout", **QUICK)
+    assert found.search_ is None
+    assert [settings_of(cnn) for cnn, *_ in fits] == list(VARIANTS.values())
+    for _, X_train, y_train, X_val, y_val in fits:
+        assert (len(X_train), len(X_val), len(found.X_test_)) == (1077, 360, 360)
+        assert X_val.shape == (360, 8, 8, 1) and X_val.dtype == np.float32
+        assert X_train.max() == X_val.max() == 1
+        share = np.bincount(y_val) / np.bincount(LABELS)
+        assert abs(share - 0.2).max() < 0.01
+        parts = [*(16 * X_train[..., 0]), *(16 * X_val[..., 0]), *found.X_test_]
+        assert {p.astype(np.uint8).tobytes() for p in parts} == {
+            image.astype(np.uint8).tobytes() for image in X
+        }
+        assert len(y_train) + len(y_val) + len(found.y_test_) == len(LABELS)
+
+
+def test_holdout_chooses_by_the_validation_set(holdout):
+    table = holdout.table_.set_index("model")
+    for name, pipeline in holdout.estimators_.items():
+        last = pipeline["cnn"].history_["val_accuracy"][-1]
+        assert table.validation_accuracy[name] == pytest.approx(100 * last, abs=1e-4)
+    assert holdout.best_variant_ == table.validation_accuracy.idxmax()
+    assert table[["cv_mean", "cv_std"]].isna().all(axis=None)
+    untested = holdout.significance_[["cv_difference", "ttest_p", "ttest_p_holm"]]
+    assert untested.isna().all(axis=None)
+
+
+def test_holdout_goes_with_metadata_routing_and_leaves_it_on(fits):
+    with config_context(enable_metadata_routing=True):
+        found = compare_variants(DIGITS[FEW], LABELS[FEW], cv="holdout", **QUICK)
+        found.best_estimator_.predict(DIGITS[:2])
+    assert [len(X_val) for *_, X_val, _ in fits] == [80] * 3
+    check_is_fitted(clone(found.best_estimator_).fit(DIGITS[FEW], LABELS[FEW]))
+
+
+# Significance
+
+
+def test_the_pairs_are_tested_on_the_test_set_and_over_the_folds(comparison):
+    found = comparison.significance_
+    pairs = list(combinations(VARIANTS, 2))
+    assert list(zip(found.baseline, found.variant, strict=True)) == pairs
+    scores = np.array(
+        [comparison.search_.cv_results_[f"split{i}_test_score"] for i in range(3)]
+    )
+    right = {
+        name: predicted == comparison.y_test_
+        for name, predicted in comparison.predictions_.items()
+    }
+    for row in found.itertuples():
+        ours, theirs = right[row.variant], right[row.baseline]
+        assert row.difference == pytest.approx(100 * (ours.mean() - theirs.mean()))
+        b, c = np.sum(ours & ~theirs), np.sum(theirs & ~ours)
+        assert (row.gained, row.lost) == (b, c)
+        tail = stats.binom.cdf(min(b, c), b + c, 0.5)
+        assert row.mcnemar_p == pytest.approx(min(2 * tail, 1))
+        names = list(VARIANTS)
+        d = scores[:, names.index(row.variant)] - scores[:, names.index(row.baseline)]
+        assert row.cv_difference == pytest.approx(100 * d.mean())
+        if d.std() > 0:
+            t = d.mean() / np.sqrt((1 / 3 + 1 / 2) * d.var(ddof=1))
+            assert row.ttest_p == pytest.approx(2 * stats.t.sf(abs(t), 2), rel=0.01)
+    for name in ("mcnemar_p", "ttest_p"):
+        smallest = found[name].idxmin()
+        corrected = found[f"{name}_holm"]
+        assert corrected[smallest] == pytest.approx(min(1, 3 * found[name][smallest]))
+        assert (corrected >= found[name]).all()
+
+
+def found_by(n_samples=1000, validation=(0.9, 0.9, 0.9), **n_wrong):
+    """A comparison of made-up variants, each wrong on its first images."""
+    y = np.zeros(n_samples, int)
+    fits = {
+        name: {
+            "pipeline": f"pipeline {name}",
+            "training": 1.0,
+            "n_training": 3 * n_samples,
+            "validation": validated,
+            "n_validation": n_samples,
+            "predictions": (np.arange(n_samples) < wrong).astype(int),
+            "seconds": 1.0,
+        }
+        for (name, wrong), validated in zip(n_wrong.items(), validation, strict=False)
+    }
+    return VariantComparison(fits, None, y)
+
+
+def test_sentences_tell_gain_loss_and_chance():
+    assert found_by(a=20, b=14, c=30).sentences == [
+        "a is best in validation; on the test set it reaches 98.00 % "
+        "(95 % interval 96.93 to 98.70).",
+        "b gains 0.60 points over a; this is unlikely to be chance (p = 0.031).",
+        "c loses 1.00 points to a; this is unlikely to be chance (p = 0.0039).",
+        "c loses 1.60 points to b; this is unlikely to be chance (p < 0.001).",
+    ]
+    assert found_by(a=20, b=17).sentences[1] == (
+        "b gains 0.30 points over a; this could be chance (p = 0.25)."
+    )
+    assert found_by(a=20, b=20).sentences[1] == "b and a are right equally often."
+
+
+def test_the_sentence_goes_by_the_corrected_p_value():
+    pair = found_by(a=20, b=14).significance_.iloc[0]
+    assert pair.mcnemar_p == pair.mcnemar_p_holm == pytest.approx(2 / 2**6)
+    found = found_by(a=20, b=14, c=20)
+    pair = found.significance_.iloc[0]
+    assert pair.mcnemar_p < 0.05 < pair.mcnemar_p_holm
+    assert "b gains 0.60 points over a; this could be chance" in found.sentences[1]
+
+
+def test_the_test_set_does_not_choose():
+    found = found_by(validation=(0.5, 0.9, 0.9), a=1, b=500, c=200)
+    assert found.best_variant_ == "b"
+    assert found.best_estimator_ == "pipeline b"
+
+
+# How it shows itself
+
+
+def test_the_report_is_that_of_scikit_learn(comparison):
+    for name, predicted in comparison.predictions_.items():
+        expected = classification_report(
+            comparison.y_test_, predicted, digits=4, zero_division=0
+        )
+        assert comparison.report(name) == expected
+    assert comparison.report() == comparison.report(comparison.best_variant_)
+    with pytest.raises(ValueError, match="one of plain, annealed.*'anneald'"):
+        comparison.report("anneald")
+
+
+def test_it_prints_the_table_and_the_sentences(comparison, holdout):
+    for found in (comparison, holdout):
+        lines = repr(found).splitlines()
+        assert [line.split()[0] for line in lines[1:4]] == list(VARIANTS)
+        assert lines[-4:] == found.sentences
+        assert "nan" not in repr(found)
+    for text in (repr, VariantComparison._repr_html_):
+        assert "folds" in text(comparison) and "folds" not in text(holdout)
+
+
+def test_in_a_notebook_the_best_row_is_marked_and_everything_escaped():
+    html = found_by(validation=(0.5, 0.9), **{"<i>a": 10, "b&b": 10})._repr_html_()
+    assert "<i>" not in html and "&lt;i&gt;a" in html
+    rows = html.split("<tr")[2:]
+    assert ["★" in row for row in rows] == [False, True]
+    assert "<li>b&amp;b and &lt;i&gt;a are right equally often.</li>" in html
+
+
+def test_it_survives_pickling(comparison):
+    again = pickle.loads(pickle.dumps(comparison))
+    pd.testing.assert_frame_equal(again.table_, comparison.table_)
+    predicted = again.best_estimator_.predict(again.X_test_)
+    np.testing.assert_array_equal(predicted, again.predictions_[again.best_variant_])
+    assert repr(again) == repr(comparison)
+
+
+# Data and seeds
+
+
+def test_frames_and_texts_are_compared_like_arrays_and_numbers(fits):
+    names = np.array(["zero", "one", "two", "three", "four"] + list("56789"))
+    frame = pd.DataFrame(DIGITS[FEW]).add_prefix("pixel")
+    texts = pd.Series(names[LABELS[FEW]], index=frame.index[::-1])
+    found = compare_variants(frame, texts, cv="holdout", **QUICK)
+    assert set(found.predictions_["plain"]) <= set(names)
+    assert isinstance(found.X_test_, pd.DataFrame)
+    accuracy = accuracy_score(
+        found.y_test_, found.estimators_["plain"].predict(found.X_test_)
+    )
+    assert found.table_.test_accuracy[0] == pytest.approx(100 * accuracy)
+    assert "three" in found.report("plain")
+
+
+def test_rows_that_are_no_squares_are_compared_in_their_shape():
+    found = compare_variants(
+        DIGITS[FEW], LABELS[FEW], cv="holdout", image_shape=(4, -1), **QUICK
+    )
+    assert found.best_estimator_["cnn"].image_shape_ == (4, 16)
+
+
+def test_an_integer_seed_repeats_everything_and_is_shared(fits):
+    X, y = DIGITS[FEW].copy(), LABELS[FEW].copy()
+    runs = [compare_variants(X, y, cv="holdout", **QUICK) for _ in range(2)]
+    tables = [run.table_.drop(columns="seconds") for run in runs]
+    pd.testing.assert_frame_equal(*tables)
+    pd.testing.assert_frame_equal(runs[0].significance_, runs[1].significance_)
+    assert {cnn.random_state for cnn, *_ in fits} == {0}
+    np.testing.assert_array_equal(X, DIGITS[FEW])
+    np.testing.assert_array_equal(y, LABELS[FEW])
+
+
+def test_a_random_state_is_drawn_from_once_and_shared_by_the_variants(fits):
+    for random_state in (np.random.RandomState(0), np.random.RandomState(0), None):
+        params = {**QUICK, "random_state": random_state}
+        compare_variants(DIGITS[FEW], LABELS[FEW], cv="holdout", **params)
+    seeds = [cnn.random_state for cnn, *_ in fits]
+    assert seeds[:3] == [seeds[0]] * 3 == seeds[3:6]
+    assert seeds[6:] == [seeds[6]] * 3 and seeds[6] != seeds[0]
+
+
+# Bad input
+
+
+def fewer(label, n_rows):
+    """The digits with only so many rows of one label."""
+    rows = np.flatnonzero(LABELS == label)[n_rows:]
+    return np.delete(DIGITS, rows, axis=0), np.delete(LABELS, rows)
+
+
+ONE_CLASS = np.zeros(len(LABELS), int)
+MISSING = np.where(LABELS == 3, np.nan, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        ((DIGITS, ONE_CLASS), {}, "at least two classes.*only 0"),
+        ((DIGITS, MISSING), {}, "misses 183 of its 1797 labels"),
+        ((DIGITS, LABELS + 0.5), {}, "Unknown label type"),
+        ((DIGITS, LABELS[:-1]), {}, "inconsistent numbers of samples"),
+        (fewer(7, 1), {}, "Class 7 has 1 of .* at least 2 of each"),
+        (fewer(7, 2), {"cv": "holdout"}, "Class 7 has 2 of .* at least 3 of each"),
+        (fewer(7, 5), {"cv": 5}, "Class 7 has 4 of .* 5 folds .* at least 5 of each"),
+        ((DIGITS, LABELS), {"test_size": 5}, "test_size = 5.*number of classes"),
+        ((DIGITS, LABELS), {"cv": 1}, "cv must be .*'holdout', but it is 1"),
+        ((DIGITS, LABELS), {"cv": "hold-out"}, "cv must be .* 'hold-out'"),
+        ((DIGITS, LABELS), {"cv": None}, "cv must be .* None"),
+        ((DIGITS, LABELS), {"cv": 2.5}, "cv must be .* 2.5"),
+        ((DIGITS, LABELS), {"random_state": "0"}, "seed"),
+        ((DIGITS[:, :63], LABELS), {}, "63 columns, which make no square"),
+        ((DIGITS[:, :63], LABELS), {"cv": "holdout"}, "63 columns, which make no"),
+        ((DIGITS, LABELS), {"image_shape": (9, 8)}, r"image_shape=\(9, 8\)"),
+    ],
+)
+def test_bad_input_is_refused_before_any_training(data, options, message, fits):
+    with pytest.raises(ValueError, match=message):
+        compare_variants(*data, **{**QUICK, **options})
+    assert not fits
+
+
+# Progress
+
+
+def test_progress_shows_variants_folds_and_epochs_and_warns_of_nothing(capsys):
+    found = compare_variants(DIGITS[FEW], LABELS[FEW], cv=2, progress=True, **QUICK)
+    shown = capsys.readouterr().out
+    for words in ("GridSearchCV - fit", "VariantFits - ", "annealed", "MnistCNN - fit"):
+        assert words in shown
+    assert not hasattr(found.search_, "_skl_callbacks")
+    assert not hasattr(found.best_estimator_, "_skl_callbacks")
+
+
+def test_nothing_is_printed_without_progress(capfd):
+    compare_variants(DIGITS[FEW], LABELS[FEW], cv="holdout", **QUICK)
+    assert capfd.readouterr().out == ""
+
+
+def test_two_workers_find_what_one_process_finds(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        """
+import os
+os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+from sklearn.datasets import load_digits
+from skmnist import compare_variants
+
+if __name__ == "__main__":
+    X, y = load_digits(return_X_y=True)
+    tables = [
+        compare_variants(
+            X[:400], y[:400], cv=2, max_value=16, filters=(4, 8), dense_units=16,
+            epochs=2, random_state=0, n_jobs=n_jobs, progress=True,
+        ).table_.drop(columns="seconds")
+        for n_jobs in (2, None)
+    ]
+    print("same" if tables[0].equals(tables[1]) else tables)
+"""
+    )
+    run = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", script],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.rstrip().endswith("same")
+    assert run.stdout.count("VariantFits - fit") == 2

@@ -1,0 +1,223 @@
+"""A comparison that was killed goes on, and ends as if nothing had happened."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from skmnist import MnistCNN
+from skmnist.io._state_file import unpack_state
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+# Nine fits of six epochs each. With one thread a fit, two fits at a time must give
+# the bits that one at a time gives.
+N_FITS, N_EPOCHS = 9, 6
+COMMAND = (
+    *(sys.executable, "-m", "skmnist", "compare", "--cv", "2"),
+    *("--epochs", str(N_EPOCHS), "--anneal-patience", "1", "--learning-rate", "0.003"),
+    *("--filters", "4", "8", "--kernel-sizes", "3", "3", "--dense-units", "16"),
+)
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+
+
+class Compare:
+    """A running `skmnist compare`, in a session of its own as in a terminal."""
+
+    def __init__(self, checkpoint, output, *options):
+        self.checkpoint, self.output = checkpoint, output
+        arguments = ["--checkpoint", str(checkpoint), "--output", str(output)]
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | ONE_THREAD,
+            start_new_session=True,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # its workers, too
+        self.process.communicate()
+
+    def wait_until(self, has_come):
+        """Wait for a moment, but not beyond the end of the process."""
+        while not has_come():
+            assert self.process.poll() is None, self.process.communicate()
+            time.sleep(0.005)
+
+    def finish(self):
+        out, err = self.process.communicate()
+        assert (self.process.returncode, err) == (0, "")
+        return out
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Let Ctrl-C reach the processes, where a shell in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def epochs_in(checkpoint):
+    """Return how many epochs each checkpoint holds; all must be sound."""
+    epochs = {}
+    for file in checkpoint.glob("*.safetensors"):
+        _, state, _ = unpack_state(file, lambda given: MnistCNN().get_params() | given)
+        epochs[file] = len(state["history"]["loss"])
+    return epochs
+
+
+def results_in(folder):
+    """Return what a comparison found, seconds aside."""
+    table = pd.read_csv(folder / "comparison.csv", dtype=str).drop(columns="seconds")
+    whole = ["significance.csv", "reports.txt", "history.csv", "model.safetensors"]
+    models = sorted(path.name for path in (folder / "models").iterdir())
+    whole += [f"models/{name}" for name in models]
+    assert len(models) == 3
+    return {"comparison.csv": table.to_csv()} | {
+        name: (folder / name).read_bytes() for name in whole
+    }
+
+
+def assert_same_results(folder, expected):
+    found = results_in(folder)
+    assert found.keys() == expected.keys()
+    assert [name for name in found if found[name] != expected[name]] == []
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """Return the results of a run that nobody disturbed, without checkpoints."""
+    output = tmp_path_factory.mktemp("uninterrupted")
+    subprocess.run(
+        [*COMMAND, "--output", str(output)], env=os.environ | ONE_THREAD, check=True
+    )
+    return results_in(output)
+
+
+def test_killed_at_ten_moments_it_goes_on_each_time(tmp_path, uninterrupted):
+    checkpoint, output = tmp_path / "points", tmp_path / "results"
+    start = 0.0
+
+    def seconds(n):
+        return lambda: time.monotonic() - start > n
+
+    def written(epochs):
+        return lambda: sum(epochs_in(checkpoint).values()) >= epochs
+
+    def writing():
+        return any(checkpoint.glob(".skmnist-*.tmp"))
+
+    def there(name):
+        return (output / name).exists
+
+    moments = [
+        *(seconds(0.2), seconds(3)),  # while Python or TensorFlow starts
+        *(written(1), written(7), written(15), writing, written(30), written(48)),
+        *(there("comparison.csv"), there("model.safetensors")),
+    ]
+    before, finished = {}, {}
+    for moment in moments:
+        for temporary in checkpoint.glob(".skmnist-*.tmp"):
+            temporary.unlink()  # of the process that was killed before
+        with Compare(checkpoint, output) as compare:
+            start = time.monotonic()
+            compare.wait_until(moment)
+            compare.process.send_signal(signal.SIGKILL)
+            assert compare.process.wait() == -signal.SIGKILL
+        after = epochs_in(checkpoint)
+        # No epoch is lost that was once written, and no fit that was finished is
+        # touched again.
+        assert all(after[file] >= before[file] for file in before)
+        assert all(file.stat().st_mtime_ns == at for file, at in finished.items())
+        before = after
+        finished = {
+            file: file.stat().st_mtime_ns
+            for file, epochs in after.items()
+            if epochs == N_EPOCHS
+        }
+    assert len(finished) == N_FITS
+    with Compare(checkpoint, output) as compare:
+        compare.finish()
+    assert all(file.stat().st_mtime_ns == at for file, at in finished.items())
+    assert_same_results(output, uninterrupted)
+
+
+def test_with_two_workers_it_goes_on_too(tmp_path, uninterrupted):
+    checkpoint, output = tmp_path / "points", tmp_path / "results"
+    with Compare(checkpoint, output, "--n-jobs", "2") as compare:
+        compare.wait_until(lambda: sum(epochs_in(checkpoint).values()) >= 20)
+        compare.process.send_signal(signal.SIGKILL)
+        compare.process.wait()
+        # The workers of the process that was killed may still be at it.
+        with Compare(checkpoint, output, "--n-jobs", "2") as again:
+            again.finish()
+    assert sorted(epochs_in(checkpoint).values()) == [N_EPOCHS] * N_FITS
+    assert_same_results(output, uninterrupted)
+
+
+@pytest.mark.parametrize("options", [(), ("--n-jobs", "2")])
+def test_after_ctrl_c_it_goes_on(options, tmp_path, uninterrupted):
+    checkpoint, output = tmp_path / "points", tmp_path / "results"
+    with Compare(checkpoint, output, *options) as compare:
+        compare.wait_until(lambda: sum(epochs_in(checkpoint).values()) >= 8)
+        os.killpg(compare.process.pid, signal.SIGINT)  # as a terminal does it
+        out, err = compare.process.communicate()
+    assert (compare.process.returncode, out, err) == (130, "", "skmnist: interrupted\n")
+    assert not list(output.rglob("*.*"))
+    with Compare(checkpoint, output) as compare:
+        compare.finish()
+    assert_same_results(output, uninterrupted)
+
+
+def test_two_processes_on_one_folder_do_not_harm_each_other(tmp_path, uninterrupted):
+    checkpoint = tmp_path / "points"
+    outputs = [tmp_path / name for name in ("one", "two", "killed")]
+    with (
+        Compare(checkpoint, outputs[0]) as one,
+        Compare(checkpoint, outputs[1]) as two,
+        Compare(checkpoint, outputs[2]) as killed,
+    ):
+        killed.wait_until(lambda: sum(epochs_in(checkpoint).values()) >= 10)
+        killed.process.send_signal(signal.SIGKILL)
+        one.finish()
+        two.finish()
+    assert len(epochs_in(checkpoint)) == N_FITS
+    for output in outputs[:2]:
+        assert_same_results(output, uninterrupted)
+
+
+def test_checkpoints_of_another_version_and_damaged_ones_are_passed_over(
+    tmp_path, uninterrupted
+):
+    checkpoint, output = tmp_path / "points", tmp_path / "results"
+    with Compare(checkpoint, output) as compare:
+        compare.finish()
+    files = sorted(checkpoint.iterdir())
+    assert {file.suffix for file in files} == {".safetensors"}
+    assert all(str(tmp_path).encode() not in file.read_bytes() for file in files)
+    first, second, third, *_ = files
+    content = first.read_bytes()
+    first.write_bytes(content[: len(content) // 2])
+    second.write_bytes(b"")
+    third.write_bytes(
+        third.read_bytes().replace(b'keras\\": \\"3.', b'keras\\": \\"2.')
+    )
+    with Compare(checkpoint, output) as compare:
+        _, err = compare.process.communicate()
+    assert compare.process.returncode == 0
+    assert err.count("skmnist: warning: The checkpoint ") == 3
+    assert err.count("is passed over and the fit begins anew") == 3
+    assert err.count("\n") == 3
+    assert_same_results(output, uninterrupted)

@@ -1,0 +1,379 @@
+"""What `ImageScaler` and the reading of image shapes promise."""
+
+import io
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from sklearn.callback import ProgressBar
+from sklearn.datasets import load_digits
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline
+
+from skmnist._utils import as_rows, resolve_image_shape
+from skmnist.preprocessing._image_scaler import ImageScaler
+
+DIGITS = load_digits().data.astype(np.uint8)[:200]
+PIXELS = np.arange(256, dtype=np.uint8).reshape(1, 256)
+
+
+def forms(rows, shape):
+    """Every form in which the same images may come."""
+    stack = rows.reshape(-1, *shape)
+    return {
+        "rows": rows,
+        "fortran": np.asfortranarray(rows),
+        "list": rows.tolist(),
+        "frame": pd.DataFrame(rows, columns=[f"p{i}" for i in range(rows.shape[1])]),
+        "stack": stack,
+        "fortran stack": np.asfortranarray(stack),
+        "list of stacks": stack.tolist(),
+        "images": stack[..., np.newaxis],
+        "strided images": np.repeat(stack, 2, axis=0)[::2, ..., np.newaxis],
+    }
+
+
+# Reading shapes
+
+
+@pytest.mark.parametrize("form", forms(DIGITS, (8, 8)))
+def test_as_rows_lays_every_form_out_as_the_same_rows(form):
+    rows, seen = as_rows(forms(DIGITS, (8, 8))[form])
+    assert_array_equal(np.asarray(rows), DIGITS)
+    has_axes = "stack" in form or "images" in form
+    assert seen == ((8, 8) if has_axes else None)
+
+
+def test_as_rows_copies_nothing_that_need_not_be_copied():
+    stack = DIGITS.reshape(-1, 8, 8)
+    assert np.shares_memory(as_rows(stack)[0], stack)
+    assert np.shares_memory(as_rows(stack[..., None])[0], stack)
+    frame = pd.DataFrame(DIGITS)
+    assert as_rows(frame)[0] is frame
+
+
+@pytest.mark.parametrize("shape", [(5, 8, 8, 3), (5, 1, 8, 8), (5, 8, 8, 0)])
+def test_colour_is_refused_with_the_shape_that_was_seen(shape):
+    with pytest.raises(ValueError, match="one channel") as error:
+        as_rows(np.zeros(shape))
+    assert str(shape) in str(error.value)
+
+
+def test_more_than_four_axes_are_refused():
+    with pytest.raises(ValueError, match=r"stack.*\(2, 3, 4, 5, 1\)"):
+        as_rows(np.zeros((2, 3, 4, 5, 1)))
+
+
+@given(height=st.integers(1, 60), width=st.integers(1, 60), form=st.integers(0, 3))
+def test_a_given_or_seen_shape_is_found(height, width, form):
+    given_, seen = [
+        ((height, width), None),
+        ((-1, width), None),
+        ((height, -1), (height, width)),
+        (None, (height, width)),
+    ][form]
+    assert resolve_image_shape(height * width, given_, seen) == (height, width)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.uint32, np.int64])
+def test_an_image_shape_of_numpys_integers_is_one_of_pythons(kind):
+    for given_ in ((kind(28), kind(28)), (kind(28), -1)):
+        found = resolve_image_shape(784, given_)
+        assert found == (28, 28)
+        assert {type(side) for side in found} == {int}
+
+
+def test_rows_without_a_shape_are_squares():
+    assert resolve_image_shape(784) == (28, 28)
+    assert resolve_image_shape(1) == (1, 1)
+
+
+@pytest.mark.parametrize("image_shape", [None, (28, 28), (28, -1), (-1, 28)])
+def test_one_column_too_many_asks_for_the_label_column(image_shape):
+    with pytest.raises(ValueError, match="785 columns.*is the label column still in X"):
+        resolve_image_shape(785, image_shape)
+
+
+def test_rows_that_are_no_square_ask_for_image_shape():
+    with pytest.raises(ValueError, match=r"X_val has 60 columns.*set image_shape="):
+        resolve_image_shape(60, what="X_val")
+
+
+@pytest.mark.parametrize(
+    "image_shape",
+    [
+        (8,),
+        (8, 8, 1),
+        (-1, -1),
+        (0, 64),
+        (-2, -32),
+        (8.0, 8),
+        ("8", "8"),
+        (),
+        (True, -1),
+    ],
+)
+def test_an_image_shape_that_is_none_is_refused(image_shape):
+    with pytest.raises(ValueError, match="image_shape must be") as error:
+        resolve_image_shape(64, image_shape)
+    assert repr(image_shape) in str(error.value)
+
+
+def test_an_image_shape_that_contradicts_the_data_is_refused():
+    with pytest.raises(ValueError, match=r"64 columns.*image_shape=\(8, 9\)"):
+        resolve_image_shape(64, (8, 9))
+    with pytest.raises(ValueError, match=r"64 columns.*image_shape=\(-1, 9\)"):
+        resolve_image_shape(64, (-1, 9))
+    with pytest.raises(ValueError, match=r"shape \(4, 16\), but \(8, 8\)"):
+        resolve_image_shape(64, (8, 8), seen=(4, 16))
+
+
+# Scaling
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
+@pytest.mark.parametrize("asked", forms(DIGITS, (8, 8)))
+@pytest.mark.parametrize("fitted", ["rows", "stack", "images"])
+def test_every_form_and_dtype_gives_the_same_images(fitted, asked, dtype):
+    known = forms(DIGITS, (8, 8))
+    scaler = ImageScaler(max_value=16).fit(known[fitted])
+    X = forms(DIGITS.astype(dtype), (8, 8))[asked]
+    if asked == "frame":
+        scaler = ImageScaler(max_value=16).fit(known["frame"])
+    images = scaler.transform(X)
+    assert images.dtype == np.float32
+    assert images.flags.c_contiguous
+    assert_array_equal(images, (DIGITS / 16).reshape(-1, 8, 8, 1))
+    assert scaler.n_features_in_ == 64
+    assert scaler.image_shape_ == (8, 8)
+
+
+@pytest.mark.parametrize("shape", [(1, 256), (256, 1), (4, 64), (4, -1), (16, 16)])
+def test_rows_are_read_in_the_given_shape(shape):
+    images = ImageScaler(image_shape=shape).fit_transform(PIXELS)
+    assert_array_equal(images, (PIXELS.reshape(1, *shape, 1) / np.float32(255)))
+
+
+@pytest.mark.parametrize("max_value", [1, 16, 22, 100, 255, 1023, 65535])
+def test_inverse_transform_gives_whole_pixels_back_exactly(max_value):
+    pixels = np.arange(max_value + 1).reshape(1, -1)
+    scaler = ImageScaler(image_shape=(1, -1), max_value=max_value).fit(pixels)
+    images = scaler.transform(pixels)
+    assert images.min() == 0 and images.max() == 1
+    assert_array_equal(scaler.inverse_transform(images).astype(int), pixels)
+
+
+def test_inverse_transform_keeps_fractions_and_takes_every_form():
+    scaler = ImageScaler().fit(PIXELS)
+    images = np.full((2, 16, 16, 1), 0.3, dtype=np.float32)
+    for X in (images, images[..., 0], images.reshape(2, 256), images.tolist()):
+        rows = scaler.inverse_transform(X)
+        assert rows.shape == (2, 256)
+        np.testing.assert_allclose(rows, 76.5, rtol=1e-6)
+
+
+def test_inverse_transform_refuses_images_of_another_shape():
+    scaler = ImageScaler().fit(PIXELS)
+    with pytest.raises(ValueError, match=r"\(8, 32\), but \(16, 16\)"):
+        scaler.inverse_transform(np.zeros((1, 8, 32, 1)))
+
+
+def test_no_argument_is_changed_and_no_memory_is_shared():
+    X = np.random.default_rng(0).random((5, 8, 8, 1)).astype(np.float32)
+    before = X.copy()
+    scaler = ImageScaler(max_value=1).fit(X)
+    images = scaler.transform(X)
+    rows = scaler.inverse_transform(images)
+    assert not np.shares_memory(X, images) and not np.shares_memory(images, rows)
+    images += 1
+    assert_array_equal(X, before)
+
+
+# What is refused and what is warned of
+
+
+def test_the_label_column_is_missed_in_no_frame():
+    frame = pd.DataFrame(DIGITS).assign(label=0)
+    frame.columns = frame.columns.astype(str)
+    with pytest.raises(ValueError, match="65 columns.*label column still in X"):
+        ImageScaler(max_value=16).fit(frame)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("method", ["fit", "transform", "inverse_transform"])
+def test_pixels_that_are_no_finite_numbers_are_refused(method, bad):
+    X = DIGITS.astype(float)
+    scaler = ImageScaler(max_value=16).fit(X)
+    X[3, 5] = bad
+    with pytest.raises(ValueError, match="NaN|infinity"):
+        getattr(scaler, method)(X.reshape(-1, 8, 8))
+
+
+def test_text_is_refused():
+    with pytest.raises(ValueError, match="(?i)convert"):
+        ImageScaler(max_value=16).fit([["a"] * 64])
+
+
+def test_images_of_another_shape_than_in_fit_are_refused():
+    scaler = ImageScaler(max_value=16).fit(DIGITS)
+    with pytest.raises(ValueError, match="63 features.*expecting 64"):
+        scaler.transform(DIGITS[:, :63])
+    with pytest.raises(ValueError, match=r"\(4, 16\), but \(8, 8\)"):
+        scaler.transform(DIGITS.reshape(-1, 4, 16))
+
+
+def test_other_column_names_than_in_fit_are_refused():
+    frame = forms(DIGITS, (8, 8))["frame"]
+    scaler = ImageScaler(max_value=16).fit(frame)
+    assert_array_equal(scaler.feature_names_in_, frame.columns)
+    with pytest.raises(ValueError, match="feature names"):
+        scaler.transform(frame.rename(columns={"p0": "q0"}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"max_value": v} for v in (0, "255", 1e60, 1e-60, True)] + [{"image_shape": 28}],
+)
+def test_a_wrong_parameter_is_refused_at_fit(wrong):
+    scaler = ImageScaler(**wrong)
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        scaler.fit(PIXELS)
+
+
+@pytest.mark.parametrize("X", [PIXELS.astype(int) - 1, PIXELS.astype(int) + 1])
+def test_pixels_outside_the_range_bring_a_warning(X):
+    with pytest.warns(UserWarning, match=r"outside 0 to max_value=255") as seen:
+        ImageScaler().fit(X)
+    assert seen[0].filename == __file__
+    scaler = ImageScaler().fit(PIXELS)
+    with pytest.warns(UserWarning, match="outside 0 to max_value=255") as seen:
+        scaler.transform(X)
+    assert seen[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "X", [PIXELS / 255, PIXELS > 99, (PIXELS > 99).astype(np.uint8), PIXELS / 1000]
+)
+def test_pixels_that_look_scaled_bring_a_warning_at_fit(X):
+    with pytest.warns(UserWarning, match="look already scaled.*max_value=1"):
+        ImageScaler().fit(X)
+
+
+def test_pixels_that_look_scaled_bring_a_warning_at_transform():
+    scaler = ImageScaler().fit(PIXELS)
+    with pytest.warns(UserWarning, match="look already scaled"):
+        scaler.transform(PIXELS / 255)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [np.zeros((1, 256)), np.zeros((1, 256), np.uint8), np.eye(16, dtype=int)[None]],
+)
+def test_a_dark_batch_brings_no_warning_at_transform(X):
+    scaler = ImageScaler().fit(PIXELS)
+    assert scaler.transform(X).max() <= 1 / 255
+
+
+def test_black_images_and_images_from_0_to_1_bring_no_warning_at_fit():
+    assert ImageScaler().fit_transform(np.zeros((3, 4))).max() == 0
+    assert ImageScaler(max_value=1).fit_transform([[0.0, 0.5, 0.9, 1]]).max() == 1
+
+
+# In scikit-learn's company
+
+
+@pytest.mark.parametrize("output", ["default", "pandas"])
+def test_images_stay_arrays_under_a_global_pandas_output(output):
+    with sklearn.config_context(transform_output=output):
+        images = ImageScaler(max_value=16).fit_transform(DIGITS)
+    assert type(images) is np.ndarray and images.shape == (200, 8, 8, 1)
+
+
+def test_a_progress_bar_goes_through_a_pipeline_and_warns_of_nothing(monkeypatch):
+    printed = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", printed)
+    pipe = Pipeline([("scale", ImageScaler(max_value=16)), ("last", "passthrough")])
+    pipe.set_callbacks(ProgressBar(max_propagation_depth=2)).fit(DIGITS)
+    assert "ImageScaler - fit" in printed.getvalue()
+
+
+def test_callbacks_are_torn_down_when_fit_fails():
+    class Recorder:
+        calls = []
+
+        def setup(self, estimator, context):
+            self.calls.append("setup")
+
+        def on_fit_task_begin(self, estimator, context):
+            self.calls.append("begin")
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            self.calls.append(fitted_estimator.transform(DIGITS).shape)
+
+        def teardown(self, estimator, context):
+            self.calls.append("teardown")
+
+    scaler = ImageScaler(max_value=16).set_callbacks(Recorder())
+    scaler.fit(DIGITS)
+    assert Recorder.calls == ["setup", "begin", (200, 8, 8, 1), "teardown"]
+    Recorder.calls.clear()
+    with pytest.raises(ValueError, match="63 columns"):
+        scaler.fit(DIGITS[:, :63])
+    assert Recorder.calls == ["setup", "begin", "teardown"]
+
+
+def test_a_validation_set_is_scaled_by_a_routing_pipeline():
+    class Last(GaussianNB):
+        def fit(self, X, y, X_val=None):
+            self.images_, self.validation_ = X, X_val
+            return self
+
+    y = np.arange(200) % 10
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipe = Pipeline(
+            [
+                ("scale", ImageScaler(max_value=16)),
+                ("last", Last().set_fit_request(X_val=True)),
+            ],
+            transform_input=["X_val"],
+        )
+        pipe.fit(DIGITS, y, X_val=DIGITS[:7].reshape(-1, 8, 8))
+    assert_array_equal(pipe["last"].validation_, pipe["last"].images_[:7])
+
+
+def test_the_module_imports_neither_keras_nor_matplotlib():
+    code = (
+        "import sys, skmnist; skmnist.ImageScaler;"
+        "print({'keras', 'tensorflow', 'matplotlib'} & set(sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "set()"
+
+
+def test_one_array_is_all_that_transform_allocates():
+    X = np.zeros((2000, 784), dtype=np.uint8)
+    X[0, 0] = 255
+    for Z in (X, np.asfortranarray(X), X.astype(float), X.reshape(-1, 28, 28)):
+        scaler = ImageScaler().fit(Z)
+        tracemalloc.start()
+        images = scaler.transform(Z)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1.1 * images.nbytes
+
+
+@pytest.mark.parametrize("make", [np.asarray, pd.DataFrame])
+def test_a_label_column_left_in_after_the_fit_is_spoken_of(make):
+    scaler = ImageScaler(max_value=16).fit(make(DIGITS))
+    labelled = np.column_stack([np.zeros(len(DIGITS), int), DIGITS])
+    with pytest.raises(ValueError, match=r"65.*is the label column still in X\?"):
+        scaler.transform(make(labelled))
