@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from skmnist._utils import as_rows, resolve_image_shape
+from skmnist._utils import as_rows, resolve_image_shape, warn_user
 from skmnist.neural_network._architecture import Architecture
 from skmnist.neural_network._callback_copies import (
     as_far_as_pickled,
@@ -190,6 +190,11 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
                 "filters, kernel_sizes or dense_units have changed since the last fit, "
                 "and its weights do not fit any more: set them back, or begin anew "
                 "with fit and warm_start=False."
+            )
+        if "iterations" not in self._state.optimizer:
+            warn_user(
+                "The model was saved without the state of its optimizer: training "
+                "continues with a fresh optimizer."
             )
         return self._state.with_rate(self.learning_rate)
 
