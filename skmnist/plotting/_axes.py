@@ -27,27 +27,10 @@ _HANDLE, _CHARACTER, _LINE = 0.65, 0.07, 0.17  # sizes in a legend, in inches
 
 
 def open_axes(ax, shape, figsize, title):
-    """Return the axes to draw on, in a figure of their own or as they were given.
+    """Return an array of axes to draw on, in a figure of their own or as given.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes, array-like of Axes, or None
-        None makes a figure. A single subplot is divided where several are needed.
-    shape : tuple of (int, int)
-        Rows and columns of axes.
-    figsize : tuple of (float, float)
-        Width and height in inches of a figure that is made here.
-    title : str
-        The title of such a figure.
-
-    Returns
-    -------
-    axes : ndarray of Axes of that shape
-
-    Raises
-    ------
-    ValueError
-        If `ax` holds another number of axes.
+    `shape` says how many rows and columns are needed; a single subplot is divided
+    into them. Size in inches and title are those of a figure that is made here.
     """
     if ax is None:
         import matplotlib.pyplot as plt

@@ -99,11 +99,6 @@ class ComparisonDisplay:
         -------
         display : ComparisonDisplay
             The display, drawn.
-
-        Raises
-        ------
-        ValueError
-            If `ax` holds several axes.
         """
         return cls.from_table(comparison.table_, ax=ax, **kwargs)
 
@@ -191,7 +186,7 @@ class ComparisonDisplay:
         return self
 
     def _title(self):
-        if self._n_repeats() == 1:
+        if self._n_repeats() < 2:
             return "Accuracy of each variant"
         return f"Accuracy of each variant, mean of {self._n_repeats()} repeats"
 
@@ -236,7 +231,7 @@ class ComparisonDisplay:
         """Draw one small point a repeat, below the mean."""
         from matplotlib.lines import Line2D
 
-        if self._n_repeats() == 1 or name not in self.repeats:
+        if self._n_repeats() < 2 or name not in self.repeats:
             return
         look = {"color": GREY, "linestyle": "", "marker": ".", "markersize": 5}
         if not self.repeat_points_:
@@ -252,18 +247,18 @@ class ComparisonDisplay:
         """Write the accuracies at the right edge."""
         from matplotlib.text import Text
 
-        look = {"verticalalignment": "center", "fontsize": "small"}
-        look["fontweight"] = "bold" if name == "test_accuracy" else "normal"
+        look = {
+            "xycoords": self.ax_.get_yaxis_transform(),
+            "xytext": (6, 0),
+            "textcoords": "offset points",
+            "verticalalignment": "center",
+            "fontsize": "small",
+            "fontweight": "bold" if name == "test_accuracy" else "normal",
+        }
+        look = merge_kw(Text, look, text_kw)
         for height, value in zip(heights, self._values(name), strict=True):
             if np.isfinite(value):
-                text = self.ax_.annotate(
-                    f"{value:.2f}",
-                    (1, height),
-                    xycoords=self.ax_.get_yaxis_transform(),
-                    xytext=(6, 0),
-                    textcoords="offset points",
-                    **merge_kw(Text, look, text_kw),
-                )
+                text = self.ax_.annotate(f"{value:.2f}", (1, height), **look)
                 self.texts_.append(text)
 
     def _name_rows(self):
@@ -280,6 +275,6 @@ class ComparisonDisplay:
         """Let the axis begin at the half percent below the lowest mark, and say so."""
         low, high = self.ax_.get_xlim()
         start = max(0.0, np.floor(2 * low) / 2)
-        self.ax_.set_xlim(start, min(high, 100))
+        self.ax_.set_xlim(start, min(high, max(100, self.ax_.dataLim.x1)))
         where = f"; the axis starts at {start:g}%" if start > 0 else ""
         self.ax_.set_xlabel(f"accuracy (%){where}")

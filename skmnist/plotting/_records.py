@@ -39,8 +39,6 @@ class RecordDisplay:
         ------
         sklearn.exceptions.NotFittedError
             If the estimator does not have a record.
-        ValueError
-            If `ax` holds another number of axes than `plot` needs.
         """
         name = type(network_of(estimator)).__name__ if name is None else name
         return cls.from_estimators({name: estimator}, ax=ax, **kwargs)
@@ -69,8 +67,7 @@ class RecordDisplay:
         sklearn.exceptions.NotFittedError
             If an estimator does not have a record.
         ValueError
-            If there are no estimators, or if `ax` holds another number of axes than
-            `plot` needs.
+            If there are no estimators.
         """
         networks = {name: network_of(one) for name, one in named(estimators).items()}
         if not networks:
@@ -109,8 +106,7 @@ class RecordDisplay:
         Raises
         ------
         ValueError
-            If the history lacks what is drawn, or if `ax` holds another number of
-            axes than `plot` needs.
+            If the history lacks what is drawn.
         """
         return cls({name: history}).plot(ax=ax, **kwargs)
 

@@ -95,15 +95,14 @@ class Sheet:
         texts = []
         for index, title in enumerate(self.titles):
             left, top, width, _ = self.place(index)
-            look = {"fontsize": _FONT_SIZE * scale, "horizontalalignment": "center"}
+            look = {
+                "xytext": (0, 3 * scale),
+                "textcoords": "offset points",
+                "fontsize": _FONT_SIZE * scale,
+                "horizontalalignment": "center",
+            }
             if wrong[index]:
                 look |= {"color": VERMILION, "fontweight": "bold"}
-            text = ax.annotate(
-                title,
-                (left + width / 2, top),
-                xytext=(0, 3 * scale),
-                textcoords="offset points",
-                **merge_kw(Text, look, text_kw),
-            )
-            texts.append(text)
+            look = merge_kw(Text, look, text_kw)
+            texts.append(ax.annotate(title, (left + width / 2, top), **look))
         return texts
