@@ -110,12 +110,20 @@ def test_best_epoch(history):
     assert "best epoch" in legend_texts(display)
 
 
-def test_best_epoch_of_estimator(history):
-    network = MnistCNN()
-    network.history_, network.best_epoch_ = history(8), 3
+def test_best_epoch_of_early_stopping(raw_digits):
+    X, y = raw_digits
+    network = MnistCNN(
+        filters=(4, 8),
+        dense_units=16,
+        epochs=4,
+        early_stopping=True,
+        validation_fraction=0.2,
+        random_state=0,
+    )
+    network.fit(X[:200] / 16, y[:200])
     display = TrainingCurveDisplay.from_estimator(network)
     (mark,) = lines_of(display.ax_, "best epoch")
-    assert mark.get_xdata()[0] == 3
+    assert mark.get_xdata()[0] == network.best_epoch_
 
 
 def test_line_kw_and_mark_kw(history):
