@@ -4,6 +4,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from dataclasses import fields
 from numbers import Integral
 
 import numpy as np
@@ -23,7 +24,7 @@ from skmnist.neural_network._training_loop import TrainingState
 
 __all__ = ["Checkpoint", "check_resumable", "fingerprint"]
 
-_STATE = ("seed", "weights", "optimizer", "schedule", "history", "batch_loss")
+_STATE = [field.name for field in fields(TrainingState)]
 
 
 def check_resumable(cnn):
@@ -32,8 +33,8 @@ def check_resumable(cnn):
     Raises
     ------
     ValueError
-        If `random_state` is not an integer, if there are callbacks, whose state
-        cannot be restored, or if Keras's policy has weights that are not of 32 bits.
+        If `random_state` is not an integer, or if there are callbacks, whose state
+        cannot be restored.
     """
     if not isinstance(cnn.random_state, Integral):
         raise ValueError(
@@ -44,13 +45,6 @@ def check_resumable(cnn):
         raise ValueError(
             "checkpoint_dir cannot be combined with callbacks, because their state "
             f"cannot be restored. Got callbacks={cnn.callbacks!r}."
-        )
-    policy = keras.config.dtype_policy()
-    if policy.variable_dtype != "float32":
-        raise ValueError(
-            "checkpoint_dir needs weights in float32, but with Keras's dtype policy "
-            f"{policy.name!r} they are in {policy.variable_dtype}: choose another with "
-            "keras.config.set_dtype_policy, or train without it."
         )
 
 
@@ -137,7 +131,7 @@ class Checkpoint(keras.callbacks.Callback):
         Whether the state that `load` found is that after the last epoch.
     """
 
-    look = None
+    snapshot = None
 
     def __init__(self, cnn, name):
         super().__init__()
@@ -218,6 +212,6 @@ class Checkpoint(keras.callbacks.Callback):
             ) from None
 
     def on_epoch_end(self, epoch, logs=None):
-        state = vars(self.look()) | self.described
+        state = vars(self.snapshot()) | self.described
         extra = self.extra | {"finished": epoch + 1 == self.params["epochs"]}
         write_atomically(self.path, pack_state(self.hyperparameters, state, extra))

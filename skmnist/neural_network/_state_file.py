@@ -20,7 +20,7 @@ from skmnist.io._json import (
     unpack_param,
 )
 from skmnist.io._tensor_file import pack_tensors
-from skmnist.neural_network._architecture import weight_shapes
+from skmnist.neural_network._architecture import trainable_shapes, weight_shapes
 from skmnist.neural_network._lr_schedules import check_memory
 from skmnist.neural_network._param_constraints import HYPERPARAMETERS, check_params
 from skmnist.neural_network._training_loop import LARGEST_WEIGHT
@@ -33,8 +33,10 @@ _MEMBERS = (
     *("format_version", "params", "classes", "image_shape", "feature_names"),
     *("history", "schedule", "seed", "extra"),
 )
+_GROUPS = ("weights", "best_weights", "optimizer")
 _COUNTER = "optimizer/iterations"
 _RATE = "optimizer/learning_rate"
+_NOT_NEGATIVE = ("/velocity", "/moving_variance")
 # 4096 x 4096: a network that halves its images often enough has small weights for
 # images of any size.
 _MAX_PIXELS = 2**24
@@ -80,7 +82,7 @@ def pack_state(params, state, extra):
         "extra": extra,
     }
     tensors = {"batch_loss": state["batch_loss"]}
-    for group in ("weights", "optimizer"):
+    for group in _GROUPS:
         tensors |= {f"{group}/{name}": a for name, a in state[group].items()}
     if _COUNTER in tensors:
         # Some of Keras's back ends count in 32 bits.
@@ -124,9 +126,7 @@ def unpack_state(file):
     # Long tuples cost memory before their tensors are seen to be missing.
     if len(params["filters"]) > len(file.names):
         raise ValueError("it has fewer tensors than its hyperparameters imply")
-    expected = _expected_tensors(
-        params, image_shape, len(classes), has_optimizer=_COUNTER in file.names
-    )
+    expected = _expected_tensors(params, image_shape, len(classes), file.names)
     arrays = file.read(expected)
     _check_values(arrays)
     if len(arrays["batch_loss"]) < n_epochs:
@@ -138,10 +138,9 @@ def unpack_state(file):
         "history": history,
         "schedule": schedule,
         "seed": seed,
-        "weights": _group("weights", arrays),
-        "optimizer": _group("optimizer", arrays),
         "batch_loss": arrays["batch_loss"],
     }
+    state |= {group: _members(group, arrays) for group in _GROUPS}
     return params, state, extra
 
 
@@ -201,7 +200,7 @@ def _unpack_history(packed):
     return history
 
 
-def _expected_tensors(params, image_shape, n_classes, has_optimizer):
+def _expected_tensors(params, image_shape, n_classes, names):
     """Return dtype and shape of each tensor; None is a length that is free."""
     weights = weight_shapes(
         image_shape,
@@ -209,15 +208,21 @@ def _expected_tensors(params, image_shape, n_classes, has_optimizer):
         params["filters"],
         params["kernel_sizes"],
         params["dense_units"],
+        params["batch_norm"],
     )
-    trained = weights if has_optimizer else {}
-    expected = {f"weights/{name}": ("F32", shape) for name, shape in weights.items()}
-    expected |= {
-        f"optimizer/{name}/{moment}": ("F32", shape)
-        for name, shape in trained.items()
-        for moment in ("momentum", "velocity")
-    }
-    if has_optimizer:
+    shapes = {f"weights/{name}": shape for name, shape in weights.items()}
+    # What only a checkpoint in the middle of early stopping has.
+    if any(name.startswith("best_weights/") for name in names):
+        shapes |= {f"best_weights/{name}": shape for name, shape in weights.items()}
+    # What save_model(optimizer=False) leaves out.
+    if _COUNTER in names:
+        shapes |= {
+            f"optimizer/{name}/{moment}": shape
+            for name, shape in trainable_shapes(weights).items()
+            for moment in ("momentum", "velocity")
+        }
+    expected = {name: ("F32", shape) for name, shape in shapes.items()}
+    if _COUNTER in names:
         expected[_COUNTER] = ("I64", ())
     return expected | {_RATE: ("F32", ()), "batch_loss": ("F32", (None,))}
 
@@ -227,13 +232,13 @@ def _check_values(arrays):
     for name, array in arrays.items():
         if name == "batch_loss":  # a record, from which nothing is computed
             continue
-        low, high = -LARGEST_FLOAT, LARGEST_FLOAT
-        if name.startswith("weights/"):
-            low, high = -LARGEST_WEIGHT, LARGEST_WEIGHT
-        elif name == _COUNTER:
-            low, high = 0, 2**53
-        elif name == _RATE or name.endswith("/velocity"):
-            low = 0
+        is_weight = name.startswith(("weights/", "best_weights/"))
+        is_trained = is_weight and "/moving_" not in name
+        high = LARGEST_WEIGHT if is_trained else LARGEST_FLOAT
+        if name == _COUNTER:
+            high = 2**53
+        is_positive = name in (_COUNTER, _RATE) or name.endswith(_NOT_NEGATIVE)
+        low = 0 if is_positive else -high
         # The extremes, since a comparison would take a second array of that size.
         if not (low <= array.min() and array.max() <= high):
             raise ValueError(
@@ -241,7 +246,7 @@ def _check_values(arrays):
             )
 
 
-def _group(group, arrays):
+def _members(group, arrays):
     return {
         name.removeprefix(f"{group}/"): array
         for name, array in arrays.items()

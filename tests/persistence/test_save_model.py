@@ -151,8 +151,9 @@ def test_load_model_fresh_process_same_bits(fitted_pipeline, digits, path, tmp_p
         {"anneal": "plateau", "anneal_patience": 1, "learning_rate": 0.01},
         {"anneal": "one_cycle", "epochs": 4},
         {"augment": True},
+        {"batch_norm": True},
     ],
-    ids=lambda params: next(iter(params.values())),
+    ids=lambda params: next(iter(params)),
 )
 def test_partial_fit_of_loaded_model_same_bits(images, path, params):
     X, y = images
@@ -605,9 +606,10 @@ def write_example(version):
     X, y = load_digits(return_X_y=True)
     names = [f"pixel{n}" for n in range(64)]
     model = small_pipeline(
-        filters=(8, 16), epochs=8, anneal=True, dropout=(0.1, 0.1, 0.1), batch_size=20
+        **{"filters": (8, 16), "epochs": 8, "anneal": True, "batch_size": 20},
+        **{"dropout": (0.1, 0.1, 0.1), "batch_norm": version >= 3},
     ).fit(pd.DataFrame(X, columns=names), y)
-    # The first two formats hold the optimizer always.
+    # The first two formats always hold the optimizer.
     path = DATA / f"digits-v{version}.safetensors"
     save_model(model, path, optimizer=version < 3)
     proba = model.predict_proba(pd.DataFrame(X[:100], columns=names))
