@@ -17,6 +17,7 @@ from skmnist._utils import (
     resolve_image_shape,
     validate_images,
     warn_if_flat,
+    warn_user,
 )
 from skmnist.neural_network._architecture import Architecture
 from skmnist.neural_network._checkpoint import Checkpoint, check_resumable, fingerprint
@@ -289,6 +290,11 @@ class BaseNetwork(
                 "the last fit, whose weights do not fit any more: set them back, or "
                 "train anew with fit and warm_start=False."
             )
+        if "iterations" not in self._state.optimizer:
+            warn_user(
+                "The model was saved without the state of its optimizer: training "
+                "continues with a fresh optimizer."
+            )
         return self._state.resumed(self.learning_rate)
 
     # Split
@@ -366,11 +372,9 @@ class BaseNetwork(
         check_resumable(self)
         name = fingerprint(self, start, batches, validation)
         checkpoint = Checkpoint(self, name)
-        found = checkpoint.load(start)
-        if found is None:
-            return checkpoint, start, 0
-        done = found.n_epochs - start.n_epochs
-        return checkpoint, found, int(self.epochs) if checkpoint.is_finished else done
+        state = checkpoint.load(start)
+        done = state.n_epochs - start.n_epochs
+        return checkpoint, state, int(self.epochs) if checkpoint.is_finished else done
 
     # What others read of a fitted estimator
 
