@@ -205,6 +205,11 @@ POSITIVE_FLOAT = Number(Real, LEAST_FLOAT, LARGEST_FLOAT, closed="both")
 NOT_NEGATIVE_FLOAT = Number(Real, 0, LARGEST_FLOAT, closed="both")
 
 
+def display_name(name):
+    """Write the name of a variant as people do: "annealed, augmented"."""
+    return name.replace("_", ", ")
+
+
 def warn_user(message):
     """Warn, and point at the user's line, also where others call this package."""
     level, frame = 1, sys._getframe()

@@ -7,17 +7,19 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import classification_report
 
+from skmnist._utils import display_name
 from skmnist.model_selection._paired_tests import (
+    corrected_interval,
     corrected_t_test,
     holm,
     mcnemar,
     wilson_interval,
 )
+from skmnist.model_selection._sentences import findings, say_pair
 
 __all__ = ["VariantComparison"]
 
-# A p-value below this is called unlikely to be chance.
-_LEVEL = 0.05
+_PARTS = ("training", "validation", "test")
 
 
 class VariantComparison:
@@ -27,58 +29,76 @@ class VariantComparison:
 
     Parameters
     ----------
-    fits : dict
-        For each variant's name a dict of its fitted `"pipeline"`, its `"training"`
-        and `"validation"` accuracy as fractions of so many rows, `"n_training"` and
-        `"n_validation"`, its `"predictions"` of the test set and the `"seconds"` of
-        its fit.
+    fits : list of dict
+        The `results_` of the fits: for each repeat in turn one for each variant.
     X_test : array-like of shape (n_samples, height * width), \
             (n_samples, height, width) or (n_samples, height, width, 1)
-        The images of the test set.
+        The images of the test set of the first repeat.
     y_test : ndarray of shape (n_samples,)
         Their labels.
-    search : GridSearchCV, default=None
-        The fitted search, one candidate per variant in the order of `fits`. None if
-        there was none.
+    searches : list of GridSearchCV, default=()
+        The fitted search of each repeat, one candidate per variant in their order.
+        Empty if there was none.
     test_to_train : float, default=None
-        Rows tested on for each row trained on in a fold of the search.
+        Rows tested on for each row trained on in a fold of the searches.
 
     Attributes
     ----------
     table_ : DataFrame of shape (n_variants, 13)
         One row per variant. `model` is its name. `training_accuracy`,
         `validation_accuracy` and `test_accuracy` are in percent, and so are the
-        bounds of their 95 % Wilson intervals, `training_low`, `training_high` and so
-        on, and the mean `cv_mean` and standard deviation `cv_std` over the folds.
-        `seconds` is the wall-clock time of the one fit on the whole development
-        part. Training accuracy is that of the finished network, without dropout
-        and augmentation, on the rows given to `fit`. Validation accuracy is that on
-        `X_val` with `cv="holdout"`, otherwise that on the rows that the network held
-        out itself. NaN where there is none.
-    significance_ : DataFrame of shape (n_pairs, 11)
+        bounds of their 95% intervals, `training_low`, `training_high` and so on, and
+        the mean `cv_mean` and standard deviation `cv_std` over the folds. `seconds`
+        is the wall-clock time of the one fit on the whole development part. Training
+        accuracy is that of the finished network, without dropout and augmentation,
+        on the rows given to `fit`. Validation accuracy is that on `X_val` with
+        `cv="holdout"`, otherwise that on the rows that the network held out itself.
+        NaN where there is none. With one repeat the intervals are Wilson's. With
+        more, accuracies and seconds are means, and the intervals those of the
+        corrected t-test over the repeats, NaN where all are equal.
+    repeats_ : DataFrame of shape (n_repeats * n_variants, 9)
+        One row per repeat and variant: `repeat` from 0, `model`, `seed`,
+        `training_accuracy`, `validation_accuracy`, `test_accuracy`, `cv_mean` and
+        `cv_std` in percent, and `seconds`.
+    significance_ : DataFrame of shape (n_pairs, 16)
         One row per pair. `difference` is the test accuracy of `variant` minus that
-        of `baseline`, in points; `gained` and `lost` count the test images that
-        only `variant` and that only `baseline` gets right; `mcnemar_p` is
-        McNemar's exact p-value of these two, `mcnemar_p_holm` the same after
-        Holm's correction over the pairs. `cv_difference` is the mean difference
+        of `baseline` in the first repeat, in points; `gained` and `lost` count the
+        test images that only `variant` and that only `baseline` gets right;
+        `mcnemar_p` is McNemar's exact p-value of these two, `mcnemar_p_holm` the same
+        after Holm's correction over the pairs. `cv_difference` is the mean difference
         over the folds, in points, `ttest_p` the p-value of Nadeau and Bengio's
         corrected resampled t-test of it, `ttest_p_holm` the corrected one; NaN
-        with `cv="holdout"`. `sentence` says it in words, by `mcnemar_p_holm`.
+        with `cv="holdout"`. `mean_difference` is the mean difference of the test
+        accuracies over the repeats, in points, `mean_low` and `mean_high` are the
+        bounds of its 95% interval, `repeats_p` and `repeats_p_holm` the p-values of
+        the same t-test over the repeats; NaN with one repeat. `sentence` says it in
+        words, by `mcnemar_p_holm` with one repeat and by `repeats_p_holm` with more.
+    mcnemar_ : DataFrame of shape (n_repeats * n_pairs, 8)
+        McNemar's test in each repeat: `repeat`, and the columns of `significance_`
+        from `variant` to `mcnemar_p_holm`.
     search_ : GridSearchCV or None
-        The fitted search; None with `cv="holdout"`.
+        The fitted search of the first repeat; None with `cv="holdout"`. Its folds are
+        numbers of rows of the whole data.
+    searches_ : list of GridSearchCV
+        The fitted searches of all repeats.
     estimators_ : dict of str to Pipeline
-        The pipelines, each fitted once on the whole development part.
+        The pipelines, each fitted once on the whole development part of the first
+        repeat.
+    histories_ : dict of str to list of dict
+        The `history_` of each network in each repeat.
     best_variant_ : str
         The variant with the highest mean over the folds, or with the highest
-        validation accuracy with `cv="holdout"`; the earlier one of two that are
-        equal.
+        validation accuracy with `cv="holdout"`, in the mean of the repeats; the
+        earlier one of two that are equal.
+    tied_variants_ : list of str
+        The variants that are equal to the best in that.
     best_estimator_ : Pipeline
         The pipeline of `best_variant_`.
     predictions_ : dict of str to ndarray of shape (n_samples,)
-        The predictions of the test set.
+        The predictions of the test set of the first repeat.
     X_test_ : array-like of shape (n_samples, height * width), \
             (n_samples, height, width) or (n_samples, height, width, 1)
-        The images of the test set.
+        The images of the test set of the first repeat.
     y_test_ : ndarray of shape (n_samples,)
         Their labels.
 
@@ -101,6 +121,9 @@ class VariantComparison:
     C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
     Learning 52, 2003.
 
+    R. R. Bouckaert and E. Frank, "Evaluating the replicability of significance tests
+    for comparing learning algorithms", PAKDD 2004.
+
     Examples
     --------
     >>> from skmnist import compare_variants, load_images
@@ -112,22 +135,35 @@ class VariantComparison:
     ['plain', 'plain', 'annealed']
     """
 
-    def __init__(self, fits, X_test, y_test, search=None, test_to_train=None):
+    def __init__(self, fits, X_test, y_test, searches=(), test_to_train=None):
         self.X_test_ = X_test
         self.y_test_ = y_test
-        self.search_ = search
-        self.estimators_ = {name: fit["pipeline"] for name, fit in fits.items()}
-        self.predictions_ = {name: fit["predictions"] for name, fit in fits.items()}
-        scores = _fold_scores(search, len(fits))
-        self.table_ = _make_table(fits, y_test, scores)
-        self.significance_ = _test_pairs(
-            self.predictions_, y_test, scores, test_to_train
+        self.searches_ = list(searches)
+        first = [fit for fit in fits if fit["repeat"] == 0]
+        self.estimators_ = {fit["model"]: fit["pipeline"] for fit in first}
+        self.predictions_ = {fit["model"]: fit["predictions"] for fit in first}
+        self.histories_ = {
+            name: [fit["history"] for fit in fits if fit["model"] == name]
+            for name in self.estimators_
+            if "cnn" in self.estimators_[name].named_steps
+        }
+        scores = _fold_scores(self.searches_, len(first))
+        self.repeats_ = _list_repeats(fits, scores)
+        self.n_repeats = len(fits) // len(first)
+        self.table_ = _make_table(fits, self.repeats_, scores)
+        self.mcnemar_ = _test_repeats(fits)
+        self.significance_ = self._test_pairs(fits, scores, test_to_train)
+        chosen_by = self.chosen_by_
+        self.tied_variants_ = list(
+            chosen_by.index[np.isclose(chosen_by, max(chosen_by))]
         )
-        if search is None:
-            best = self.table_["validation_accuracy"].idxmax()
-        else:
-            best = search.best_index_
-        self.best_variant_ = self.table_["model"][best]
+        self.best_variant_ = self.tied_variants_[0]
+        self._complete_searches()
+
+    @property
+    def search_(self):
+        """The fitted search of the first repeat, or None."""
+        return self.searches_[0] if self.searches_ else None
 
     @property
     def best_estimator_(self):
@@ -135,16 +171,15 @@ class VariantComparison:
         return self.estimators_[self.best_variant_]
 
     @property
+    def chosen_by_(self):
+        """The accuracy by which the best variant is chosen, in percent, by name."""
+        name = "cv_mean" if self.searches_ else "validation_accuracy"
+        return self.table_.set_index("model")[name]
+
+    @property
     def sentences(self):
-        """What was found, in sentences: the best variant, then each difference."""
-        best = self.table_.set_index("model").loc[self.best_variant_]
-        by = "validation" if self.search_ is None else "cross-validation"
-        return [
-            f"{self.best_variant_} is best in {by}; on the test set it reaches "
-            f"{best.test_accuracy:.2f} % (95 % interval {best.test_low:.2f} to "
-            f"{best.test_high:.2f}).",
-            *self.significance_["sentence"],
-        ]
+        """What was found: the best variant, each difference, what was not tried."""
+        return findings(self)
 
     def report(self, name=None):
         """Tell precision, recall and F1 of each class on the test set.
@@ -184,14 +219,14 @@ class VariantComparison:
             Rounded, in short columns, without what was not measured.
         """
         table = self.table_
-        text = {"model": table["model"]}
-        for name in ("training", "validation", "test"):
+        text = {"model": table["model"].map(display_name)}
+        for name in _PARTS:
             text[name] = _percent(table[f"{name}_accuracy"])
         text["interval"] = [
-            f"{low:.2f}-{high:.2f}"
+            "-" if np.isnan(low) else f"{low:.2f}-{high:.2f}"
             for low, high in zip(table["test_low"], table["test_high"], strict=True)
         ]
-        if self.search_ is not None:
+        if self.searches_:
             text["folds"] = [
                 f"{mean:.2f} ({std:.2f})"
                 for mean, std in zip(table["cv_mean"], table["cv_std"], strict=True)
@@ -202,15 +237,23 @@ class VariantComparison:
     @property
     def caption(self):
         """What the columns of the table mean, in sentences."""
-        sentences = [
-            "Accuracy in percent.",
-            "interval: 95 % Wilson interval of the test accuracy, "
-            f"n = {len(self.y_test_):,}.",
-        ]
-        if self.search_ is not None:
+        if self.n_repeats == 1:
+            sentences = [
+                "Accuracy in percent.",
+                "interval: 95% Wilson interval of the test accuracy, "
+                f"n = {len(self.y_test_):,}.",
+            ]
+        else:
+            sentences = [
+                f"Mean accuracy over {self.n_repeats} repeats in percent.",
+                "interval: 95% interval of the mean test accuracy, other splits and "
+                "seeds included.",
+            ]
+        if self.searches_:
+            n_folds = self.search_.n_splits_ * self.n_repeats
             sentences.append(
                 "folds: mean (standard deviation) of the accuracies in "
-                f"{self.search_.n_splits_} folds."
+                f"{n_folds} folds."
             )
         return " ".join(sentences)
 
@@ -227,7 +270,7 @@ class VariantComparison:
         )
         rows = []
         for cells in text.itertuples(index=False):
-            best = cells[0] == self.best_variant_
+            best = cells[0] == display_name(self.best_variant_)
             name = escape(cells[0]) + (" ★" if best else "")
             numbers = "".join(
                 f'<td style="{cell}right">{escape(number)}</td>' for number in cells[1:]
@@ -240,88 +283,124 @@ class VariantComparison:
             f"</table><p>{escape(self.caption)}</p><ul>{sentences}</ul>"
         )
 
+    def _test_pairs(self, fits, scores, test_to_train):
+        """Make `significance_`."""
+        pairs = self.mcnemar_.query("repeat == 0").drop(columns="repeat")
+        names = list(self.estimators_)
+        tests = {
+            name: np.array([fit["test"] for fit in fits if fit["model"] == name])
+            for name in names
+        }
+        ratio = np.mean([fit["n_test"] / fit["n_training"] for fit in fits])
+        rows = []
+        for baseline, variant in combinations(names, 2):
+            of_both = [scores[:, names.index(name)] for name in (variant, baseline)]
+            over_folds = np.subtract(*of_both).ravel()
+            over_repeats = tests[variant] - tests[baseline]
+            row = {
+                "cv_difference": 100 * over_folds.mean(),
+                "ttest_p": corrected_t_test(over_folds, test_to_train),
+            }
+            if self.n_repeats > 1:
+                mean, low, high = corrected_interval(100 * over_repeats, ratio)
+                row |= {"mean_difference": mean, "mean_low": low, "mean_high": high}
+                row["repeats_p"] = corrected_t_test(over_repeats, ratio)
+            rows.append(row)
+        columns = ["cv_difference", "ttest_p", "ttest_p_holm"]
+        columns += ["mean_difference", "mean_low", "mean_high"]
+        columns += ["repeats_p", "repeats_p_holm"]
+        tested = pd.DataFrame(rows, columns=columns, dtype=float)
+        for name in ("ttest_p", "repeats_p"):
+            tested[f"{name}_holm"] = holm(tested[name])
+        pairs = pd.concat([pairs.reset_index(drop=True), tested], axis=1)
+        return pairs.assign(
+            sentence=[say_pair(pair, self.n_repeats) for pair in pairs.itertuples()]
+        )
+
+    def _complete_searches(self):
+        """Let the first search predict: its best variant is fitted already."""
+        if self.searches_:
+            search, table = self.search_, self.repeats_
+            search.set_params(refit=True)
+            name = list(self.estimators_)[search.best_index_]
+            search.best_estimator_ = self.estimators_[name]
+            search.refit_time_ = float(table["seconds"][search.best_index_])
+
 
 def _percent(values):
     return ["-" if np.isnan(value) else f"{value:.2f}" for value in values]
 
 
-def _fold_scores(search, n_variants):
-    """Give the accuracy of each variant in each fold, shape (n_variants, n_folds)."""
-    if search is None:
-        return np.full((n_variants, 1), np.nan)
-    results = search.cv_results_
-    return np.transpose(
-        [results[f"split{i}_test_score"] for i in range(search.n_splits_)]
-    )
+def _fold_scores(searches, n_variants):
+    """Give the accuracies in folds, of shape (n_repeats, n_variants, n_folds)."""
+    if not searches:
+        return np.full((1, n_variants, 1), np.nan)
+    return np.array(
+        [
+            [
+                search.cv_results_[f"split{i}_test_score"]
+                for i in range(search.n_splits_)
+            ]
+            for search in searches
+        ]
+    ).swapaxes(1, 2)
 
 
-def _make_table(fits, y_test, scores):
+def _list_repeats(fits, scores):
+    """Make `repeats_`."""
+    rows = pd.DataFrame(fits, columns=["repeat", "model", "seed"])
+    for name in _PARTS:
+        rows[f"{name}_accuracy"] = [100 * fit[name] for fit in fits]
+    folds = scores.reshape(-1, scores.shape[2])
+    rows["cv_mean"] = np.resize(100 * folds.mean(axis=1), len(fits))
+    rows["cv_std"] = np.resize(100 * folds.std(axis=1), len(fits))
+    rows["seconds"] = [fit["seconds"] for fit in fits]
+    return rows
+
+
+def _make_table(fits, repeats, scores):
+    """Make `table_`."""
     rows = []
-    for (name, fit), fold_scores in zip(fits.items(), scores, strict=True):
-        right = np.mean(fit["predictions"] == y_test)
-        rows.append(
-            {
-                "model": name,
-                **_measured("training", fit["training"], fit["n_training"]),
-                **_measured("validation", fit["validation"], fit["n_validation"]),
-                **_measured("test", right, len(y_test)),
-                "cv_mean": 100 * fold_scores.mean(),
-                "cv_std": 100 * fold_scores.std(),
-                "seconds": fit["seconds"],
-            }
-        )
+    for i, name in enumerate(repeats["model"].unique()):
+        of_variant = [fit for fit in fits if fit["model"] == name]
+        row = {"model": name}
+        for part in _PARTS:
+            mean, low, high = _summarize(of_variant, part)
+            row |= {f"{part}_accuracy": mean, f"{part}_low": low, f"{part}_high": high}
+        row["cv_mean"] = 100 * scores[:, i].mean()
+        row["cv_std"] = 100 * scores[:, i].std()
+        row["seconds"] = np.mean([fit["seconds"] for fit in of_variant])
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _measured(name, accuracy, n_rows):
-    """Give an accuracy and its interval in percent; NaN where there is none."""
-    low = high = np.nan
+def _summarize(fits, part):
+    """Give a mean accuracy and its interval in percent; NaN where there is none."""
+    values = np.array([fit[part] for fit in fits])
+    if len(fits) > 1:
+        ratio = np.mean([fit["n_test"] / fit["n_training"] for fit in fits])
+        return np.clip(corrected_interval(100 * values, ratio), 0, 100)
+    accuracy, n_rows = values[0], fits[0][f"n_{part}"]
+    bounds = np.nan, np.nan
     if not np.isnan(accuracy):
-        low, high = wilson_interval(round(accuracy * n_rows), n_rows)
-    return {
-        f"{name}_accuracy": 100 * accuracy,
-        f"{name}_low": 100 * low,
-        f"{name}_high": 100 * high,
-    }
+        bounds = wilson_interval(round(accuracy * n_rows), n_rows)
+    return 100 * np.array([accuracy, *bounds])
 
 
-def _test_pairs(predictions, y_test, scores, test_to_train):
-    rows = []
-    for (i, baseline), (k, variant) in combinations(enumerate(predictions), 2):
-        gained, lost, p = mcnemar(
-            predictions[variant] == y_test, predictions[baseline] == y_test
-        )
-        over_folds = scores[k] - scores[i]
-        rows.append(
-            {
-                "variant": variant,
-                "baseline": baseline,
-                "difference": 100 * (gained - lost) / len(y_test),
-                "gained": gained,
-                "lost": lost,
-                "mcnemar_p": p,
-                "mcnemar_p_holm": np.nan,
-                "cv_difference": 100 * over_folds.mean(),
-                "ttest_p": corrected_t_test(over_folds, test_to_train),
-                "ttest_p_holm": np.nan,
-            }
-        )
-    pairs = pd.DataFrame(rows)
-    for name in ("mcnemar_p", "ttest_p"):
-        pairs[f"{name}_holm"] = holm(pairs[name])
-    pairs["sentence"] = [_say(pair) for pair in pairs.itertuples()]
-    return pairs
-
-
-def _say(pair):
-    points = f"{abs(pair.difference):.2f} points"
-    if pair.gained == pair.lost:
-        return f"{pair.variant} and {pair.baseline} are right equally often."
-    if pair.gained > pair.lost:
-        finding = f"{pair.variant} gains {points} over {pair.baseline}"
-    else:
-        finding = f"{pair.variant} loses {points} to {pair.baseline}"
-    p = pair.mcnemar_p_holm
-    verdict = "is unlikely to be chance" if p < _LEVEL else "could be chance"
-    value = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    return f"{finding}; this {verdict} ({value})."
+def _test_repeats(fits):
+    """Make `mcnemar_`."""
+    columns = ["repeat", "variant", "baseline", "difference", "gained", "lost"]
+    columns += ["mcnemar_p", "mcnemar_p_holm"]
+    parts = []
+    for repeat in range(1 + max(fit["repeat"] for fit in fits)):
+        rows = []
+        of_repeat = [fit for fit in fits if fit["repeat"] == repeat]
+        for baseline, variant in combinations(of_repeat, 2):
+            gained, lost, p = mcnemar(variant["right"], baseline["right"])
+            difference = 100 * (gained - lost) / variant["n_test"]
+            names = variant["model"], baseline["model"]
+            rows.append((repeat, *names, difference, gained, lost, p, np.nan))
+        part = pd.DataFrame(rows, columns=columns)
+        part["mcnemar_p_holm"] = holm(part["mcnemar_p"])
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)

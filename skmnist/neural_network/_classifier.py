@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skmnist._joblib import register_dask
 from skmnist._utils import as_rows, resolve_image_shape, validate_again
 from skmnist.neural_network._fit import NetworkClassifier
 from skmnist.neural_network._inference import augment_rows, average_answers
@@ -11,8 +10,6 @@ from skmnist.neural_network._model_cache import borrow
 from skmnist.neural_network._param_constraints import CONSTRAINTS, check_averaging
 
 __all__ = ["MnistCNN"]
-
-register_dask()
 
 
 class MnistCNN(NetworkClassifier):
