@@ -170,7 +170,9 @@ def compare_variants(
         for split in splits
     ]
     fits = VariantFits(n_jobs=n_jobs)
-    with _sending_once():
+    with _sending_once(), warnings.catch_warnings():
+        # Other classifiers take no part in progress bars.
+        warnings.filterwarnings("ignore", ".* does not support callbacks")
         searches = [
             _search(make_search, split, X, y, progress)
             for split in splits

@@ -27,7 +27,7 @@ def findings(comparison):
     """
     sentences = [_say_best(comparison), *comparison.significance_["sentence"]]
     sentences += _say_constant_rates(comparison)
-    if comparison.n_repeats == 1:
+    if comparison.n_repeats_ == 1:
         sentences.append(
             "Other seeds were not tried: with repeats=5, five splits and seeds would "
             "tell whether these differences last."
@@ -39,13 +39,13 @@ def _say_best(comparison):
     best = comparison.best_variant_
     row = comparison.table_.set_index("model").loc[best]
     by = "cross-validation" if comparison.searches_ else "validation"
-    reached = f"it reaches {row.test_accuracy:.2f}% on the test set"
-    if comparison.n_repeats > 1:
-        reached += f" on average over {comparison.n_repeats} repeats"
+    reached = f"reaches {row.test_accuracy:.2f}% on the test set"
+    if comparison.n_repeats_ > 1:
+        reached += f" on average over {comparison.n_repeats_} repeats"
     if not np.isnan(row.test_low):
         reached += f" (95% interval {row.test_low:.2f}% to {row.test_high:.2f}%)"
     if len(comparison.table_) == 1:
-        return f"{display_name(best)}: {reached}."
+        return f"{display_name(best)} {reached}."
     tied, open_ = comparison.tied_variants_, _not_shown_worse(comparison, best)
     if len(tied) > 1:
         score = f"{comparison.chosen_by_[best]:.2f}%"
@@ -60,14 +60,14 @@ def _say_best(comparison):
         )
     else:
         said = f"{display_name(best)} is best in {by}"
-    return f"{said}; {reached}."
+    return f"{said}; it {reached}."
 
 
 def _not_shown_worse(comparison, best):
     """Return the variants that the tests do not show to be worse than the best."""
     p_name, difference = (
         ("mcnemar_p_holm", "difference")
-        if comparison.n_repeats == 1
+        if comparison.n_repeats_ == 1
         else ("repeats_p_holm", "mean_difference")
     )
     remaining = []

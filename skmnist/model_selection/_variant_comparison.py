@@ -1,25 +1,23 @@
 """What a comparison of variants found, and what it says."""
 
 from html import escape
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import classification_report
 
 from skmnist._utils import display_name
-from skmnist.model_selection._paired_tests import (
-    corrected_interval,
-    corrected_t_test,
-    holm,
-    mcnemar,
-    wilson_interval,
-)
 from skmnist.model_selection._sentences import findings, say_pair
+from skmnist.model_selection._tables import (
+    PARTS,
+    compare_pairs,
+    fold_scores,
+    list_repeats,
+    make_table,
+    mcnemar_in_repeats,
+)
 
 __all__ = ["VariantComparison"]
-
-_PARTS = ("training", "validation", "test")
 
 
 class VariantComparison:
@@ -86,6 +84,10 @@ class VariantComparison:
         repeat.
     histories_ : dict of str to list of dict
         The `history_` of each network in each repeat.
+    n_repeats_ : int
+        Number of repeats.
+    chosen_by_ : Series of float of shape (n_variants,)
+        The accuracy that chooses the best variant, in percent, by name.
     best_variant_ : str
         The variant with the highest mean over the folds, or with the highest
         validation accuracy with `cv="holdout"`, in the mean of the repeats; the
@@ -147,12 +149,14 @@ class VariantComparison:
             for name in self.estimators_
             if "cnn" in self.estimators_[name].named_steps
         }
-        scores = _fold_scores(self.searches_, len(first))
-        self.repeats_ = _list_repeats(fits, scores)
-        self.n_repeats = len(fits) // len(first)
-        self.table_ = _make_table(fits, self.repeats_, scores)
-        self.mcnemar_ = _test_repeats(fits)
-        self.significance_ = self._test_pairs(fits, scores, test_to_train)
+        scores = fold_scores(self.searches_, len(first))
+        self.repeats_ = list_repeats(fits, scores)
+        self.n_repeats_ = len(fits) // len(first)
+        self.table_ = make_table(fits, scores)
+        self.mcnemar_ = mcnemar_in_repeats(fits)
+        pairs = compare_pairs(self.mcnemar_, fits, scores, test_to_train)
+        said = [say_pair(pair, self.n_repeats_) for pair in pairs.itertuples()]
+        self.significance_ = pairs.assign(sentence=said)
         chosen_by = self.chosen_by_
         self.tied_variants_ = list(
             chosen_by.index[np.isclose(chosen_by, max(chosen_by))]
@@ -220,7 +224,7 @@ class VariantComparison:
         """
         table = self.table_
         text = {"model": table["model"].map(display_name)}
-        for name in _PARTS:
+        for name in PARTS:
             text[name] = _percent(table[f"{name}_accuracy"])
         text["interval"] = [
             "-" if np.isnan(low) else f"{low:.2f}-{high:.2f}"
@@ -237,7 +241,7 @@ class VariantComparison:
     @property
     def caption(self):
         """What the columns of the table mean, in sentences."""
-        if self.n_repeats == 1:
+        if self.n_repeats_ == 1:
             sentences = [
                 "Accuracy in percent.",
                 "interval: 95% Wilson interval of the test accuracy, "
@@ -245,12 +249,12 @@ class VariantComparison:
             ]
         else:
             sentences = [
-                f"Mean accuracy over {self.n_repeats} repeats in percent.",
+                f"Mean accuracy over {self.n_repeats_} repeats in percent.",
                 "interval: 95% interval of the mean test accuracy, other splits and "
                 "seeds included.",
             ]
         if self.searches_:
-            n_folds = self.search_.n_splits_ * self.n_repeats
+            n_folds = self.search_.n_splits_ * self.n_repeats_
             sentences.append(
                 "folds: mean (standard deviation) of the accuracies in "
                 f"{n_folds} folds."
@@ -283,40 +287,6 @@ class VariantComparison:
             f"</table><p>{escape(self.caption)}</p><ul>{sentences}</ul>"
         )
 
-    def _test_pairs(self, fits, scores, test_to_train):
-        """Make `significance_`."""
-        pairs = self.mcnemar_.query("repeat == 0").drop(columns="repeat")
-        names = list(self.estimators_)
-        tests = {
-            name: np.array([fit["test"] for fit in fits if fit["model"] == name])
-            for name in names
-        }
-        ratio = np.mean([fit["n_test"] / fit["n_training"] for fit in fits])
-        rows = []
-        for baseline, variant in combinations(names, 2):
-            of_both = [scores[:, names.index(name)] for name in (variant, baseline)]
-            over_folds = np.subtract(*of_both).ravel()
-            over_repeats = tests[variant] - tests[baseline]
-            row = {
-                "cv_difference": 100 * over_folds.mean(),
-                "ttest_p": corrected_t_test(over_folds, test_to_train),
-            }
-            if self.n_repeats > 1:
-                mean, low, high = corrected_interval(100 * over_repeats, ratio)
-                row |= {"mean_difference": mean, "mean_low": low, "mean_high": high}
-                row["repeats_p"] = corrected_t_test(over_repeats, ratio)
-            rows.append(row)
-        columns = ["cv_difference", "ttest_p", "ttest_p_holm"]
-        columns += ["mean_difference", "mean_low", "mean_high"]
-        columns += ["repeats_p", "repeats_p_holm"]
-        tested = pd.DataFrame(rows, columns=columns, dtype=float)
-        for name in ("ttest_p", "repeats_p"):
-            tested[f"{name}_holm"] = holm(tested[name])
-        pairs = pd.concat([pairs.reset_index(drop=True), tested], axis=1)
-        return pairs.assign(
-            sentence=[say_pair(pair, self.n_repeats) for pair in pairs.itertuples()]
-        )
-
     def _complete_searches(self):
         """Let the first search predict: its best variant is fitted already."""
         if self.searches_:
@@ -329,78 +299,3 @@ class VariantComparison:
 
 def _percent(values):
     return ["-" if np.isnan(value) else f"{value:.2f}" for value in values]
-
-
-def _fold_scores(searches, n_variants):
-    """Give the accuracies in folds, of shape (n_repeats, n_variants, n_folds)."""
-    if not searches:
-        return np.full((1, n_variants, 1), np.nan)
-    return np.array(
-        [
-            [
-                search.cv_results_[f"split{i}_test_score"]
-                for i in range(search.n_splits_)
-            ]
-            for search in searches
-        ]
-    ).swapaxes(1, 2)
-
-
-def _list_repeats(fits, scores):
-    """Make `repeats_`."""
-    rows = pd.DataFrame(fits, columns=["repeat", "model", "seed"])
-    for name in _PARTS:
-        rows[f"{name}_accuracy"] = [100 * fit[name] for fit in fits]
-    folds = scores.reshape(-1, scores.shape[2])
-    rows["cv_mean"] = np.resize(100 * folds.mean(axis=1), len(fits))
-    rows["cv_std"] = np.resize(100 * folds.std(axis=1), len(fits))
-    rows["seconds"] = [fit["seconds"] for fit in fits]
-    return rows
-
-
-def _make_table(fits, repeats, scores):
-    """Make `table_`."""
-    rows = []
-    for i, name in enumerate(repeats["model"].unique()):
-        of_variant = [fit for fit in fits if fit["model"] == name]
-        row = {"model": name}
-        for part in _PARTS:
-            mean, low, high = _summarize(of_variant, part)
-            row |= {f"{part}_accuracy": mean, f"{part}_low": low, f"{part}_high": high}
-        row["cv_mean"] = 100 * scores[:, i].mean()
-        row["cv_std"] = 100 * scores[:, i].std()
-        row["seconds"] = np.mean([fit["seconds"] for fit in of_variant])
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _summarize(fits, part):
-    """Give a mean accuracy and its interval in percent; NaN where there is none."""
-    values = np.array([fit[part] for fit in fits])
-    if len(fits) > 1:
-        ratio = np.mean([fit["n_test"] / fit["n_training"] for fit in fits])
-        return np.clip(corrected_interval(100 * values, ratio), 0, 100)
-    accuracy, n_rows = values[0], fits[0][f"n_{part}"]
-    bounds = np.nan, np.nan
-    if not np.isnan(accuracy):
-        bounds = wilson_interval(round(accuracy * n_rows), n_rows)
-    return 100 * np.array([accuracy, *bounds])
-
-
-def _test_repeats(fits):
-    """Make `mcnemar_`."""
-    columns = ["repeat", "variant", "baseline", "difference", "gained", "lost"]
-    columns += ["mcnemar_p", "mcnemar_p_holm"]
-    parts = []
-    for repeat in range(1 + max(fit["repeat"] for fit in fits)):
-        rows = []
-        of_repeat = [fit for fit in fits if fit["repeat"] == repeat]
-        for baseline, variant in combinations(of_repeat, 2):
-            gained, lost, p = mcnemar(variant["right"], baseline["right"])
-            difference = 100 * (gained - lost) / variant["n_test"]
-            names = variant["model"], baseline["model"]
-            rows.append((repeat, *names, difference, gained, lost, p, np.nan))
-        part = pd.DataFrame(rows, columns=columns)
-        part["mcnemar_p_holm"] = holm(part["mcnemar_p"])
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
