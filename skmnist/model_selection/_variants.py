@@ -176,7 +176,8 @@ def _check_hyperparameters(name, settings, cnn_params):
             "share one seed: give random_state to the comparison."
         )
     try:
-        cnn = MnistCNN().set_params(**{**cnn_params, **settings})
+        cnn = MnistCNN().set_params(**settings)
+        cnn.set_params(**{**cnn_params, **settings})
         check_params(cnn.get_params(deep=False))
     except ValueError as error:
         raise ValueError(f"The variant {name!r} cannot be trained: {error}") from None
@@ -189,7 +190,8 @@ def _check_classifier(name, variant):
             f"The variant {name!r} is a {type(variant).__name__} with the network: "
             "give its hyperparameters as a dict."
         )
-    if isinstance(variant, type) or not is_classifier(variant):
+    is_estimator = hasattr(variant, "__sklearn_tags__")
+    if isinstance(variant, type) or not is_estimator or not is_classifier(variant):
         raise ValueError(
             f"The variant {name!r} must be a dict of hyperparameters of MnistCNN, or "
             f"a classifier such as SVC(), but it is {variant!r}."

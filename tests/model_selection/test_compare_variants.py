@@ -1,8 +1,6 @@
 """`compare_variants` with one repeat, and `make_variant_search`."""
 
 import pickle
-import subprocess
-import sys
 from itertools import combinations
 
 import numpy as np
@@ -446,34 +444,3 @@ def test_progress(capsys):
 def test_no_output_without_progress(capfd):
     compare_variants(DIGITS[FEW], LABELS[FEW], cv="holdout", **QUICK)
     assert capfd.readouterr().out == ""
-
-
-def test_n_jobs_equals_one_process(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(
-        """
-import os
-os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-from sklearn.datasets import load_digits
-from skmnist import compare_variants
-
-if __name__ == "__main__":
-    X, y = load_digits(return_X_y=True)
-    tables = [
-        compare_variants(
-            X[:400], y[:400], cv=2, max_value=16, filters=(4, 8), dense_units=16,
-            epochs=2, random_state=0, n_jobs=n_jobs, progress=True,
-        ).table_.drop(columns="seconds")
-        for n_jobs in (2, None)
-    ]
-    print("same" if tables[0].equals(tables[1]) else tables)
-"""
-    )
-    run = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", script],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.rstrip().endswith("same")
-    assert run.stdout.count("VariantFits - fit") == 2

@@ -51,7 +51,7 @@ def test_classifier_gets_the_seed_of_the_repeat():
 
 
 def test_classifiers_beside_networks_with_folds():
-    variants = {"network": {"epochs": 2}, "neighbours": KNeighborsClassifier(3)}
+    variants = {"network": {"anneal": True}, "neighbours": KNeighborsClassifier(3)}
     found = compare_variants(DIGITS, LABELS, variants=variants, cv=2, **QUICK)
     assert found.best_variant_ == "neighbours"
     assert found.search_.best_index_ == 1
@@ -60,7 +60,7 @@ def test_classifiers_beside_networks_with_folds():
     )
     assert found.table_["cv_mean"].notna().all()
     assert found.table_["validation_accuracy"].isna().tolist() == [False, True]
-    assert len(found.histories_["network"][0]["loss"]) == 2
+    assert len(found.histories_["network"][0]["loss"]) == 1
 
 
 def test_variant_overrides_shared_hyperparameter():
