@@ -1,12 +1,16 @@
 """What a comparison of variants found, and what it says."""
 
-from html import escape
-
 import numpy as np
 import pandas as pd
 from sklearn.metrics import classification_report
 
 from skmnist._utils import display_name
+from skmnist.io._atomic import write_atomically
+from skmnist.model_selection._html_report import (
+    environment,
+    render_first_screen,
+    render_report,
+)
 from skmnist.model_selection._sentences import findings, say_pair
 from skmnist.model_selection._tables import (
     PARTS,
@@ -84,6 +88,8 @@ class VariantComparison:
         repeat.
     histories_ : dict of str to list of dict
         The `history_` of each network in each repeat.
+    environment_ : dict of str to str
+        The `"versions"` and the `"machine"` that it was made with.
     n_repeats_ : int
         Number of repeats.
     chosen_by_ : Series of float of shape (n_variants,)
@@ -141,6 +147,7 @@ class VariantComparison:
         self.X_test_ = X_test
         self.y_test_ = y_test
         self.searches_ = list(searches)
+        self.environment_ = environment()
         first = [fit for fit in fits if fit["repeat"] == 0]
         self.estimators_ = {fit["model"]: fit["pipeline"] for fit in first}
         self.predictions_ = {fit["model"]: fit["predictions"] for fit in first}
@@ -266,26 +273,27 @@ class VariantComparison:
         return "\n".join([lines, "", self.caption, "", *self.sentences])
 
     def _repr_html_(self):
-        text = self.as_text()
-        cell = "padding: 0.2em 0.8em; white-space: nowrap; text-align: "
-        head = "".join(
-            f'<th style="{cell}{"left" if name == "model" else "right"}">{name}</th>'
-            for name in text.columns
-        )
-        rows = []
-        for cells in text.itertuples(index=False):
-            best = cells[0] == display_name(self.best_variant_)
-            name = escape(cells[0]) + (" ★" if best else "")
-            numbers = "".join(
-                f'<td style="{cell}right">{escape(number)}</td>' for number in cells[1:]
-            )
-            style = ' style="font-weight: bold"' if best else ""
-            rows.append(f'<tr{style}><th style="{cell}left">{name}</th>{numbers}</tr>')
-        sentences = "".join(f"<li>{escape(line)}</li>" for line in self.sentences)
-        return (
-            f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
-            f"</table><p>{escape(self.caption)}</p><ul>{sentences}</ul>"
-        )
+        return render_first_screen(self)
+
+    def to_html(self, path, command=None):
+        """Write a report: one HTML file with all tables and pictures.
+
+        It needs neither scripts nor a network, and can be mailed and printed. With
+        repeats, training, mistakes and reports are those of the first one.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write; one that exists is replaced.
+        command : str, default=None
+            What was typed to make the comparison, for the section on repeating it.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written. An older one stays as it was.
+        """
+        write_atomically(path, render_report(self, command).encode())
 
     def _complete_searches(self):
         """Let the first search predict: its best variant is fitted already."""
