@@ -81,9 +81,8 @@ def test_pictures(page):
     html = page.read_text()
     titles = re.findall(r'<img src="[^"]*" alt="([^"]*)"', html)
     assert titles == [
-        *("Accuracy with 95% intervals", "Learning curves", "Learning rates"),
-        *("Loss of each batch", "Confusion matrix", "Worst mistakes", "Test images"),
-        "The same, augmented",
+        *("Accuracy", "Training curves", "Learning rate", "Batch loss"),
+        *("Confusion matrix", "Worst mistakes", "Digits", "Augmented digits"),
     ]
     for data in re.findall(r'src="data:image/png;base64,([^"]*)"', html):
         picture = matplotlib.image.imread(BytesIO(base64.b64decode(data)))
@@ -158,7 +157,7 @@ def test_classifiers_without_probabilities_or_networks(tmp_path):
     )
     found.to_html(tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text()
-    assert "Learning curves" not in html and "augmented" not in html
+    assert "Training curves" not in html and "ugmented" not in html
     assert "Other seeds were not tried" in html
 
 
