@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
-from skmnist._utils import as_rows, resolve_image_shape, validate_again
+from skmnist._utils import as_rows, resolve_image_shape, validate_images
 from skmnist.neural_network._fit import BaseNetwork
 from skmnist.neural_network._inference import augment_rows, predict_in_batches
 from skmnist.neural_network._model_cache import compiled_model
@@ -340,10 +340,7 @@ class MnistCNN(BaseNetwork):
         fitted = self._shallow_copy()
         check_is_fitted(fitted)
         check_averaging(fitted.get_params(deep=False))
-        rows, seen = as_rows(X)
-        rows = validate_again(fitted, rows)
-        shape = fitted.image_shape_
-        resolve_image_shape(rows.shape[1], shape, seen)
+        rows, shape = validate_images(fitted, X), fitted.image_shape_
         with compiled_model(fitted._fitted_architecture) as network:
             network.load_weights(fitted._state.weights)
             return predict_in_batches(

@@ -5,9 +5,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import ClassifierTags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import (
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
+)
 
-from skmnist._utils import ManualLinks, as_rows, resolve_image_shape
+from skmnist._utils import (
+    ManualLinks,
+    as_rows,
+    resolve_image_shape,
+    validate_images,
+    warn_if_flat,
+)
 from skmnist.neural_network._architecture import Architecture
 from skmnist.neural_network._checkpoint import Checkpoint, check_resumable, fingerprint
 from skmnist.neural_network._early_stopping import EarlyStopping
@@ -174,7 +184,8 @@ class BaseNetwork(
         for name in ("_model", "best_epoch_"):
             vars(fitted).pop(name, None)
         vars(fitted).update(fitted._attributes(state), callbacks_=callbacks)
-        self.__dict__ = vars(fitted)
+        # Parameters that were set meanwhile stay.
+        self.__dict__ = vars(fitted) | self.get_params(deep=False)
         return self
 
     def _attributes(self, state):
@@ -220,6 +231,8 @@ class BaseNetwork(
                 "warm_start=False."
             )
         self.image_shape_ = shape
+        if reset:
+            warn_if_flat(seen, self.image_shape)
         warn_unscaled(rows)
         return rows, y
 
@@ -229,9 +242,9 @@ class BaseNetwork(
             raise ValueError("X_val and y_val must be given together.")
         if X_val is None:
             return None
-        rows_val, seen = as_rows(X_val)
-        rows_val, y_val = validate_data(self, rows_val, y_val, reset=False)
-        resolve_image_shape(rows_val.shape[1], self.image_shape_, seen, "X_val")
+        rows_val = validate_images(self, X_val, "X_val")
+        y_val = column_or_1d(y_val)
+        check_consistent_length(rows_val, y_val)
         warn_other_scale(rows_val, rows)
         return rows_val, encode_labels(y_val, self.classes_, "y_val")
 
