@@ -137,7 +137,7 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
 def _described(image_set, path):
     images, labels = image_set.images, image_set.labels
     text = (
-        f"{len(images)} images of {images.shape[1]}x{images.shape[2]} pixels, "
+        f"{len(images)} image{'s' * (len(images) > 1)} of {images.shape[1]}x{images.shape[2]} pixels, "
         f"{'without' if labels is None else 'with'} labels, from {path}"
     )
     return f"{text}{', each through MnistNormalizer' * image_set.normalized}."
@@ -197,7 +197,7 @@ def _read_tree(tree, options):
         parts = [_read_entry(tree, name, options) for names in chosen for name in names]
         return join(parts, tree.path)
     if pictures:
-        if others := [name for name in kinds if name not in set(pictures)]:
+        if others := [name for name, kind in kinds.items() if kind != "picture"]:
             warn_user(
                 f"{len(others)} of the {len(kinds)} files in {tree.path} are not "
                 f"pictures and were skipped: {shortened(others)}."
