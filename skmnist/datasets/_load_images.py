@@ -135,12 +135,13 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
 
 
 def _described(image_set, path):
-    images, labels = image_set.images, image_set.labels
-    text = (
-        f"{len(images)} image{'s' * (len(images) > 1)} of {images.shape[1]}x{images.shape[2]} pixels, "
-        f"{'without' if labels is None else 'with'} labels, from {path}"
+    n_images, height, width = image_set.images.shape
+    labels = "without" if image_set.labels is None else "with"
+    how = ", each through MnistNormalizer" if image_set.normalized else ""
+    return (
+        f"{n_images} image{'s'[: n_images - 1]} of {height}x{width} pixels, {labels} "
+        f"labels, from {path}{how}."
     )
-    return f"{text}{', each through MnistNormalizer' * image_set.normalized}."
 
 
 def _embedded_digits():

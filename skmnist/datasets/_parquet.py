@@ -4,7 +4,7 @@ import numpy as np
 
 from skmnist.datasets._parts import ImageSet
 from skmnist.datasets._pictures import as_images
-from skmnist.datasets._stream import DIRECTLY, shortened
+from skmnist.datasets._stream import DIRECTLY, one_line, shortened
 
 _ROWS_AT_ONCE = 64
 _LEAST_ROW = 512  # bytes that a row takes when it is read, at least
@@ -32,7 +32,7 @@ def read_parquet(file, limit, path, label_column, normalize):
             _pictures(table, path), normalize, lambda images: True
         )
     except pa.ArrowException as error:
-        raise ValueError(f"{path} is damaged ({error}).") from error
+        raise ValueError(f"{path} is damaged ({one_line(error)}).") from error
     return ImageSet(images, labels, normalized=normalized)
 
 

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from skmnist.datasets._parts import PARTS, ImageSet, part_of, refuse_test
-from skmnist.datasets._stream import DIRECTLY, read_all, shortened
+from skmnist.datasets._stream import DIRECTLY, one_line, read_all, shortened
 
 _STARTS = (
     b"\x89PNG\r\n\x1a\n",
@@ -179,7 +179,7 @@ def decode(content, name):
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"{name} is too large a picture: {error}") from error
     except Exception as error:  # whatever damaged bytes make of a decoder
-        raise ValueError(f"{name} is a damaged picture ({error}).") from error
+        raise ValueError(f"{name} is a damaged picture ({one_line(error)}).") from error
 
 
 def _as_array(image):

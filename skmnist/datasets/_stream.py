@@ -60,14 +60,14 @@ def damage_named(path):
         # Damaged data bring OSErrors too: without a number, or a seek before 0.
         if error.errno not in (None, errno.EINVAL):
             raise
-        raise ValueError(f"{path} is damaged ({error}).") from error
+        raise ValueError(f"{path} is damaged ({one_line(error)}).") from error
     except MemoryError as error:
         raise ValueError(f"{path} asks for more memory than there is.") from error
     except UnicodeDecodeError as error:
         refuse_format(path, error)
     except _DAMAGE as error:
         raise ValueError(
-            f"{path} is damaged, cut short or encrypted ({error})."
+            f"{path} is damaged, cut short or encrypted ({one_line(error)})."
         ) from error
 
 
@@ -129,6 +129,11 @@ def seekable(stream, limit, where):
     if isinstance(getattr(stream, "raw", None), io.FileIO):
         return stream
     return io.BytesIO(read_all(stream, limit, where))
+
+
+def one_line(error):
+    """Return an error's message on one line."""
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def shortened(names):

@@ -8,7 +8,8 @@ import pytest
 from image_files import encoded, loading_memory, mnist_like, refusal
 from PIL import Image, ImageDraw
 
-from skmnist import MnistNormalizer, load_images
+from skmnist import load_images
+from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
 PICTURES = mnist_like()
 
