@@ -38,9 +38,9 @@ class _Options(NamedTuple):
 def load_images(source, *, label_column="label", subset="train", normalize=None):
     """Load images and their labels from a file, a folder or a well-known name.
 
-    How a file is read depends on its first bytes, not on its name. Files may come
-    from strangers: nothing in them is executed, and damaged files, lying sizes and
-    pixels that are no whole numbers from 0 to 255 are refused. One compressed file
+    How a file is read depends on its content, not on its name. Files may come from
+    strangers: nothing in them is executed, and damaged files, lying sizes and
+    pixels that are not whole numbers from 0 to 255 are refused. One compressed file
     may expand to 50 times its size and 128 MiB more.
 
     Parameters
@@ -51,23 +51,41 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
         - ``"digits"``: scikit-learn's 1,797 embedded digits of 8x8 pixels, 0 to 16;
         - ``"mnist"``: the 70,000 digits of 28x28 pixels from OpenML, which
           scikit-learn downloads once and keeps;
-        - the path of a CSV file in Kaggle's layout, plain or compressed with gzip,
-          bzip2, xz or zip: one line of column names, one square image a row,
-          columns ``pixel0``, ``pixel1`` and so on in any order (they are put in
-          the order of their numbers), and a label column or none;
+        - the path of a picture (PNG, JPEG, BMP, TIFF, GIF, WebP), of a folder of
+          pictures, or of a folder with a subfolder of pictures for each class. Of
+          an animation the first frame is read. EXIF orientation is applied;
+        - the path of a CSV file, plain or compressed with gzip, bzip2 or xz: one
+          image a row, columns ``pixel0``, ``pixel1`` and so on (square images) or
+          ``1x1``, ``1x2`` and so on, in any order (they are put in the order of
+          their numbers), and a label column or none. A column ``id`` is ignored.
+          Without a line of column names, the label stands first;
         - the path of a Keras ``mnist.npz`` with ``x_train``, ``y_train``,
           ``x_test`` and ``y_test``;
-        - the path of a folder with the idx files ``train-images-idx3-ubyte``,
-          ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
-          ``t10k-labels-idx1-ubyte``, plain or with ``.gz``.
+        - the path of a folder with the idx files of MNIST, Fashion-MNIST,
+          Kuzushiji-MNIST, QMNIST or EMNIST under their own names
+          (``train-images-idx3-ubyte`` and so on), plain or compressed, or the path
+          of one file of images, with the labels beside it. EMNIST's images, which
+          are stored transposed, are put upright;
+        - the path of a Parquet file with a column ``image``, the bytes of pictures,
+          and a label column or none, as on the Hugging Face hub. It needs the extra
+          ``parquet``;
+        - the path of a zip file, or of a folder, of any of these.
 
         A file that is really called ``digits`` or ``mnist`` is read with
         ``Path("digits")``.
     label_column : str, default="label"
-        Name of the label column of a CSV file, wherever it stands.
+        Name of the label column of a CSV or a Parquet file, wherever it stands.
     subset : {"train", "test", "all"}, default="train"
-        Which part of ``"mnist"``, an npz file or an idx folder is loaded. The
-        other sources have one part, which ``"train"`` and ``"all"`` both name.
+        Which part of ``"mnist"``, of an npz file, or of a folder or zip file whose
+        files or subfolders are named after parts (``train.csv`` and ``test.csv``,
+        ``train/`` and ``test/``) is loaded. The other sources have one part, which
+        ``"train"`` and ``"all"`` both name.
+    normalize : bool, default=None
+        Whether the images are brought to MNIST's form, 28x28, light on dark and
+        centred, with :class:`MnistNormalizer`. By default, pictures are, unless
+        they are of one size and look like MNIST's already (up to 64x64, light on
+        dark, centred, 20 of 28 pixels long). Images in tables and the images of a
+        Parquet file that are small and of one size are taken as they are.
 
     Returns
     -------
@@ -76,7 +94,10 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
 
         - ``data``: uint8 array of shape (n_images, height * width), C-contiguous;
         - ``target``: array of shape (n_images,): int64, or str for labels that are
-          no numbers; None for a CSV file without a label column;
+          not numbers; None without labels. The labels of pictures are the names of
+          their folders;
+        - ``filenames``: array of str of shape (n_images,), the paths of pictures;
+          None for other sources;
         - ``image_shape``: tuple (height, width);
         - ``max_value``: int, the largest value that a pixel can have: 16 for
           ``"digits"``, otherwise 255;
@@ -85,14 +106,23 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     Raises
     ------
     ValueError
-        If the content is no such set of images, or a label is missing.
+        If the content is not such a set of images, or a label is missing.
     OSError
         If a file is missing or cannot be read, or if ``"mnist"`` cannot be
         downloaded.
+    ImportError
+        If a Parquet file is given and pyarrow is not installed.
+
+    Warns
+    -----
+    UserWarning
+        If files beside the pictures of a folder are skipped, since they are not
+        pictures.
 
     See Also
     --------
     ImageScaler : Turn the rows into the images that the network takes.
+    MnistNormalizer : Bring pictures to MNIST's form.
 
     Examples
     --------
