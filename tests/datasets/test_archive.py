@@ -82,7 +82,7 @@ def test_zip_of_one_table(tmp_path):
     members = {"data/": "", "data/train.csv": text, "__MACOSX/data/._train.csv": "x"}
     path = write_zip(tmp_path / "sub.zip", members)
     assert_loaded(load_images(path))
-    assert "no test part" in refusal(path, subset="test")
+    assert "not have a test part" in refusal(path, subset="test")
     path = write_zip(tmp_path / "a.zip", {"train.csv.gz": gzip.compress(text.encode())})
     assert_loaded(load_images(path))
     (tmp_path / "twice.gz").write_bytes(gzip.compress(path.read_bytes()))

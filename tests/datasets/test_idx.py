@@ -106,7 +106,7 @@ def test_idx_one_file_of_images(tmp_path):
     write_files(tmp_path, idx_files())
     path = tmp_path / "t10k-images-idx3-ubyte"
     assert_loaded(load_images(path), PIXELS[30:], LABELS[30:])
-    assert "no test part" in refusal(path, subset="test")
+    assert "not have a test part" in refusal(path, subset="test")
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
     assert_loaded(load_images(path), PIXELS[30:], None)
     assert_loaded(load_images(path.rename(tmp_path / "digits")), PIXELS[30:], None)

@@ -95,7 +95,7 @@ def test_load_images_subset_of_one_part(tmp_path):
     path.write_text(csv_text(table()))
     packed = write_zip(tmp_path / "train.zip", {"train.csv": path.read_bytes()})
     for source in ("digits", path, packed):
-        assert "no test part" in refusal(source, subset="test")
+        assert "not have a test part" in refusal(source, subset="test")
     assert_loaded(load_images(path, subset="all"))
 
 

@@ -36,7 +36,7 @@ def test_parquet_images_and_labels(tmp_path, name, labels):
     path = tmp_path / name
     path.write_bytes(parquet_bytes(labels=labels))
     assert_loaded(load_images(path), labels=labels)
-    assert "no test part" in refusal(path, subset="test")
+    assert "not have a test part" in refusal(path, subset="test")
 
 
 def test_parquet_label_column(tmp_path):

@@ -86,7 +86,7 @@ def test_pictures_one_file(tmp_path):
     np.testing.assert_array_equal(images.data, PICTURES[:1].reshape(1, -1))
     assert images.target is None
     assert images.filenames.tolist() == [str(tmp_path / "7.png")]
-    assert "no test part" in refusal(tmp_path / "7.png", subset="test")
+    assert "not have a test part" in refusal(tmp_path / "7.png", subset="test")
 
 
 @pytest.mark.parametrize("names", [("train", "test"), ("trainingSet", "testSet")])
