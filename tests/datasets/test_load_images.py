@@ -64,7 +64,7 @@ def test_load_images_mnist_from_openml(monkeypatch, subset, rows):
 
 
 def test_load_images_mnist_offline(monkeypatch, tmp_path, recwarn):
-    # Port 9 of this machine answers nobody, so the real download fails at once.
+    # Nothing listens on port 9 of this machine: the real download fails at once.
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("no_proxy", "NO_PROXY"):
