@@ -140,11 +140,6 @@ class BaseNetwork(
         state = super().__getstate__()
         return {k: v for k, v in state.items() if k not in ("_model", "callbacks_")}
 
-    def _shallow_copy(self):
-        copied = object.__new__(type(self))
-        vars(copied).update(vars(self))
-        return copied
-
     def _fit(
         self, X, y, sample_weight, X_val, y_val, *, context=None, classes=None, **kwargs
     ):
