@@ -1,34 +1,23 @@
-"""What the command takes: its sub-commands, their options and the bounds of these.
+"""What the command takes: its sub-commands and their options.
 
-Help and wrong arguments must not cost the seconds that Keras takes to import, so the
-hyperparameters of `MnistCNN` are listed here once more, with their defaults.
+The options of the hyperparameters follow from the table of `MnistCNN`.
 """
 
 import argparse
-import math
+import os
+from numbers import Integral
+
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmnist import __version__
+from skmnist._utils import POSITIVE_FLOAT
+from skmnist.neural_network._param_constraints import HYPERPARAMETERS, SCHEDULES
 
-__all__ = [
-    "AUGMENTATION",
-    "COMPARE_FILES",
-    "DIGITS",
-    "HYPERPARAMETERS",
-    "SCHEDULES",
-    "make_parser",
-]
+__all__ = ["DIGITS", "hyperparameters", "listed", "make_parser"]
 
-# What `compare` leaves in its folder, as `_report.py` writes it.
-COMPARE_FILES = (
-    *("comparison.csv", "history.csv", "reports.txt", "significance.csv"),
-    *("model.safetensors", "figures/accuracy.png", "figures/augmented_digits.png"),
-    *("figures/batch_loss.png", "figures/confusion_matrix.png", "figures/digits.png"),
-    *("figures/learning_rate.png", "figures/training_curves.png"),
-    *("figures/worst_mistakes.png", "models/annealed.safetensors"),
-    *("models/annealed_augmented.safetensors", "models/plain.safetensors"),
-)
-# The names in `_schedules.py`.
-SCHEDULES = ("plateau", "one_cycle")
+# The embedded digits are few: with smaller steps, and more of them in an epoch, the
+# annealing does not end before the network has learnt them.
+DIGITS = {"epochs": 15, "batch_size": 16}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,18 +60,15 @@ def _whole_or_real(text):
     return int(text) if text.isdigit() else float(text)
 
 
-_POSITIVE_INT = _checked(
-    int, lambda n: 1 <= n < 2**31, f"a whole number from 1 to {2**31 - 1}"
-)
-_KERNEL_SIDE = _checked(int, lambda n: 1 <= n <= 255, "a whole number from 1 to 255")
-_COUNT = _checked(int, lambda n: 0 <= n <= 10_000, "a whole number from 0 to 10000")
-_POSITIVE = _checked(float, lambda x: 0 < x < math.inf, "a number above 0")
-_NOT_NEGATIVE = _checked(float, lambda x: 0 <= x < math.inf, "a number of at least 0")
-_INSIDE = _checked(float, lambda x: 0 < x < 1, "a number between 0 and 1")
-_BELOW_ONE = _checked(float, lambda x: 0 <= x < 1, "a number from 0 up to, but not, 1")
-_FRACTION = _checked(float, lambda x: 0 <= x <= 1, "a number from 0 to 1")
-_ANGLE = _checked(float, lambda x: 0 <= x <= 180, "a number from 0 to 180")
-_SEED = _checked(int, lambda n: 0 <= n < 2**32, "a whole number from 0 to 4294967295")
+def _within(constraint):
+    """Make a function that reads what one of scikit-learn's constraints allows."""
+    whole = isinstance(constraint, Interval) and constraint.type is Integral
+    kind = str if isinstance(constraint, StrOptions) else int if whole else float
+    return _checked(kind, constraint.is_satisfied_by, constraint)
+
+
+_SEED = _within(Interval(Integral, 0, 2**32 - 1, closed="both"))
+_POSITIVE_INT = _within(Interval(Integral, 1, None, closed="left"))
 _JOBS = _checked(int, lambda n: n != 0, "a whole number other than 0")
 _TEST_SIZE = _checked(
     _whole_or_real,
@@ -94,38 +80,7 @@ _CV = _checked(
     lambda cv: cv == "holdout" or cv >= 2,
     "'holdout' or a whole number of at least 2",
 )
-_BALANCED = _checked(str, lambda text: text == "balanced", "'balanced'")
 _NOT_EMPTY = _checked(str, bool, "a name")
-
-# Each hyperparameter: its default, how its text is read, the name of the value in the
-# help (a list for several values), what it means.
-AUGMENTATION = {
-    "rotation_range": (10.0, _ANGLE, "DEGREES", "largest rotation to either side"),
-    "zoom_range": (0.05, _BELOW_ONE, "FRACTION", "largest zoom along each axis"),
-    "shift_range": (0.05, _FRACTION, "FRACTION", "largest shift, of each side"),
-}
-_TRAINING = {
-    "epochs": (30, _POSITIVE_INT, "N", "passes over the training rows"),
-    "batch_size": (42, _POSITIVE_INT, "N", "images in one step of training"),
-    "learning_rate": (0.001, _POSITIVE, "RATE", "first rate (one_cycle: highest)"),
-    "anneal_factor": (0.3, _INSIDE, "FACTOR", "what annealing multiplies the rate by"),
-    "anneal_patience": (2, _POSITIVE_INT, "N", "epochs without progress before that"),
-    "min_learning_rate": (1e-5, _NOT_NEGATIVE, "RATE", "where annealing stops"),
-    "validation_fraction": (0.1, _INSIDE, "FRACTION", "part of the rows to hold out"),
-    "class_weight": (None, _BALANCED, "balanced", "let all classes weigh the same"),
-}  # fmt: skip
-_NETWORK = {
-    "filters": ((32, 64), _POSITIVE_INT, ["N"], "filters of each block"),
-    "kernel_sizes": ((5, 3), _KERNEL_SIDE, ["N"], "side of their kernels, in pixels"),
-    "dense_units": (384, _POSITIVE_INT, "N", "units of the dense layer"),
-    "dropout": ((0.4, 0.5, 0.5), _BELOW_ONE, ["FRACTION"],
-                "after each block and after the dense layer"),
-    "tta_copies": (0, _COUNT, "N", "transformed copies to average predictions over"),
-}  # fmt: skip
-HYPERPARAMETERS = _TRAINING | AUGMENTATION | _NETWORK
-# The embedded digits are few: with smaller steps, and more of them in an epoch, the
-# annealing does not end before the network has learnt them.
-DIGITS = {"epochs": 15, "batch_size": 16}
 
 
 def make_parser():
@@ -161,8 +116,8 @@ def _add_compare(commands):
         "compare",
         "compare three ways to train",
         "The network is trained plain, with learning-rate annealing, and with "
-        "annealing and augmentation. Printed are the accuracies, a report for each "
-        "class, and whether the differences could be chance.",
+        "annealing and augmentation. Printed are the accuracies, and whether the "
+        "differences could be chance.",
     )
     _add_data(parser)
     group = parser.add_argument_group("comparison")
@@ -171,8 +126,8 @@ def _add_compare(commands):
         type=_CV,
         default=3,
         metavar="N|holdout",
-        help="folds of the cross-validation, or holdout: train each way once, on 60 "
-        "percent of the rows, and validate on 20 percent (default: %(default)s)",
+        help="folds of the cross-validation, or holdout: train each way once, on 60%% "
+        "of the rows, and validate on 20%% (default: %(default)s)",
     )
     group.add_argument(
         "--test-size",
@@ -199,6 +154,11 @@ def _add_compare(commands):
         type=_NOT_EMPTY,
         metavar="DIR",
         help="leave tables, reports, models and figures in this folder",
+    )
+    parser.add_argument(
+        "--reports",
+        action="store_true",
+        help="print precision and recall of each class too",
     )
     _add_hyperparameters(parser)
 
@@ -249,31 +209,38 @@ def _add_predict(commands):
         commands,
         "predict",
         "label images with a saved network",
-        "Writes a CSV file with the columns ImageId, counted from 1, and Label.",
-    )
-    parser.add_argument(
-        "model", type=_NOT_EMPTY, metavar="MODEL", help="file that train wrote"
+        "Prints a line for each image: its name, the label, its probability and the "
+        "runner-up. With --output, writes a CSV file with the columns ImageId and "
+        "Label instead; ImageId is the name of a picture, and otherwise counts from 1.",
     )
     parser.add_argument(
         "data",
+        nargs="+",
         type=_NOT_EMPTY,
         metavar="IMAGES",
-        help="test.csv or anything else that --data of train takes; if it has labels, "
-        "they are compared with the predictions",
+        help="pictures, folders of them, test.csv, or anything else that --data of "
+        "train takes; labels in them are compared with the predictions",
+    )
+    parser.add_argument(
+        "--model",
+        type=_NOT_EMPTY,
+        metavar="MODEL",
+        help="file that train wrote; it may also stand before IMAGES",
     )
     _add_source_details(parser, subset="all")
     parser.add_argument(
         "--output",
         type=_NOT_EMPTY,
-        required=True,
         metavar="CSV",
-        help="file to write, such as submission.csv",
+        help="file to write, such as submission.csv; compressed if the name ends in "
+        ".gz, .bz2, .xz or .zip",
     )
     parser.add_argument(
         "--trust",
         action="store_true",
         help="open a .joblib file, too, which can run any code: only one of your own",
     )
+    _add_no_progress(parser)
 
 
 def _add_show(commands):
@@ -297,7 +264,7 @@ def _add_show(commands):
         metavar="PICTURE",
         help="file to write: .png, .jpg, .svg or .pdf",
     )
-    _add_group(parser, "augmentation", AUGMENTATION)
+    _add_hyperparameters(parser, "augmentation")
 
 
 def _add_data(parser):
@@ -313,7 +280,7 @@ def _add_data(parser):
     _add_source_details(parser)
     parser.add_argument(
         "--max-value",
-        type=_POSITIVE,
+        type=_within(POSITIVE_FLOAT),
         metavar="N",
         help="value of a full pixel (default: 16 for digits, otherwise 255)",
     )
@@ -340,10 +307,15 @@ def _add_run(parser):
         "--checkpoint",
         type=_NOT_EMPTY,
         metavar="DIR",
-        help="keep in this folder what is needed to go on after an interruption",
+        help="keep finished epochs in this folder, so that the same command resumes "
+        "after an interruption",
     )
+    _add_no_progress(parser)
+
+
+def _add_no_progress(parser):
     parser.add_argument(
-        "--no-progress", action="store_true", help="show no progress bars"
+        "--no-progress", action="store_true", help="do not show how long it takes"
     )
 
 
@@ -357,24 +329,53 @@ def _add_seed(parser):
     )
 
 
-def _add_hyperparameters(parser):
-    _add_group(parser, "training", _TRAINING)
-    _add_group(parser, "augmentation", AUGMENTATION)
-    _add_group(parser, "network", _NETWORK)
+def listed(*groups):
+    """Return the lines of the table that are options, of these groups or of all."""
+    return {
+        name: each
+        for name, each in HYPERPARAMETERS.items()
+        if each.group and (not groups or each.group in groups)
+    }
 
 
-def _add_group(parser, title, options):
-    group = parser.add_argument_group(title)
-    for name, (default, parse, metavar, meaning) in options.items():
-        several = isinstance(metavar, list)
-        shown = " ".join(map(str, default)) if several else default
-        if name in DIGITS:
-            shown, default = f"{default}, for digits {DIGITS[name]}", None
-        group.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=parse,
-            default=default,
-            metavar=metavar[0] if several else metavar,
-            nargs="+" if several else None,
-            help=meaning if shown is None else f"{meaning} (default: {shown})",
-        )
+def hyperparameters(args):
+    """Return the hyperparameters that the arguments of `compare` or `train` set."""
+    params = DIGITS if args.data == "digits" else {}
+    for name in (*listed(), "anneal", "augment"):
+        if (given := getattr(args, name, None)) is not None:
+            params = params | {name: tuple(given) if type(given) is list else given}
+    if args.checkpoint is not None:
+        # Workers elsewhere have working folders of their own.
+        params = params | {"checkpoint_dir": os.path.abspath(args.checkpoint)}
+    return params | {"random_state": args.random_state}
+
+
+def _add_hyperparameters(parser, *groups):
+    for title in dict.fromkeys(each.group for each in listed(*groups).values()):
+        group = parser.add_argument_group(title)
+        for name, each in listed(title).items():
+            _add_hyperparameter(group, name, each)
+
+
+def _add_hyperparameter(group, name, each):
+    option, default = f"--{name.replace('_', '-')}", each.default
+    if "boolean" in each.constraints:
+        group.add_argument(option, action="store_true", help=each.help)
+        return
+    several = isinstance(default, tuple)
+    shown = " ".join(map(str, default)) if several else default
+    if name in DIGITS:
+        shown, default = f"{default}, for digits {DIGITS[name]}", None
+    allowed = (
+        constraint
+        for constraint in [each.entries if several else None, *each.constraints]
+        if isinstance(constraint, Interval | StrOptions)
+    )
+    group.add_argument(
+        option,
+        type=_within(next(allowed)),
+        default=default,
+        metavar=each.metavar,
+        nargs="+" if several else None,
+        help=each.help if shown is None else f"{each.help} (default: {shown})",
+    )

@@ -16,16 +16,22 @@ from skmnist.plotting._image_grid import ImageGridDisplay
 from skmnist.plotting._learning_rate import LearningRateDisplay
 from skmnist.plotting._training_curve import TrainingCurveDisplay
 
-__all__ = ["as_text", "save_figure", "write_figures", "write_models", "write_tables"]
+__all__ = [
+    "as_text",
+    "reports",
+    "save_figure",
+    "write_figures",
+    "write_models",
+    "write_tables",
+]
 
 _WIDTH = 79
 
 
 def as_text(comparison):
-    """Give table, reports and sentences as text for a terminal of 80 columns."""
-    return "\n\n".join(
-        [_table(comparison), _reports(comparison).rstrip("\n"), _sentences(comparison)]
-    )
+    """Return table and sentences as text for a terminal of 80 columns."""
+    sentences = "\n".join(map(_wrap, comparison.sentences))
+    return f"{_table(comparison)}\n\n{sentences}"
 
 
 def _table(comparison):
@@ -36,20 +42,17 @@ def _table(comparison):
     return f"{lines}\n\n{_wrap(comparison.caption)}"
 
 
-def _reports(comparison):
+def reports(comparison):
+    """Return precision, recall and F1 of each class, for each variant."""
     return "\n".join(
         f"{name}, on the test set\n\n{comparison.report(name)}"
         for name in comparison.estimators_
     )
 
 
-def _sentences(comparison):
-    return "\n".join(map(_wrap, comparison.sentences))
-
-
 def _wrap(text):
-    """Break a text into lines, but not within "95 %" or "p = 0.1"."""
-    glued = re.sub(r" (?=[%=<])|(?<=[=<]) ", "\xa0", text)
+    """Break a text into lines, but not within "p = 0.1"."""
+    glued = re.sub(r" (?=[=<])|(?<=[=<]) ", "\xa0", text)
     return fill(glued, _WIDTH).replace("\xa0", " ")
 
 
@@ -77,7 +80,7 @@ def write_tables(comparison, folder):
     for name, content in {
         "comparison.csv": comparison.table_.to_csv(index=False),
         "significance.csv": comparison.significance_.to_csv(index=False),
-        "reports.txt": _reports(comparison),
+        "reports.txt": reports(comparison),
         "history.csv": history.to_csv(index=False),
     }.items():
         write_atomically(os.path.join(folder, name), content.encode())
@@ -150,9 +153,6 @@ def _draw_confusion(comparison):
 
 def save_figure(draw, path):
     """Call a function that returns a display, and write its figure to a file."""
-    import matplotlib
-
-    matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
     figure = draw().figure_
