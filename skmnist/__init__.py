@@ -1,12 +1,31 @@
 """A convolutional network for handwritten digits that is a scikit-learn classifier."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # so that editors complete what is loaded on first use
+    from skmnist.datasets._load_images import load_images
+    from skmnist.model_selection._compare import (
+        VARIANTS,
+        compare_variants,
+        make_variant_search,
+    )
+    from skmnist.model_selection._variant_comparison import VariantComparison
+    from skmnist.neural_network._classifier import MnistCNN
+    from skmnist.neural_network._pipeline import make_mnist_pipeline
+    from skmnist.persistence._model_file import load_model, save_model
+    from skmnist.plotting._batch_loss import BatchLossDisplay
+    from skmnist.plotting._comparison import ComparisonDisplay
+    from skmnist.plotting._image_grid import ImageGridDisplay
+    from skmnist.plotting._learning_rate import LearningRateDisplay
+    from skmnist.plotting._training_curve import TrainingCurveDisplay
+    from skmnist.preprocessing._image_scaler import ImageScaler
 
 __version__ = "0.1.0"
 
-# Where each public name lives. Importing the package imports none of these
-# rooms, so that neither Keras nor matplotlib is paid for before it is used.
-_HOMES = {
+# Where each public name lives. Importing the package imports none of these modules,
+# so that neither Keras nor matplotlib is paid for before it is used.
+_MODULES = {
     "MnistCNN": "neural_network._classifier",
     "ImageScaler": "preprocessing._image_scaler",
     "make_mnist_pipeline": "neural_network._pipeline",
@@ -24,16 +43,33 @@ _HOMES = {
     "TrainingCurveDisplay": "plotting._training_curve",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = [  # noqa: F822  found by __getattr__
+    "__version__",
+    "BatchLossDisplay",
+    "ComparisonDisplay",
+    "ImageGridDisplay",
+    "ImageScaler",
+    "LearningRateDisplay",
+    "MnistCNN",
+    "TrainingCurveDisplay",
+    "VARIANTS",
+    "VariantComparison",
+    "compare_variants",
+    "load_images",
+    "load_model",
+    "make_mnist_pipeline",
+    "make_variant_search",
+    "save_model",
+]
 
 
 def __getattr__(name):
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
     globals()[name] = value
     return value
 
 
 def __dir__():
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_MODULES})

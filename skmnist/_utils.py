@@ -1,4 +1,4 @@
-"""What several packages share: image shapes, warnings, links to the documentation."""
+"""What several packages share: image shapes, bounds of numbers, warnings, links."""
 
 import os
 import sys
@@ -13,6 +13,33 @@ from sklearn.utils.validation import validate_data
 
 # Where `sphinx-build` leaves the manual of a clone.
 _BUILT = Path(__file__).parents[1] / "docs" / "_build" / "html"
+# Packages whose lines are not the user's.
+_CALLERS = ("skmnist", "sklearn", "joblib", "contextlib")
+# What a 32-bit float can hold, without zero and what processors take for zero.
+LEAST_FLOAT = float(np.finfo(np.float32).tiny)
+LARGEST_FLOAT = float(np.finfo(np.float32).max)
+# What Keras's back ends take for sizes and counts.
+LARGEST_INT = 2**31 - 1
+
+
+class Number(Interval):
+    """An interval of numbers; booleans are not numbers here."""
+
+    def is_satisfied_by(self, value):
+        """Return whether a value is a number in the interval."""
+        return not isinstance(value, bool) and super().is_satisfied_by(value)
+
+
+POSITIVE_FLOAT = Number(Real, LEAST_FLOAT, LARGEST_FLOAT, closed="both")
+NOT_NEGATIVE_FLOAT = Number(Real, 0, LARGEST_FLOAT, closed="both")
+
+
+def warn_user(message):
+    """Warn, and point at the user's line, also where others call this package."""
+    level, frame = 1, sys._getframe()
+    while frame and frame.f_globals.get("__name__", "").split(".")[0] in _CALLERS:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 class ManualLinks:
@@ -34,7 +61,10 @@ class ManualLinks:
         return manual.rstrip("/") + "/api/{estimator_module}.{estimator_name}.html"
 
 
-def as_rows(X):
+# Shapes of images
+
+
+def as_rows(X, what="X"):
     """Lay images out as one row of pixels each.
 
     Parameters
@@ -43,6 +73,8 @@ def as_rows(X):
         Rows of shape (n_samples, height * width), a stack of shape
         (n_samples, height, width), or images of shape
         (n_samples, height, width, 1).
+    what : str, default="X"
+        How error messages call the data.
 
     Returns
     -------
@@ -56,24 +88,44 @@ def as_rows(X):
     Raises
     ------
     ValueError
-        If `X` has more than four axes, or a last axis of four that is not 1.
+        If `X` holds separate arrays, colour or channels first, or has more than four
+        axes.
     """
-    shape = tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)
+    shape = _shape_of(X, what)
     if len(shape) <= 2:
         return X, None
     if len(shape) == 4 and shape[-1] != 1:
+        if shape[1] == 1:
+            advice = "it looks like channels first: give np.moveaxis(X, 1, -1)."
+        else:
+            advice = "turn colour pictures into images with MnistNormalizer first."
         raise ValueError(
-            f"Images must have one channel, shape (n_samples, height, width, 1), "
-            f"but X has shape {shape}: turn colour into grey first."
+            "Images must have one channel, shape (n_samples, height, width, 1), but "
+            f"{what} has shape {shape}: {advice}"
         )
     if len(shape) > 4:
         raise ValueError(
-            f"X must hold rows (n_samples, height * width), a stack (n_samples, "
+            f"{what} must hold rows (n_samples, height * width), a stack (n_samples, "
             f"height, width) or images (n_samples, height, width, 1), but it has "
             f"shape {shape}."
         )
     n_samples, height, width = shape[:3]
     return np.asarray(X).reshape(n_samples, height * width), (height, width)
+
+
+def _shape_of(X, what):
+    try:
+        shape = tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)
+    except ValueError:  # NumPy's, about sequences of different lengths
+        shape = None
+    holds_arrays = shape is not None and len(shape) == 1 and np.ndim(X[0:1][0]) > 1
+    if shape is None or (holds_arrays and not hasattr(X, "iloc")):
+        raise ValueError(
+            f"{what} holds {len(X)} separate arrays: give one array, np.stack(X) where "
+            "all have one size, or what MnistNormalizer makes of pictures of "
+            "different sizes."
+        )
+    return shape
 
 
 def resolve_image_shape(n_features, image_shape=None, seen=None, what="X"):
@@ -99,28 +151,18 @@ def resolve_image_shape(n_features, image_shape=None, seen=None, what="X"):
     Raises
     ------
     ValueError
-        If `image_shape` is no pair of sizes or contradicts the data, or if nothing
-        but `n_features` is known and it is no square number.
+        If `image_shape` is not a pair of sizes or contradicts the data, or if only
+        `n_features` is known and it is not a square number.
     """
     if image_shape is None:
         side = isqrt(n_features)
         if seen is None and side * side != n_features:
             raise ValueError(
-                f"{what} has {n_features} columns, which make no square image: "
+                f"{what} has {n_features} columns, which do not make a square image: "
                 + _advice(what, one_too_many=n_features == side * side + 1)
             )
         return seen or (side, side)
-
-    are_whole = all(
-        isinstance(n, Integral) and not isinstance(n, bool) for n in image_shape
-    )
-    # Plain numbers, since those of NumPy overflow.
-    given = tuple(int(n) for n in image_shape) if are_whole else ()
-    if len(given) != 2 or not all(n >= 1 or n == -1 for n in given) or max(given) < 1:
-        raise ValueError(
-            f"image_shape must be (height, width), two positive integers of which "
-            f"one may be -1 to be inferred, but it is {image_shape!r}."
-        )
+    given = _given_shape(image_shape)
     known = abs(given[0] * given[1])
     if -1 in given:
         fits, one_too_many = n_features % known == 0, n_features % known == 1
@@ -131,25 +173,59 @@ def resolve_image_shape(n_features, image_shape=None, seen=None, what="X"):
             f"{what} has {n_features} columns, which contradict "
             f"image_shape={given}: " + _advice(what, one_too_many)
         )
-    height, width = (int(n) if n != -1 else n_features // known for n in given)
-    if seen is not None and seen != (height, width):
+    height, width = (n if n != -1 else n_features // known for n in given)
+    if seen not in (None, (height, width)):
         raise ValueError(
-            f"{what} holds images of shape {tuple(seen)}, but "
-            f"{(height, width)} is expected: resize the images, or fit on images "
-            f"of that shape with a fitting image_shape."
+            f"{what} holds images of shape {tuple(seen)}, which contradict "
+            f"image_shape={given}: " + _advice(what, False)
         )
     return height, width
 
 
-def validate_again(estimator, rows):
-    """Check rows as scikit-learn does after a fit, with advice on one column too many.
+def _given_shape(image_shape):
+    are_whole = all(
+        isinstance(n, Integral) and not isinstance(n, bool) for n in image_shape
+    )
+    # Plain numbers, since those of NumPy overflow.
+    given = tuple(int(n) for n in image_shape) if are_whole else ()
+    if len(given) != 2 or not all(n >= 1 or n == -1 for n in given) or max(given) < 1:
+        raise ValueError(
+            f"image_shape must be (height, width), two positive integers of which "
+            f"one may be -1 to be inferred, but it is {image_shape!r}."
+        )
+    return given
+
+
+def _advice(what, one_too_many):
+    if one_too_many:
+        return f"is the label column still in {what}?"
+    return "set image_shape=(height, width) to the size of the images."
+
+
+def warn_if_flat(seen, image_shape):
+    """Warn in a fit where a stack looks like rows with a third axis of length 1."""
+    if seen is None or image_shape is not None or min(seen) > 1:
+        return
+    side = isqrt(max(seen))
+    if side > 1 and side * side == max(seen):
+        warn_user(
+            f"X is taken for images of {seen[0]}x{seen[1]} pixels, but it looks like "
+            f"rows of {side}x{side} images: give X.reshape(len(X), -1), or set "
+            f"image_shape={seen} if the images are what X says."
+        )
+
+
+def validate_images(estimator, X, what="X"):
+    """Validate the images that a fitted estimator is given, as rows.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted one.
-    rows : array-like
-        What :func:`as_rows` gave.
+        A fitted one, with `image_shape_`.
+    X : array-like
+        In any form that :func:`as_rows` takes.
+    what : str, default="X"
+        How error messages call the data.
 
     Returns
     -------
@@ -159,55 +235,37 @@ def validate_again(estimator, rows):
     Raises
     ------
     ValueError
-        If the rows are not like those seen in `fit`.
+        If the images are not like those seen in `fit`. The message says what to do.
     """
+    known, shape = tuple(estimator.image_shape_), np.shape(X)
+    if shape[:2] == known and shape[2:] in ((), (1,), (3,), (4,)):
+        # A batch of as many rows as an image is high would have the features of one.
+        if known[0] * known[1] != np.prod(shape[1:]):
+            raise ValueError(
+                f"{what} has shape {shape}, which is one image without its batch axis: "
+                f"give {what}[None]."
+            )
+    rows, seen = as_rows(X, what)
+    refuse_other_shape(estimator, seen, what)
     try:
         return validate_data(estimator, rows, reset=False)
     except ValueError as error:
-        if np.shape(rows)[1:] != (estimator.n_features_in_ + 1,):
+        n_features = np.shape(rows)[1:]
+        if n_features in ((), (estimator.n_features_in_,)):
             raise
+        advice = f"a row needs a value for each pixel of a {known[0]}x{known[1]} image."
+        if n_features == (estimator.n_features_in_ + 1,):
+            advice = f"is the label column still in {what}?"
         words = str(error).rstrip(".\n")
-        raise ValueError(f"{words}: {_advice('X', one_too_many=True)}") from None
+        raise ValueError(f"{words}: {advice}") from None
 
 
-def _advice(what, one_too_many):
-    if one_too_many:
-        return f"is the label column still in {what}?"
-    return "set image_shape=(height, width) to the size of the images."
-
-
-# What a 32-bit float can hold, without zero and what processors take for zero.
-LEAST_FLOAT = float(np.finfo(np.float32).tiny)
-
-
-LARGEST_FLOAT = float(np.finfo(np.float32).max)
-
-
-# What Keras's back ends take for sizes and counts.
-LARGEST_INT = 2**31 - 1
-
-
-# Packages whose lines are not the user's.
-_CALLERS = ("skmnist", "sklearn", "joblib", "contextlib")
-
-
-class Number(Interval):
-    """An interval of numbers, of which a boolean is none."""
-
-    def is_satisfied_by(self, value):
-        """Return whether a value is a number in the interval."""
-        return not isinstance(value, bool) and super().is_satisfied_by(value)
-
-
-POSITIVE_FLOAT = Number(Real, LEAST_FLOAT, LARGEST_FLOAT, closed="both")
-
-
-NOT_NEGATIVE_FLOAT = Number(Real, 0, LARGEST_FLOAT, closed="both")
-
-
-def warn_user(message):
-    """Warn, and point at the user's line, also where others call this package."""
-    level, frame = 1, sys._getframe()
-    while frame and frame.f_globals.get("__name__", "").split(".")[0] in _CALLERS:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=level)
+def refuse_other_shape(estimator, seen, what="X"):
+    """Raise ValueError if a stack has not the image shape of a fitted estimator."""
+    known = tuple(estimator.image_shape_)
+    if seen not in (None, known):
+        raise ValueError(
+            f"{what} holds images of shape {seen}, but {type(estimator).__name__} was "
+            f"fitted on images of shape {known}: bring them to that size, with "
+            f"MnistNormalizer(image_shape={known}) if they show one digit each."
+        )

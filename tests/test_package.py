@@ -1,7 +1,9 @@
 """The package as it is installed: its names, its command, what an import costs."""
 
+import ast
 import subprocess
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -63,6 +65,66 @@ def test_the_installed_version_is_the_one_in_the_package():
 )
 def test_an_import_loads_no_network_library_and_no_plots(code):
     assert not modules_after(code) & HEAVY
+
+
+def test_editors_see_every_public_name():
+    """What static tools read: the names of `__all__`, imported for type checkers."""
+    tree = ast.parse((ROOT / "skmnist" / "__init__.py").read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.name: node.module for node in block.body for alias in node.names}
+    assert seen.keys() == set(skmnist.__all__) - {"__version__"}
+    for name, module in seen.items():
+        assert getattr(import_module(module), name) is getattr(skmnist, name)
+
+
+def test_importing_everything_changes_nothing_in_the_process():
+    """But for the modules: nothing of other libraries, of the system or of files."""
+    code = """
+import logging, os, signal, subprocess, sys, warnings
+import distributed, joblib, keras, matplotlib, pandas, scipy.stats, tensorflow
+import joblib._dask, joblib.parallel, sklearn.model_selection, sklearn.pipeline
+
+def loggers():
+    known = [logging.root, *logging.root.manager.loggerDict.values()]
+    return [
+        (each.name, each.level, list(each.handlers), list(each.filters))
+        for each in known
+        if isinstance(each, logging.Logger)
+    ]
+
+def state():
+    kinds = (
+        keras.Model, keras.losses.Loss, keras.metrics.Metric, keras.optimizers.Optimizer
+    )
+    return {
+        "environment": dict(os.environ),
+        "loggers": loggers(),
+        "warnings": list(warnings.filters),
+        "descriptors": [(fd, os.readlink(f"/proc/self/fd/{fd}")) for fd in (0, 1, 2)],
+        "children": open(f"/proc/self/task/{os.getpid()}/children").read(),
+        "signals": [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)],
+        "back ends": dict(joblib.parallel.BACKENDS),
+        "custom objects": sorted(keras.saving.get_custom_objects()),
+        "keras": [(k.__reduce__, vars(k).get("__deepcopy__")) for k in kinds],
+        "settings": (
+            keras.config.floatx(), keras.config.image_data_format(),
+            keras.config.dtype_policy().name, matplotlib.get_backend(auto_select=False),
+        ),
+        "hooks": (sys.excepthook, warnings.showwarning, sys.stderr, sys.stdout),
+    }
+
+before = state()
+import skmnist
+for name in skmnist.__all__:
+    getattr(skmnist, name)
+import skmnist.dask
+after = state()
+for name in before:
+    assert before[name] == after[name], (name, before[name], after[name])
+"""
+    done = run(sys.executable, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
 
 
 def test_displays_load_matplotlib_only_to_plot():

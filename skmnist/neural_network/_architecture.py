@@ -5,29 +5,46 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skmnist.neural_network._augmentation import (
-    RandomAffine,
-    draw_transforms,
-    transform_alike,
-)
-from skmnist.neural_network._keras import keras, start_devices
+from skmnist.neural_network._augmentation import RandomAffine
+from skmnist.neural_network._keras import keras
 
 __all__ = [
-    "RandomAffine",
+    "Architecture",
     "build_cnn",
-    "draw_transforms",
     "initial_weights",
-    "transform_alike",
+    "trainable_shapes",
     "weight_shapes",
 ]
 
 _POOL = 2
 # NumPy counts the bytes of an array in 63 bits. So many fit into no memory anyway.
 _MOST_WEIGHTS = 2**48
+# Keras's default, and the momentum of batches that are as few as one epoch has here.
+_BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-3}
+_STATISTICS = ("moving_mean", "moving_variance")
+_INITIAL = {"bias": 0, "beta": 0, "moving_mean": 0, "gamma": 1, "moving_variance": 1}
 
 
-def _layer_sizes(filters, kernel_sizes):
-    """Names and sizes of the convolutions: two per block."""
+class Architecture(NamedTuple):
+    """All that decides which network is built."""
+
+    image_shape: tuple
+    n_classes: int
+    filters: tuple
+    kernel_sizes: tuple
+    dense_units: int
+    dropout: tuple
+    batch_norm: bool = False
+    augmentation: tuple | None = None
+    dtype: str = "float32"
+
+    def weight_shapes(self):
+        """Return the name and shape of each weight."""
+        return weight_shapes(*self[:5], self.batch_norm)
+
+
+def _convolutions(filters, kernel_sizes):
+    """Yield name, filters and side of the kernels: two convolutions a block."""
     for block, (n_filters, kernel_size) in enumerate(
         zip(filters, kernel_sizes, strict=True), start=1
     ):
@@ -35,7 +52,9 @@ def _layer_sizes(filters, kernel_sizes):
             yield f"conv{block}{letter}", n_filters, kernel_size
 
 
-def weight_shapes(image_shape, n_classes, filters, kernel_sizes, dense_units):
+def weight_shapes(
+    image_shape, n_classes, filters, kernel_sizes, dense_units, batch_norm=False
+):
     """Return the name and shape of each weight, by arithmetic alone.
 
     Parameters
@@ -48,28 +67,51 @@ def weight_shapes(image_shape, n_classes, filters, kernel_sizes, dense_units):
         Filters and side of the kernels of each block of two convolutions.
     dense_units : int
         Units of the hidden dense layer.
+    batch_norm : bool, default=False
+        Whether the layers but the last are normalized.
 
     Returns
     -------
     shapes : dict of str to tuple of int
-        In the order of ``build_cnn(...).trainable_variables``.
+        In the order of the layers of :func:`build_cnn`.
     """
     shapes, channels = {}, 1
-    (height, width) = image_shape
-    for name, n_filters, size in _layer_sizes(filters, kernel_sizes):
-        shapes[f"{name}/kernel"] = (size, size, channels, n_filters)
-        shapes[f"{name}/bias"] = (n_filters,)
+
+    def add(name, kernel_shape, normalized):
+        shapes[f"{name}/kernel"] = kernel_shape
+        if normalized:
+            for part in ("gamma", "beta", *_STATISTICS):
+                shapes[f"{name}_norm/{part}"] = kernel_shape[-1:]
+        else:
+            shapes[f"{name}/bias"] = kernel_shape[-1:]
+
+    for name, n_filters, size in _convolutions(filters, kernel_sizes):
+        add(name, (size, size, channels, n_filters), batch_norm)
         channels = n_filters
+    (height, width) = image_shape
     for _ in filters:
         height, width = -(-height // _POOL), -(-width // _POOL)
-    flat = height * width * channels
-    for name, n_in, n_out in (
-        ("dense", flat, dense_units),
-        ("softmax", dense_units, n_classes),
-    ):
-        shapes[f"{name}/kernel"] = (n_in, n_out)
-        shapes[f"{name}/bias"] = (n_out,)
+    add("dense", (height * width * channels, dense_units), batch_norm)
+    add("softmax", (dense_units, n_classes), False)
     return shapes
+
+
+def trainable_shapes(shapes):
+    """Return the shapes of the weights that the optimizer changes.
+
+    Parameters
+    ----------
+    shapes : dict of str to tuple of int
+        As :func:`weight_shapes` gives them.
+
+    Returns
+    -------
+    shapes : dict of str to tuple of int
+        All but the statistics of batch normalization.
+    """
+    return {
+        name: shape for name, shape in shapes.items() if not name.endswith(_STATISTICS)
+    }
 
 
 def build_cnn(
@@ -80,6 +122,7 @@ def build_cnn(
     kernel_sizes,
     dense_units,
     dropout,
+    batch_norm=False,
     augmentation=None,
     dtype="float32",
 ):
@@ -100,6 +143,9 @@ def build_cnn(
         Units of the hidden dense layer.
     dropout : sequence of float
         Dropped fraction after each block, and after the dense layer.
+    batch_norm : bool, default=False
+        Whether each convolution and the hidden dense layer is followed by batch
+        normalization, before the activation and instead of a bias.
     augmentation : tuple of float or None, default=None
         ``(rotation_range, zoom_range, shift_range)`` of a first
         :class:`RandomAffine` layer; None leaves it out.
@@ -112,47 +158,55 @@ def build_cnn(
     model : keras.Sequential
         Input ``(n, height, width, 1)``, output probabilities ``(n, n_classes)``.
     """
-    start_devices()
     layers = keras.layers
-    stack = [keras.Input((*image_shape, 1), name="image")]
+    stack = [keras.Input((*image_shape, 1), dtype="float32", name="image")]
     if augmentation is not None:
         stack.append(RandomAffine(*augmentation, name="augmentation"))
 
-    def weighted(layer, name, *args, **kwargs):
-        initializer = keras.initializers.GlorotUniform(seed=0)
-        kwargs = {"dtype": dtype, "kernel_initializer": initializer} | kwargs
-        stack.append(layer(*args, name=name, **kwargs))
+    def activated(layer, name, *args, **kwargs):
+        """Add a layer with weights and a ReLU, normalized in between if need be."""
+        glorot = keras.initializers.GlorotUniform(seed=0)
+        kwargs |= {"dtype": dtype, "kernel_initializer": glorot, "name": name}
+        if not batch_norm:
+            stack.append(layer(*args, activation="relu", **kwargs))
+            return
+        stack.append(layer(*args, use_bias=False, **kwargs))
+        stack.append(
+            layers.BatchNormalization(
+                axis=-1, **_BATCH_NORM, dtype=dtype, name=f"{name}_norm"
+            )
+        )
+        stack.append(layers.Activation("relu", dtype=dtype, name=f"{name}_relu"))
 
     def dropped(rate, name):
         stack.append(layers.Dropout(rate, seed=0, dtype=dtype, name=name))
 
-    for name, n_filters, size in _layer_sizes(filters, kernel_sizes):
-        weighted(
-            layers.Conv2D,
-            name,
-            n_filters,
-            size,
-            padding="same",
-            activation="relu",
-            data_format="channels_last",
-        )
+    # Each layer is told the format of its images: the default is a setting of the
+    # process, which the file of a model does not hold.
+    images = {"padding": "same", "data_format": "channels_last"}
+    for name, n_filters, size in _convolutions(filters, kernel_sizes):
+        activated(layers.Conv2D, name, n_filters, size, **images)
         if name.endswith("b"):
             block = name.removeprefix("conv").removesuffix("b")
             # Padding keeps odd edges and one-row images; even sides are unaffected.
             stack.append(
-                layers.MaxPooling2D(
-                    _POOL,
-                    padding="same",
-                    data_format="channels_last",
-                    dtype=dtype,
-                    name=f"pool{block}",
-                )
+                layers.MaxPooling2D(_POOL, **images, dtype=dtype, name=f"pool{block}")
             )
             dropped(dropout[int(block) - 1], f"dropout{block}")
-    stack.append(layers.Flatten(dtype=dtype, name="flatten"))
-    weighted(layers.Dense, "dense", dense_units, activation="relu")
+    stack.append(
+        layers.Flatten(data_format="channels_last", dtype=dtype, name="flatten")
+    )
+    activated(layers.Dense, "dense", dense_units)
     dropped(dropout[-1], "dropout_dense")
-    weighted(layers.Dense, "softmax", n_classes, activation="softmax", dtype="float32")
+    stack.append(
+        layers.Dense(
+            n_classes,
+            activation="softmax",
+            kernel_initializer=keras.initializers.GlorotUniform(seed=0),
+            dtype="float32",
+            name="softmax",
+        )
+    )
     model = keras.Sequential(stack, name="mnist_cnn")
     # Keras decides by the model's own policy whether the loss has to be scaled.
     model.dtype_policy = dtype
@@ -173,13 +227,15 @@ def initial_weights(shapes, seed):
     -------
     weights : dict of str to ndarray of float32
         Kernels uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010,
-        Keras's default), biases zero.
+        Keras's default); scales and variances of batch normalization one, its shifts
+        and means and all biases zero.
     """
     rng = np.random.default_rng(seed)
     weights = {}
     for name, shape in shapes.items():
-        if name.endswith("/bias"):
-            weights[name] = np.zeros(shape, dtype=np.float32)
+        part = name.partition("/")[2]
+        if part in _INITIAL:
+            weights[name] = np.full(shape, _INITIAL[part], dtype=np.float32)
             continue
         if math.prod(shape) > _MOST_WEIGHTS:
             raise MemoryError(f"{name} would have {math.prod(shape)} weights")
@@ -187,28 +243,3 @@ def initial_weights(shapes, seed):
         limit = math.sqrt(6.0 / (receptive * (shape[-2] + shape[-1])))
         weights[name] = rng.uniform(-limit, limit, shape).astype(np.float32)
     return weights
-
-
-class Architecture(NamedTuple):
-    """All that decides which network is built."""
-
-    image_shape: tuple
-    n_classes: int
-    filters: tuple
-    kernel_sizes: tuple
-    dense_units: int
-    dropout: tuple
-    augmentation: tuple | None
-    # Of Keras's policy. Keras 3.15 keeps that for each thread by itself, so that it
-    # must not be asked for again where the network is used.
-    dtype: str = "float32"
-
-    def weight_shapes(self):
-        """Return the name and shape of each weight."""
-        return weight_shapes(
-            self.image_shape,
-            self.n_classes,
-            self.filters,
-            self.kernel_sizes,
-            self.dense_units,
-        )

@@ -2,7 +2,9 @@
 
 import math
 
-from skmnist.neural_network._keras import keras, start_devices
+from skmnist.neural_network._keras import keras
+
+__all__ = ["RandomAffine", "draw_transforms", "transform_alike"]
 
 
 def affine_matrices(rotation, zoom, shift, image_shape):
@@ -88,7 +90,6 @@ def draw_transforms(n, image_shape, augmentation, seed):
     )
 
 
-@keras.saving.register_keras_serializable(package="skmnist")
 class RandomAffine(keras.layers.Layer):
     """Rotate, zoom and shift every image at random, in one resampling.
 
@@ -108,7 +109,6 @@ class RandomAffine(keras.layers.Layer):
     """
 
     def __init__(self, rotation_range, zoom_range, shift_range, seed=0, **kwargs):
-        start_devices()
         # In the 8 bits of a bfloat16 a coordinate would be off by a part of a pixel.
         super().__init__(**{"dtype": "float32"} | kwargs)
         self.rotation_range = rotation_range

@@ -137,7 +137,7 @@ class Checkpoint(keras.callbacks.Callback):
         As :func:`fingerprint` gives it.
     """
 
-    look = None
+    snapshot = None
 
     def __init__(self, cnn, name):
         super().__init__()
@@ -220,7 +220,7 @@ class Checkpoint(keras.callbacks.Callback):
         return state, extra["finished"]
 
     def _write(self, finished):
-        state = vars(self.look()) | self.described
+        state = vars(self.snapshot()) | self.described
         extra = {"finished": finished, "versions": _versions()}
         progress = _progress(len(state["history"]["loss"]), finished)
         os.makedirs(os.path.dirname(self.path), exist_ok=True)

@@ -1,21 +1,19 @@
 """The estimator: hyperparameters and public methods."""
 
 import numpy as np
+from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
-from skmnist._joblib import register_dask
-from skmnist._utils import as_rows, resolve_image_shape, validate_again
-from skmnist.neural_network._fit import NetworkClassifier
-from skmnist.neural_network._inference import augment_rows, average_answers
-from skmnist.neural_network._model_cache import borrow
-from skmnist.neural_network._param_constraints import CONSTRAINTS, check_averaging
+from skmnist._utils import as_rows, resolve_image_shape, validate_images
+from skmnist.neural_network._fit import BaseNetwork
+from skmnist.neural_network._inference import augment_rows, predict_in_batches
+from skmnist.neural_network._model_cache import compiled_model
+from skmnist.neural_network._param_constraints import check_averaging
 
 __all__ = ["MnistCNN"]
 
-register_dask()
 
-
-class MnistCNN(NetworkClassifier):
+class MnistCNN(BaseNetwork):
     """Convolutional network for small grey images such as handwritten digits.
 
     Two blocks of two convolutions, a max-pooling and a dropout, then a hidden
@@ -47,6 +45,12 @@ class MnistCNN(NetworkClassifier):
         to, but not, 1.
     shift_range : float, default=0.05
         Largest shift along each axis, as a fraction of the side, from 0 to 1.
+    early_stopping : bool, default=False
+        Whether `fit` stops when the monitored loss has not improved by 0.001 for
+        `n_iter_no_change` epochs, and keeps the weights of the epoch with the lowest
+        loss. `partial_fit` ignores it.
+    n_iter_no_change : int, default=5
+        Epochs without an improvement that early stopping waits, 1 or more.
     epochs : int, default=30
         Passes over the training rows in one call of `fit`, 1 or more.
     batch_size : int, default=42
@@ -70,6 +74,15 @@ class MnistCNN(NetworkClassifier):
     dropout : tuple of float, default=(0.4, 0.5, 0.5)
         Dropped fraction, from 0 up to, but not, 1: one entry for each block and one
         for the hidden dense layer.
+    batch_norm : bool, default=False
+        Whether each convolution and the hidden dense layer is followed by batch
+        normalization (Ioffe and Szegedy, 2015, arXiv:1502.03167), before the
+        activation and instead of a bias.
+    dtype : {"float32", "mixed_bfloat16", "mixed_float16"} or None, default="float32"
+        Precision of the layers. The mixed ones compute in 16 bits and keep weights of
+        32 bits; they are slower on a CPU without instructions for them. None takes
+        the policy that is set with ``keras.config.set_dtype_policy`` when `fit` is
+        called.
     image_shape : tuple of (int, int) or None, default=None
         Height and width in pixels. Needed only for rows of images that are not
         square; -1 in one place is inferred.
@@ -87,7 +100,8 @@ class MnistCNN(NetworkClassifier):
     verbose : int, default=0
         0 is silent, 1 shows a bar an epoch, 2 a line an epoch.
     callbacks : list of keras.callbacks.Callback, or one, or None, default=None
-        Copied for each fit.
+        Copied for each fit. A class or a function without arguments that makes a
+        callback may stand in place of one.
     checkpoint_dir : str, path-like or None, default=None
         Folder in which `fit` leaves its state after every epoch. The same fit of
         the same data takes it up from there, or returns at once if it had come to
@@ -116,9 +130,11 @@ class MnistCNN(NetworkClassifier):
         mean weight of the training rows being 1.
     batch_loss_ : ndarray of float32 of shape (n_batches,)
         Loss of each batch alone, over all epochs.
+    best_epoch_ : int
+        With early stopping the epoch whose weights were kept, counted from 1 over
+        the whole of `history_`.
     callbacks_ : list of keras.callbacks.Callback
-        The copies of `callbacks` that ran in the last fit. What cannot be pickled
-        of them is not copied or saved with the estimator.
+        The copies of `callbacks` that ran in the last fit. Not pickled.
 
     See Also
     --------
@@ -147,8 +163,6 @@ class MnistCNN(NetworkClassifier):
     3
     """
 
-    _parameter_constraints: dict = CONSTRAINTS
-
     def __init__(
         self,
         *,
@@ -159,6 +173,8 @@ class MnistCNN(NetworkClassifier):
         rotation_range=10.0,
         zoom_range=0.05,
         shift_range=0.05,
+        early_stopping=False,
+        n_iter_no_change=5,
         epochs=30,
         batch_size=42,
         learning_rate=0.001,
@@ -168,6 +184,8 @@ class MnistCNN(NetworkClassifier):
         kernel_sizes=(5, 3),
         dense_units=384,
         dropout=(0.4, 0.5, 0.5),
+        batch_norm=False,
+        dtype="float32",
         image_shape=None,
         class_weight=None,
         warm_start=False,
@@ -184,6 +202,8 @@ class MnistCNN(NetworkClassifier):
         self.rotation_range = rotation_range
         self.zoom_range = zoom_range
         self.shift_range = shift_range
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -193,6 +213,8 @@ class MnistCNN(NetworkClassifier):
         self.kernel_sizes = kernel_sizes
         self.dense_units = dense_units
         self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.dtype = dtype
         self.image_shape = image_shape
         self.class_weight = class_weight
         self.warm_start = warm_start
@@ -202,6 +224,7 @@ class MnistCNN(NetworkClassifier):
         self.checkpoint_dir = checkpoint_dir
         self.tta_copies = tta_copies
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None, X_val=None, y_val=None):
         """Train the network.
 
@@ -242,7 +265,8 @@ class MnistCNN(NetworkClassifier):
             If `X` has values above 1, if `X_val` is scaled differently, if nothing
             could be held out for validation, or if a checkpoint is passed over.
         """
-        return self._fit_in_turn(X, y, sample_weight, X_val, y_val)
+        context = self._init_callback_context(max_subtasks=self.epochs)
+        return self._fit(X, y, sample_weight, X_val, y_val, context=context)
 
     def partial_fit(
         self, X, y, classes=None, sample_weight=None, X_val=None, y_val=None
@@ -288,7 +312,7 @@ class MnistCNN(NetworkClassifier):
             As in `fit`.
         """
         return self._fit(
-            X, y, sample_weight, X_val, y_val, incremental=True, classes=classes
+            X, y, sample_weight, X_val, y_val, classes=classes, incremental=True
         )
 
     def predict_proba(self, X):
@@ -313,16 +337,13 @@ class MnistCNN(NetworkClassifier):
             If the images are not of the shape seen in `fit`, or if `tta_copies` or a
             range of the transformations was set to what it cannot be.
         """
-        fitted = self._snapshot()
+        fitted = self._shallow_copy()
         check_is_fitted(fitted)
         check_averaging(fitted.get_params(deep=False))
-        rows, seen = as_rows(X)
-        rows = validate_again(fitted, rows)
-        shape = fitted.image_shape_
-        resolve_image_shape(rows.shape[1], shape, seen)
-        with borrow(fitted._fitted_architecture, to_predict=True) as network:
+        rows, shape = validate_images(fitted, X), fitted.image_shape_
+        with compiled_model(fitted._fitted_architecture) as network:
             network.load_weights(fitted._state.weights)
-            return average_answers(
+            return predict_in_batches(
                 network.model,
                 rows,
                 shape,
@@ -352,8 +373,8 @@ class MnistCNN(NetworkClassifier):
         ValueError
             As in `predict_proba`.
         """
-        fitted = self._snapshot()
-        # A subclass may keep something in its own way of asking.
+        fitted = self._shallow_copy()
+        # A subclass's own `predict_proba` may set attributes, which a copy would lose.
         is_overridden = type(self).predict_proba is not MnistCNN.predict_proba
         codes = (self if is_overridden else fitted).predict_proba(X).argmax(axis=1)
         return fitted.classes_[codes]
@@ -389,8 +410,3 @@ class MnistCNN(NetworkClassifier):
         known = getattr(self, "image_shape_", self.image_shape)
         shape = resolve_image_shape(rows.shape[1], known, seen)
         return augment_rows(rows, shape, self._augmentation(), seed)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags

@@ -1,29 +1,37 @@
-"""The one way in which a network is trained, behind ``fit`` and ``partial_fit``."""
-
-import threading
-import weakref
+"""Training behind ``fit`` and ``partial_fit``: validate, split, train, assign."""
 
 import numpy as np
-from sklearn.callback import with_callbacks
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import ClassifierTags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
-
-from skmnist._utils import as_rows, resolve_image_shape
-from skmnist.neural_network._architecture import Architecture
-from skmnist.neural_network._callback_copies import (
-    as_far_as_pickled,
-    copy_callback,
-    list_callbacks,
+from sklearn.utils.validation import (
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
 )
+
+from skmnist._utils import (
+    ManualLinks,
+    as_rows,
+    resolve_image_shape,
+    validate_images,
+    warn_if_flat,
+)
+from skmnist.neural_network._architecture import Architecture
 from skmnist.neural_network._checkpoint import Checkpoint, check_resumable, fingerprint
-from skmnist.neural_network._inference import block_rows
-from skmnist.neural_network._keras import keras
+from skmnist.neural_network._early_stopping import EarlyStopping
+from skmnist.neural_network._inference import inference_batch_size
+from skmnist.neural_network._keras import KerasClassifier, keras, standard_settings
+from skmnist.neural_network._keras_callbacks import check_copyable, copy_callbacks
 from skmnist.neural_network._lr_schedules import make_schedule
-from skmnist.neural_network._model_cache import borrow, compile_cnn, set_weights
-from skmnist.neural_network._param_constraints import check_params
-from skmnist.neural_network._scikeras import ScikitLearnKerasClassifier
-from skmnist.neural_network._sklearn_callbacks import FitTasks
+from skmnist.neural_network._model_cache import CompiledModel, compiled_model
+from skmnist.neural_network._param_constraints import (
+    CONSTRAINTS,
+    DTYPES,
+    check_params,
+)
+from skmnist.neural_network._sklearn_callbacks import EpochTasks
 from skmnist.neural_network._targets import (
     check_classes,
     encode_labels,
@@ -36,120 +44,179 @@ from skmnist.neural_network._targets import (
 )
 from skmnist.neural_network._training_loop import (
     Batches,
-    Divergence,
     TrainingState,
     stratified_holdout,
     train,
 )
 
-__all__ = ["NetworkClassifier"]
+__all__ = ["BaseNetwork"]
 
-# One for each estimator, by its identity: nothing in an estimator may be beyond
-# pickling, and a subclass may compare its estimators.
-_fit_locks = {}
-_fit_locks_lock, _own_models_lock = threading.Lock(), threading.Lock()
-
-
-def _fit_lock(estimator):
-    """Return the lock that a fit of this estimator holds."""
-    with _fit_locks_lock:
-        if id(estimator) not in _fit_locks:
-            _fit_locks[id(estimator)] = threading.RLock()
-            over = weakref.finalize(estimator, _fit_locks.pop, id(estimator), None)
-            over.atexit = False
-        return _fit_locks[id(estimator)]
+# Public names of scikeras that do not work here.
+_SCIKERAS_ONLY = {
+    *("current_epoch", "feature_encoder", "initialize", "initialized_", "scorer"),
+    "target_encoder",
+}
 
 
-class _OwnModel:
-    """Where the Keras model of one fit is kept once somebody has asked for it."""
+class _NotAvailable:
+    """An attribute of scikeras's classes that this estimator does not have."""
 
-    model = None
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, instance, owner=None):
+        raise AttributeError(
+            f"{owner.__name__} does not have {self.name}: its network is built in fit, "
+            "from its own hyperparameters."
+        )
 
 
-class NetworkClassifier(ScikitLearnKerasClassifier):
-    """Training and the state that it leaves; a subclass has the hyperparameters.
+class _Listed(type):
+    """Leave out of ``dir`` what scikeras has and this estimator does not."""
 
-    A fit works on a draft of the estimator and replaces all attributes at once, and a
-    prediction works on a snapshot of them. So threads, and whoever pickles, find the
-    estimator as it was before the fit or as it is after it.
+    def __dir__(cls):
+        return sorted(set(super().__dir__()) - _SCIKERAS_ONLY)
+
+
+class _LastEpoch(keras.callbacks.Callback):
+    """Keep the state after the last epoch that is over, for Ctrl-C."""
+
+    snapshot = state = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.state = self.snapshot()
+
+
+class BaseNetwork(
+    ManualLinks, CallbackSupportMixin, KerasClassifier, metaclass=_Listed
+):
+    """Training and what it leaves; the subclass has the hyperparameters.
+
+    A fit trains a shallow copy of the estimator and swaps its attributes in at the
+    end, and a prediction reads a shallow copy. So a thread that predicts or pickles
+    meanwhile sees the estimator before the fit or after it, and a failed fit leaves
+    it as it was.
     """
 
-    def _snapshot(self):
-        """Return an estimator that has what this one has at this moment."""
+    # scikeras 0.13.0 was written for scikit-learn 1.5, and these override what
+    # scikit-learn 1.9 has: the tags, parameters that are read from the instance, and
+    # a score by its own label encoder.
+    _parameter_constraints: dict = CONSTRAINTS
+    _get_param_names = classmethod(BaseEstimator._get_param_names.__func__)
+    set_params = BaseEstimator.set_params
+    __repr__ = BaseEstimator.__repr__
+    score = ClassifierMixin.score
+    current_epoch = _NotAvailable()
+    feature_encoder = _NotAvailable()
+    initialize = _NotAvailable()
+    initialized_ = _NotAvailable()
+    scorer = _NotAvailable()
+    target_encoder = _NotAvailable()
+
+    def __sklearn_tags__(self):
+        tags = BaseEstimator.__sklearn_tags__(self)
+        tags.estimator_type = "classifier"
+        tags.classifier_tags = ClassifierTags()
+        tags.target_tags.required = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def __dir__(self):
+        return sorted(set(super().__dir__()) - _SCIKERAS_ONLY)
+
+    def _shallow_copy(self):
         copied = object.__new__(type(self))
         vars(copied).update(vars(self))
         return copied
 
-    def _fit_in_turn(self, *args):
-        """Fit with scikit-learn's callbacks, after the fits of other threads."""
-        with _fit_lock(self):
-            return self._fit_with_callbacks(*args)
+    def __sklearn_clone__(self):
+        check_copyable(self.callbacks)
+        return super().__sklearn_clone__()
 
-    @with_callbacks
-    def _fit_with_callbacks(self, *args):
-        context = self._init_callback_context(max_subtasks=self.epochs)
-        return self._fit(*args, context=context)
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_state")
 
-    def _fit(self, *args, **kwargs):
-        """Fit as `_learn` does, one thread after the other; all of it or nothing."""
-        with _fit_lock(self):
-            draft = self._snapshot()
-            before = dict(vars(draft))
-            draft._learn(self, *args, **kwargs)
-            after = vars(draft)
-            changed = {
-                name: value
-                for name, value in after.items()
-                if name not in before or value is not before[name]
-            }
-            gone = before.keys() - after.keys()
-            # What was set meanwhile, say by set_params, stays.
-            merged = dict(vars(self)) | changed
-            self.__dict__ = {k: v for k, v in merged.items() if k not in gone}
-        return self
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {k: v for k, v in state.items() if k not in ("_model", "callbacks_")}
 
-    def _learn(
-        self,
-        estimator,
-        X,
-        y,
-        sample_weight,
-        X_val,
-        y_val,
-        incremental=False,
-        classes=None,
-        context=None,
+    def _shallow_copy(self):
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
+
+    def _fit(
+        self, X, y, sample_weight, X_val, y_val, *, context=None, classes=None, **kwargs
     ):
         check_params(self.get_params(deep=False))
-        callbacks = [
-            copy_callback(each, estimator) for each in list_callbacks(self.callbacks)
-        ]
-        goes_on = (incremental or self.warm_start) and self.__sklearn_is_fitted__()
-        rows, y = self._check_training_data(X, y, reset=not goes_on)
+        callbacks = copy_callbacks(self.callbacks, self)
+        fitted = self._shallow_copy()
+        state, *batches = fitted._validate(
+            X, y, sample_weight, X_val, y_val, classes, **kwargs
+        )
+        state, epochs, own_callbacks = fitted._plan(state, *batches, **kwargs)
+        if context is not None:
+            own_callbacks.append(
+                EpochTasks(self, context, fitted._attributes, X, y, sample_weight)
+            )
+        last = _LastEpoch()
+        try:
+            with compiled_model(
+                fitted._fitted_architecture, shared=not callbacks
+            ) as network:
+                state = train(
+                    network,
+                    state,
+                    *batches,
+                    epochs=epochs,
+                    callbacks=callbacks,
+                    own_callbacks=[*own_callbacks, last],
+                    verbose=int(self.verbose),
+                )
+        except KeyboardInterrupt:
+            if last.state is not None:
+                self._assign(fitted, last.state, callbacks)
+            raise
+        return self._assign(fitted, state, callbacks)
+
+    def _assign(self, fitted, state, callbacks):
+        """Swap the attributes of a fitted copy in, all at once."""
+        for name in ("_model", "best_epoch_"):
+            vars(fitted).pop(name, None)
+        vars(fitted).update(fitted._attributes(state), callbacks_=callbacks)
+        self.__dict__ = vars(fitted)
+        return self
+
+    def _attributes(self, state):
+        """Return the attributes of an estimator that is fitted as far as `state`."""
+        state = state.finished()
+        attributes = {
+            "_state": state,
+            # What users do to these does not change how training continues.
+            "history_": {name: list(each) for name, each in state.history.items()},
+            "batch_loss_": state.batch_loss.copy(),
+        }
+        if "best_epoch" in state.schedule:
+            attributes["best_epoch_"] = state.schedule["best_epoch"]
+        return attributes
+
+    # Validate
+
+    def _validate(self, X, y, sample_weight, X_val, y_val, classes, incremental=False):
+        """Return the state to start from, and training and validation batches."""
+        resumes = (incremental or self.warm_start) and self.__sklearn_is_fitted__()
+        rows, y = self._validate_rows(X, y, reset=not resumes)
         self.classes_ = check_classes(
-            y, classes, known=self.classes_ if goes_on else None
+            y, classes, known=self.classes_ if resumes else None
         )
         codes = encode_labels(y, self.classes_)
-        state = self._resume() if goes_on else self._begin()
-        batches, validation = self._make_batches(
-            rows,
-            codes,
-            sample_weight,
-            self._check_validation_data(X_val, y_val, rows),
-            split_seed=None if incremental else state.seed,
-        )
-        tasks = context and FitTasks(
-            estimator,
-            context,
-            lambda state: vars(self) | self._attributes(state),
-            X=X,
-            y=y,
-            weight=sample_weight,
-        )
-        state = self._train(state, batches, validation, callbacks, tasks, incremental)
-        vars(self).update(self._attributes(state), callbacks_=callbacks)
+        self._fitted_architecture = self._architecture()
+        state = self._resume() if resumes else self._begin()
+        given = self._validate_given(X_val, y_val, rows)
+        split_seed = None if incremental else state.seed
+        return state, *self._split(rows, codes, sample_weight, given, split_seed)
 
-    def _check_training_data(self, X, y, reset):
+    def _validate_rows(self, X, y, reset):
         rows, seen = as_rows(X)
         rows, y = validate_data(self, rows, y, reset=reset)
         check_classification_targets(y)
@@ -159,39 +226,26 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         if known not in (None, shape):
             raise ValueError(
                 f"image_shape={self.image_shape!r} is not that of the last fit's "
-                f"images, {known}: set it back, or begin anew with fit and "
+                f"images, {known}: set it back, or train anew with fit and "
                 "warm_start=False."
             )
         self.image_shape_ = shape
+        if reset:
+            warn_if_flat(seen, self.image_shape)
         warn_unscaled(rows)
         return rows, y
 
-    def _check_validation_data(self, X_val, y_val, rows):
+    def _validate_given(self, X_val, y_val, rows):
         """Return the caller's validation rows and codes, or None."""
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together.")
         if X_val is None:
             return None
-        rows_val, seen = as_rows(X_val)
-        rows_val, y_val = validate_data(self, rows_val, y_val, reset=False)
-        resolve_image_shape(rows_val.shape[1], self.image_shape_, seen, "X_val")
+        rows_val = validate_images(self, X_val, "X_val")
+        y_val = column_or_1d(y_val)
+        check_consistent_length(rows_val, y_val)
         warn_other_scale(rows_val, rows)
         return rows_val, encode_labels(y_val, self.classes_, "y_val")
-
-    def _begin(self):
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        shapes = self._architecture().weight_shapes()
-        return TrainingState.begin(int(seed), shapes, self.learning_rate)
-
-    def _resume(self):
-        shapes = {name: w.shape for name, w in self._state.weights.items()}
-        if shapes != self._architecture().weight_shapes():
-            raise ValueError(
-                "filters, kernel_sizes or dense_units have changed since the last fit, "
-                "and its weights do not fit any more: set them back, or begin anew "
-                "with fit and warm_start=False."
-            )
-        return self._state.with_rate(self.learning_rate)
 
     def _architecture(self):
         # Plain numbers: NumPy's would overflow, and make equal networks different keys.
@@ -202,15 +256,44 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
             kernel_sizes=tuple(map(int, self.kernel_sizes)),
             dense_units=int(self.dense_units),
             dropout=tuple(map(float, self.dropout)),
+            batch_norm=bool(self.batch_norm),
             augmentation=self._augmentation() if self.augment else None,
-            dtype=keras.config.dtype_policy().name,
+            dtype=self._dtype(),
         )
 
     def _augmentation(self):
         ranges = (self.rotation_range, self.zoom_range, self.shift_range)
         return tuple(map(float, ranges))
 
-    def _make_batches(self, rows, codes, sample_weight, given, split_seed):
+    def _dtype(self):
+        if self.dtype is not None:
+            return self.dtype
+        policy = keras.config.dtype_policy().name
+        if policy not in DTYPES:
+            raise ValueError(
+                f"dtype=None follows Keras's dtype policy, which is {policy!r}, but "
+                f"networks train with weights of 32 bits: set dtype to one of {DTYPES}."
+            )
+        return policy
+
+    def _begin(self):
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        shapes = self._fitted_architecture.weight_shapes()
+        return TrainingState.begin(int(seed), shapes, self.learning_rate)
+
+    def _resume(self):
+        shapes = {name: w.shape for name, w in self._state.weights.items()}
+        if shapes != self._fitted_architecture.weight_shapes():
+            raise ValueError(
+                "filters, kernel_sizes, dense_units or batch_norm have changed since "
+                "the last fit, whose weights do not fit any more: set them back, or "
+                "train anew with fit and warm_start=False."
+            )
+        return self._state.resumed(self.learning_rate)
+
+    # Split
+
+    def _split(self, rows, codes, sample_weight, given, split_seed):
         """Return the training and the validation batches; the latter may be None."""
         shape = self.image_shape_
         of_class = weigh_classes(self.class_weight, codes, self.classes_)
@@ -224,7 +307,7 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         weight = scale_weights(weight, index)
         batches = Batches(rows, codes, weight, shape, int(self.batch_size), index)
         # Beside training there is less room in memory than for a prediction alone.
-        n_at_once = max(1, block_rows(shape) // 2)
+        n_at_once = max(1, inference_batch_size(shape) // 2)
         validation = None
         if given is not None:
             # A scale of their own, so that no part of the data decides on it.
@@ -248,7 +331,7 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
     def _rows_held_out(self, y):
         """Return the indices of the rows that `fit` held out, given these labels.
 
-        For fits without sample weights; one that went on has held out none.
+        For fits without sample weights that did not resume another.
         """
         codes = encode_labels(y, self.classes_)
         of_class = weigh_classes(self.class_weight, codes, self.classes_)
@@ -259,32 +342,24 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         seed = self._state.seed
         return index[stratified_holdout(codes[index], self.validation_fraction, seed)]
 
-    def _train(self, state, batches, validation, callbacks, tasks, incremental):
-        first_epoch = state.n_epochs if incremental else 0
-        last_epoch = first_epoch + 1 if incremental else int(self.epochs)
-        hooks = [tasks] if tasks else []
+    # Train
+
+    def _plan(self, state, batches, validation, incremental=False):
+        """Return where to start, the epochs to train, and what happens at each."""
+        first = state.n_epochs if incremental else 0
+        last = first + 1 if incremental else int(self.epochs)
+        checkpoints = []
         if self.checkpoint_dir is not None and not incremental:
-            checkpoint, state, first_epoch = self._find_checkpoint(
-                state, batches, validation
+            checkpoint, state, first = self._find_checkpoint(state, batches, validation)
+            checkpoints.append(checkpoint)
+        callbacks = make_schedule(self, first_epoch=first, memory=state.schedule)
+        if self.early_stopping and not incremental:
+            stopping = EarlyStopping(
+                patience=int(self.n_iter_no_change), state=state, first_epoch=first
             )
-            hooks.append(checkpoint)
-        schedule = make_schedule(self, first_epoch=first_epoch, memory=state.schedule)
-        with borrow(self._architecture(), unharmed_by=Divergence) as network:
-            network.was_shown_to_callbacks |= bool(callbacks)
-            state = train(
-                network,
-                state,
-                batches,
-                validation,
-                first_epoch=first_epoch,
-                last_epoch=last_epoch,
-                callbacks=[*callbacks, *schedule, *hooks],
-                verbose=int(self.verbose),
-            )
-        for callback in callbacks:
-            # Not by set_model, which a callback may have made its own.
-            callback._model = None
-        return state
+            callbacks.append(stopping)
+            last = first if stopping.is_over else last
+        return state, range(first, last), callbacks + checkpoints
 
     def _find_checkpoint(self, start, batches, validation):
         """Return the checkpoint of this fit, where it stands and its next epoch."""
@@ -295,47 +370,25 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         if found is None:
             return checkpoint, start, 0
         done = found.n_epochs - start.n_epochs
-        return checkpoint, found, self.epochs if checkpoint.is_finished else done
+        return checkpoint, found, int(self.epochs) if checkpoint.is_finished else done
 
-    def _attributes(self, state):
-        """Return the attributes of an estimator that is fitted as far as `state`."""
-        return {
-            "_state": state,
-            # Predictions are those of this network, whatever set_params does later.
-            "_fitted_architecture": self._architecture(),
-            "_own_model": _OwnModel(),
-            "history_": state.history,
-            "batch_loss_": state.batch_loss,
-        }
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_state")
-
-    def __getstate__(self):
-        state = super().__getstate__()
-        if "_own_model" in state:
-            state = state | {"_own_model": _OwnModel()}
-        if "callbacks_" in state:
-            copies = [as_far_as_pickled(each, self) for each in state["callbacks_"]]
-            state = state | {"callbacks_": copies}
-        return state
+    # What others read of a fitted estimator
 
     @property
     def model_(self):
-        """The estimator's own Keras model, a copy built on first use."""
-        fitted = self._snapshot()
+        """A Keras model of the estimator's own, built on first use."""
+        fitted = self._shallow_copy()
         if not fitted.__sklearn_is_fitted__():
             raise AttributeError("This MnistCNN is not fitted yet and has no model_.")
-        own = fitted._own_model
-        with _own_models_lock:
-            if own.model is None:
-                model = compile_cnn(fitted._fitted_architecture)
-                set_weights(model, fitted._state.weights)
-                own.model = model
-        return own.model
+        if not hasattr(fitted, "_model"):
+            with standard_settings():
+                built = CompiledModel(fitted._fitted_architecture)
+                built.load(fitted._state)
+            return vars(self).setdefault("_model", built.model)
+        return fitted._model
 
     def _export_state(self):
-        fitted = self._snapshot()
+        fitted = self._shallow_copy()
         return vars(fitted._state) | {
             "classes": fitted.classes_,
             "image_shape": fitted.image_shape_,
@@ -349,5 +402,5 @@ class NetworkClassifier(ScikitLearnKerasClassifier):
         self.n_features_in_ = self.image_shape_[0] * self.image_shape_[1]
         if (names := state.pop("feature_names")) is not None:
             self.feature_names_in_ = np.asarray(names, dtype=object)
-        vars(self).update(self._attributes(TrainingState(**state)), callbacks_=[])
-        return self
+        self._fitted_architecture = self._architecture()
+        return self._assign(self, TrainingState(**state), [])

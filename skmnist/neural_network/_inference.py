@@ -1,4 +1,4 @@
-"""Asking a network: images in blocks, and copies of them transformed at random."""
+"""Batched inference, with test-time augmentation."""
 
 import numpy as np
 
@@ -9,29 +9,29 @@ from skmnist.neural_network._augmentation import (
 )
 from skmnist.neural_network._training_loop import copy_seed
 
-__all__ = ["augment_rows", "average_answers", "block_rows"]
+__all__ = ["augment_rows", "inference_batch_size", "predict_in_batches"]
 
-# Pixels in one block of prediction, 512 images of 28 x 28, and its most images: twice
-# as many would be 2 % faster and take 80 MB more.
-_BLOCK_PIXELS, _BLOCK_ROWS = 512 * 28 * 28, 4096
+# Pixels of a batch, 512 images of 28 x 28, and its most images: twice as many would
+# be 2% faster and take 80 MB more.
+_BATCH_PIXELS, _BATCH_ROWS = 512 * 28 * 28, 4096
 
 
-def block_rows(image_shape):
-    """Return how many images are asked about at once."""
+def inference_batch_size(image_shape):
+    """Return how many images are predicted at once."""
     height, width = image_shape
-    return max(1, min(_BLOCK_ROWS, _BLOCK_PIXELS // (height * width)))
+    return max(1, min(_BATCH_ROWS, _BATCH_PIXELS // (height * width)))
 
 
-def _blocks(rows, image_shape):
-    """Yield the images of each block of rows."""
-    size = block_rows(image_shape)
+def _batches(rows, image_shape):
+    """Yield rows as batches of images."""
+    size = inference_batch_size(image_shape)
     for start in range(0, len(rows), size):
-        block = np.asarray(rows[start : start + size], dtype=np.float32)
-        yield block.reshape(-1, *image_shape, 1)
+        batch = np.asarray(rows[start : start + size], dtype=np.float32)
+        yield batch.reshape(-1, *image_shape, 1)
 
 
-def average_answers(model, rows, image_shape, *, n_copies, augmentation, seed):
-    """Average a model's answers over images and transformed copies of them.
+def predict_in_batches(model, rows, image_shape, *, n_copies, augmentation, seed):
+    """Predict the probabilities of images, averaged over transformed copies of them.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def average_answers(model, rows, image_shape, *, n_copies, augmentation, seed):
             proba = proba + model.predict_on_batch(transform_alike(images, transform))
         return proba / (1 + n_copies)
 
-    return np.concatenate([average(images) for images in _blocks(rows, image_shape)])
+    return np.concatenate([average(images) for images in _batches(rows, image_shape)])
 
 
 def augment_rows(rows, image_shape, augmentation, seed):
@@ -77,7 +77,7 @@ def augment_rows(rows, image_shape, augmentation, seed):
     image_shape : tuple of int
         Height and width.
     augmentation : tuple of float
-        As for :func:`average_answers`.
+        As for :func:`predict_in_batches`.
     seed : int
         Which transforms.
 
@@ -90,6 +90,6 @@ def augment_rows(rows, image_shape, augmentation, seed):
     return np.concatenate(
         [
             np.asarray(layer(images, training=True))
-            for images in _blocks(rows, image_shape)
+            for images in _batches(rows, image_shape)
         ]
     )

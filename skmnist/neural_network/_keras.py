@@ -1,27 +1,20 @@
-"""Starting Keras: thread pools, silence, and the user's own classes left alone.
+"""The only import of Keras and scikeras, and what must hold before and after it."""
 
-This is the only room that imports Keras and scikeras; the others take them from
-here, so that what has to happen before and after happens once, in one order.
-"""
-
-import logging
 import multiprocessing
 import os
 import re
 import sys
-import threading
 from contextlib import contextmanager
+from operator import attrgetter
 
 import numpy as np
-
-from skmnist.cli._log_filter import without_noise
 
 __all__ = [
     "KerasClassifier",
     "as_array",
+    "circumstances",
     "keras",
-    "start_devices",
-    "without_retracing_alarm",
+    "standard_settings",
 ]
 
 # scikeras 0.13.0 replaces these in every process that imports it.
@@ -31,17 +24,21 @@ _PATCHED = {
     "metrics.Metric": ("__reduce__",),
     "optimizers.Optimizer": ("__reduce__",),
 }
-
-
-# States of a Dask worker that does nothing any more.
+# States of a Dask worker that runs nothing any more.
 _DASK_OVER = ("closing", "closed", "stopped", "failed")
+# What Keras ships; `keras.json` and its functions can set others for a whole process.
+_STANDARD = {
+    "image_data_format": "channels_last",
+    "floatx": "float32",
+    "epsilon": 1e-7,
+}
 
 
 def _share_cores():
-    """Give TensorFlow's pools the size that this worker process was given.
+    """Give TensorFlow the number of threads that this worker process was given.
 
-    In a process that nobody started as a worker, and where the user has set
-    TensorFlow's variables, nothing changes.
+    Nothing changes in a process that is not a worker, or where the user has set
+    TensorFlow's variables.
     """
     if given := _given_threads():
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", given)
@@ -49,7 +46,7 @@ def _share_cores():
 
 
 def _given_threads():
-    """Return how many threads a worker has, as text; empty where there is no worker.
+    """Return the number of threads of a worker as text, empty outside of workers.
 
     joblib tells its workers through ``OMP_NUM_THREADS``, which TensorFlow does not
     read. Dask writes 1 there or nothing, whatever a worker was given.
@@ -66,102 +63,92 @@ def _given_threads():
     return given[1] if is_worker and given else ""
 
 
-class _RetracingAlarm(logging.Filter):
-    """Drop TensorFlow's alarm about retracing where it is known to be false.
-
-    It counts the traces of all Keras models of a process together, and so goes
-    off when several small networks are used one after the other (TensorFlow 2.21).
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.here = threading.local()
-        logging.getLogger("tensorflow").addFilter(self)
-
-    def filter(self, record):
-        off = getattr(self.here, "off", False)
-        return not (off and "triggered tf.function retracing" in str(record.msg))
-
-
-_alarm = _RetracingAlarm()
-
-
-@contextmanager
-def without_retracing_alarm():
-    """Switch the alarm off in this thread; messages about other code remain."""
-    before = getattr(_alarm.here, "off", False)
-    _alarm.here.off = True
-    try:
-        yield
-    finally:
-        _alarm.here.off = before
-
-
-_starting = threading.Lock()
-_started = False
-
-
-def start_devices():
-    """Let Keras's back end look for its devices, in silence where there is no GPU.
-
-    TensorFlow 2.21 does so at the first operation of a process, and complains where
-    CUDA's libraries are installed and NVIDIA's driver is not. It is not done at the
-    import, after which people still choose devices and let memory grow.
-    """
-    global _started
-    with _starting:
-        if _started:
-            return
-        if not os.path.exists("/dev/nvidiactl"):
-            with without_noise():
-                keras.ops.zeros(())
-        _started = True
-
-
-def as_array(variable):
-    """Return a variable's values as an array.
-
-    Not by Keras's own `Variable.numpy`: under JAX that one does not take the keyword
-    `copy` of NumPy 2 (Keras 3.15.1). PyTorch gives none while a gradient could follow.
-    """
-    return np.asarray(keras.ops.stop_gradient(variable.value))
-
-
-def _find(root, dotted):
-    for part in dotted.split("."):
-        root = getattr(root, part)
-    return root
-
-
-def _import_scikeras(keras):
+def _import_scikeras():
     """Import scikeras and undo what the import changes in Keras's own classes."""
     if "scikeras" in sys.modules:  # the user's import, and so the user's wish
         from scikeras.wrappers import KerasClassifier
 
         return KerasClassifier
     before = {
-        (dotted, name): _find(keras, dotted).__dict__.get(name)
+        (dotted, name): vars(attrgetter(dotted)(keras)).get(name)
         for dotted, names in _PATCHED.items()
         for name in names
     }
     from scikeras.wrappers import KerasClassifier
 
     for (dotted, name), value in before.items():
-        owner = _find(keras, dotted)
+        owner = attrgetter(dotted)(keras)
         if value is not None:
             setattr(owner, name, value)
-        elif name in owner.__dict__:
+        elif name in vars(owner):
             delattr(owner, name)
     return KerasClassifier
 
 
+def as_array(variable):
+    """Return the values of a variable as an array.
+
+    Not by Keras's own `Variable.numpy`: under JAX it does not take the keyword `copy`
+    of NumPy 2 (Keras 3.15.1), and under PyTorch it fails where gradients are recorded.
+    """
+    return np.asarray(keras.ops.stop_gradient(variable.value))
+
+
+@contextmanager
+def standard_settings():
+    """Build and run networks under the settings that Keras ships.
+
+    Layers, losses, metrics and optimizers take their defaults from settings of the
+    process, and worker processes and model files do not inherit them. Where they are
+    the standard ones, as they nearly always are, nothing is set.
+    """
+    config = keras.config
+    found = {name: getattr(config, name)() for name in _STANDARD}
+    changed = {
+        name: _STANDARD[name] for name in found if found[name] != _STANDARD[name]
+    }
+    policy = config.dtype_policy()
+    try:
+        for name in changed:
+            getattr(config, f"set_{name}")(_STANDARD[name])
+        if policy.name != "float32":
+            config.set_dtype_policy("float32")
+        yield
+    finally:
+        for name in changed:
+            getattr(config, f"set_{name}")(found[name])
+        if policy.name != "float32":
+            config.set_dtype_policy(policy)
+
+
+def circumstances():
+    """Return what a model is built under, besides its architecture.
+
+    Returns
+    -------
+    key : tuple
+        Back end, and under TensorFlow strategy, device and whether functions run
+        eagerly.
+
+    Raises
+    ------
+    RuntimeError
+        In TensorFlow's graph mode.
+    """
+    back_end = keras.config.backend()
+    if back_end != "tensorflow":
+        return (back_end,)
+    tf = sys.modules["tensorflow"]
+    if not tf.executing_eagerly():
+        raise RuntimeError(
+            "MnistCNN needs TensorFlow's eager execution, but this code runs in graph "
+            "mode: leave tf.Graph, tf.function and disable_eager_execution out."
+        )
+    strategy, device = tf.distribute.get_strategy(), tf.zeros(()).device
+    return back_end, strategy, device, tf.config.functions_run_eagerly()
+
+
 _share_cores()
-if "keras" in sys.modules:
-    import keras
+import keras  # noqa: E402  after the number of threads is set
 
-    KerasClassifier = _import_scikeras(keras)
-else:
-    with without_noise():
-        import keras
-
-        KerasClassifier = _import_scikeras(keras)
+KerasClassifier = _import_scikeras()

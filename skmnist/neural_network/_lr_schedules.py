@@ -3,11 +3,11 @@
 import math
 import reprlib
 
+from skmnist.neural_network._early_stopping import MIN_DELTA, EarlyStopping
 from skmnist.neural_network._keras import keras
 
-__all__ = ["SCHEDULES", "check_memory", "make_schedule"]
+__all__ = ["check_memory", "make_schedule"]
 
-_MIN_DELTA = 0.001
 _WARM_UP = 0.3
 _START_DIVISOR = 25.0
 
@@ -70,7 +70,7 @@ class Plateau(_Schedule):
     def on_epoch_end(self, epoch, logs=None):
         loss = logs.get("val_loss", logs["loss"])
         best = self.memory.get("best")
-        if best is None or loss < best - _MIN_DELTA:
+        if best is None or loss < best - MIN_DELTA:
             self.memory.update(best=loss, wait=0)
             return
         self.memory["wait"] += 1
@@ -152,7 +152,7 @@ def check_memory(memory, n_epochs):
         If the memory has members of no schedule, only some of one, or such values
         as it cannot have.
     """
-    groups = [_ALWAYS_REMEMBERED, Plateau.remembered, OneCycle.remembered]
+    groups = [_ALWAYS_REMEMBERED, Plateau.remembered, EarlyStopping.remembered]
     for name in memory.keys() - {name for group in groups for name in group}:
         raise ValueError(f"no schedule remembers {reprlib.repr(name)}")
     for group in groups:
@@ -167,19 +167,8 @@ def check_memory(memory, n_epochs):
                 )
 
 
-# What `anneal` may be, and what it stands for: one line adds a schedule.
-SCHEDULES = {
-    "plateau": lambda cnn, first_epoch, **kwargs: Plateau(
-        factor=cnn.anneal_factor, patience=cnn.anneal_patience, **kwargs
-    ),
-    "one_cycle": lambda cnn, first_epoch, **kwargs: OneCycle(
-        first_epoch=first_epoch, epochs=cnn.epochs, **kwargs
-    ),
-}
-
-
 def make_schedule(cnn, *, first_epoch, memory):
-    """Make the callbacks that `cnn.anneal` asks for.
+    """Make the callback of the schedule that `cnn.anneal` names.
 
     Parameters
     ----------
@@ -197,13 +186,11 @@ def make_schedule(cnn, *, first_epoch, memory):
     """
     if not cnn.anneal:
         return []
-    name = cnn.anneal if isinstance(cnn.anneal, str) else "plateau"
-    return [
-        SCHEDULES[name](
-            cnn,
-            first_epoch,
-            learning_rate=cnn.learning_rate,
-            min_learning_rate=cnn.min_learning_rate,
-            memory=memory,
-        )
-    ]
+    shared = {
+        "learning_rate": cnn.learning_rate,
+        "min_learning_rate": cnn.min_learning_rate,
+        "memory": memory,
+    }
+    if cnn.anneal == "one_cycle":
+        return [OneCycle(first_epoch=first_epoch, epochs=cnn.epochs, **shared)]
+    return [Plateau(factor=cnn.anneal_factor, patience=cnn.anneal_patience, **shared)]

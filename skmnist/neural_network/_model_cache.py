@@ -1,49 +1,31 @@
-"""The compiled networks that a process keeps, lent to one user at a time.
+"""The compiled models that a process keeps.
 
 A freshly built Keras model costs seconds of tracing and leaves 13-17 MB behind
-(Keras 3.15.1, TensorFlow 2.21). So one compiled network per architecture is used
-again: before each use its weights, its optimizer and its seeds are set, and no
-estimator ever holds it.
+(Keras 3.15.1, TensorFlow 2.21), so compiled models are used again: before each use
+their weights, optimizer and seeds are set. Estimators never hold one.
 """
 
+import os
 import threading
 from contextlib import contextmanager
 
 import numpy as np
 
-from skmnist.neural_network._architecture import Architecture, build_cnn
-from skmnist.neural_network._keras import as_array, keras, without_retracing_alarm
+from skmnist.neural_network._architecture import build_cnn
+from skmnist.neural_network._keras import (
+    as_array,
+    circumstances,
+    keras,
+    standard_settings,
+)
 
-__all__ = ["Architecture", "borrow", "compile_cnn", "set_weights"]
+__all__ = ["CompiledModel", "compiled_model"]
 
-_MAX_IDLE = 8
-# Seconds that are waited for a network of which another prediction makes use. An
-# exception at the wrong moment, Ctrl-C in its return, leaves it lent for ever.
-_PATIENCE = 30.0
+_MAX_MODELS = 8
 _MOMENTS = ("momentum", "velocity")
 
 
-def compile_cnn(architecture):
-    """Build the network of an architecture and compile it for training."""
-    model = build_cnn(**architecture._asdict())
-    model.compile(
-        optimizer=keras.optimizers.Adam(),
-        loss=keras.losses.SparseCategoricalCrossentropy(),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    )
-    model.optimizer.build(model.trainable_variables)
-    return model
-
-
-def set_weights(model, weights):
-    """Set the weights of a network from named arrays."""
-    for variable, value in zip(
-        model.trainable_variables, weights.values(), strict=True
-    ):
-        variable.assign(value)
-
-
-class CompiledNetwork:
+class CompiledModel:
     """A compiled Keras model with its state as plain, named arrays.
 
     Parameters
@@ -53,26 +35,22 @@ class CompiledNetwork:
     """
 
     def __init__(self, architecture):
-        self.model = compile_cnn(architecture)
-        self._weights = dict(
-            zip(
-                architecture.weight_shapes(),
-                self.model.trainable_variables,
-                strict=True,
-            )
+        self.model = build_cnn(**architecture._asdict())
+        self.model.compile(
+            optimizer=keras.optimizers.Adam(),
+            loss=keras.losses.SparseCategoricalCrossentropy(dtype="float32"),
+            weighted_metrics=[
+                keras.metrics.SparseCategoricalAccuracy("accuracy", dtype="float32")
+            ],
         )
-        adam = self._adam = self.model.optimizer
-        self._optimizer = {
-            "iterations": adam.iterations,
-            "learning_rate": adam.learning_rate,
+        adam = self.model.optimizer
+        adam.build(self.model.trainable_variables)
+        self._weights = {
+            f"{layer.name}/{weight.name}": weight
+            for layer in self.model.layers
+            for weight in layer.weights
         }
-        # Keras names Adam's moments after the path of their variable.
-        moments = {variable.name: variable for variable in adam.variables}
-        for name, variable in self._weights.items():
-            for moment in _MOMENTS:
-                self._optimizer[f"{name}/{moment}"] = moments[
-                    f"{variable.path.replace('/', '_')}_{moment}"
-                ]
+        self._optimizer = self._name_optimizer(adam)
         # Under mixed_float16 there are others, which scale the loss: they begin anew.
         known = {id(variable) for variable in self._optimizer.values()}
         self._others = [
@@ -85,64 +63,48 @@ class CompiledNetwork:
             for layer in self.model.layers
             if hasattr(layer, "seed_generator")
         ]
-        self._held = None
-        self._loss = self.model.loss
-        self._settings = self._present_settings()
-        self.is_changed = False
-        # One of which may keep the model, and change its weights at any time.
-        self.was_shown_to_callbacks = False
+        self._loaded = None
 
-    def _present_settings(self):
-        """Return what a callback could change of the network, but for its numbers."""
-        adam = self.model.optimizer
-        # Not by `get_config`, which makes the rate a number as `as_array` must not.
-        # Under mixed_float16 Keras wraps the optimizer.
-        settings = vars(getattr(adam, "inner_optimizer", adam))
-        return (
-            adam is self._adam
-            and adam.learning_rate is self._optimizer["learning_rate"]
-            and self.model.loss is self._loss,
-            self.model.trainable,
-            self.model.run_eagerly,
-            self.model.jit_compile,
-            {name: value for name, value in settings.items() if name[0] != "_"},
-            [(id(layer), layer.get_config()) for layer in self.model.layers],
-            [
-                (id(v), v.trainable, v.regularizer, v.constraint)
-                for v in self.model.variables
-            ],
-            [_own_methods(each) for each in (self.model, adam, *self.model.layers)],
-        )
-
-    def look_for_changes(self):
-        """Note whether somebody's callback has made another network of this one.
-
-        What it was traced with stays in it even where all is set back later.
-        """
-        if not self.is_changed:
-            self.is_changed = self._present_settings() != self._settings
+    def _name_optimizer(self, adam):
+        """Name Adam's variables; Keras calls its moments after their weight's path."""
+        moments = {variable.name: variable for variable in adam.variables}
+        return {
+            "iterations": adam.iterations,
+            "learning_rate": adam.learning_rate,
+        } | {
+            f"{name}/{moment}": moments[f"{weight.path.replace('/', '_')}_{moment}"]
+            for name, weight in self._weights.items()
+            if weight.trainable
+            for moment in _MOMENTS
+        }
 
     def load_weights(self, weights):
         """Set the weights, unless these very arrays are the ones in place."""
-        if self.was_shown_to_callbacks or self._held is not weights:
-            set_weights(self.model, weights)
-            self._held = weights
+        if self._loaded is not weights:
+            for name, variable in self._weights.items():
+                variable.assign(weights[name])
+            self._loaded = weights
 
-    def load_optimizer(self, optimizer):
-        """Set the optimizer; an empty dict is its state before the first step."""
+    def load(self, state):
+        """Set weights and optimizer, which a training will change.
+
+        What the optimizer's state lacks is zero, as before the first step.
+        """
+        self.load_weights(state.weights)
+        self._loaded = None
         for name, variable in self._optimizer.items():
-            variable.assign(optimizer.get(name, np.zeros(variable.shape)))
+            variable.assign(state.optimizer.get(name, np.zeros(variable.shape)))
         for variable, value in self._others:
             variable.assign(value)
 
     def seed(self, seeds):
-        """Set the generators of the dropouts and the augmentation."""
-        for generator, seed in zip(self._generators, seeds, strict=False):
+        """Set the generators of dropout and augmentation."""
+        for generator, seed in zip(self._generators, seeds, strict=True):
             generator.state.assign([seed, 0])
 
     @property
     def n_generators(self):
-        """How many seeds one epoch takes."""
+        """Number of seeds that an epoch takes."""
         return len(self._generators)
 
     def weights(self):
@@ -153,91 +115,66 @@ class CompiledNetwork:
         """Return a copy of the optimizer's state."""
         return _as_arrays(self._optimizer)
 
-    def remember_weights(self, weights):
-        """Remember which weights are in place, or with None that they may change."""
-        self._held = weights
-
-
-def _own_methods(of):
-    """Return the methods that an object has in place of those of its class."""
-    return {
-        name: id(value)
-        for name, value in vars(of).items()
-        if callable(getattr(type(of), name, None))
-    }
-
 
 def _as_arrays(variables):
     return {name: as_array(variable).copy() for name, variable in variables.items()}
 
 
-_idle = []  # pairs (architecture, network), the one used last at the end
-_predicting = set()  # architectures of which a network is lent for a prediction
-_change = threading.Condition()
-_building = threading.Lock()
+_models = []  # pairs of key and model; the one used last is at the end
+_lock = threading.Lock()
+_process = None  # the one in which models were used
 
 
 @contextmanager
-def borrow(architecture, *, to_predict=False, unharmed_by=()):
-    """Lend a network of this architecture, to nobody else meanwhile.
+def compiled_model(architecture, *, shared=True):
+    """Take a compiled model out of the cache, or build one, and put it back.
 
-    Who comes while one is lent for a prediction waits for that one, up to half a
-    minute: a prediction is over soon and waits for nobody. Many threads that predict
-    thus share one network, instead of building networks that are dropped again. While
-    one is lent for a fit, which may take hours or itself wait for a prediction,
-    another is built.
-
-    After an exception it is not taken back: what was interrupted in the middle
-    is dropped with whatever Keras left half done in it. Nor is it when it was changed.
+    It is not put back after an exception, which may leave a model half changed.
 
     Parameters
     ----------
     architecture : Architecture
         What is needed.
-    to_predict : bool, default=False
-        Whether only predictions are asked of it.
-    unharmed_by : class or tuple of classes, default=()
-        Exceptions after which it is taken back all the same.
+    shared : bool, default=True
+        False builds a model that is never put back: the user's own callbacks may
+        change it or keep it.
 
     Yields
     ------
-    network : CompiledNetwork
-        With the weights, optimizer and seeds of whoever had it before.
+    model : CompiledModel
+        With arbitrary weights, optimizer and seeds.
+
+    Raises
+    ------
+    RuntimeError
+        In a forked process whose parent has used a model, where TensorFlow would
+        hang; and in TensorFlow's graph mode.
     """
-    mine, returned = [], []
-    try:
-        with _change:
-            if not _change.wait_for(
-                lambda: (
-                    _position(architecture) is not None
-                    or architecture not in _predicting
-                ),
-                _PATIENCE,
-            ):
-                _predicting.discard(architecture)
-            at = _position(architecture)
-            network = None if at is None else _idle.pop(at)[1]
-            if to_predict and architecture not in _predicting:
-                mine.append(architecture)
-                _predicting.add(architecture)
-        if network is None:
-            with _building:
-                network = CompiledNetwork(architecture)
-        try:
-            with without_retracing_alarm():
-                yield network
-        except unharmed_by:
-            network.look_for_changes()
-            returned.append((architecture, network))
-            raise
-        returned.append((architecture, network))
-    finally:
-        with _change:
-            _predicting.difference_update(mine)
-            _idle.extend(pair for pair in returned if not pair[1].is_changed)
-            del _idle[:-_MAX_IDLE]
-            _change.notify_all()
+    _refuse_fork()
+    key = (architecture, *circumstances())
+    with standard_settings():
+        model = (shared and _take(key)) or CompiledModel(architecture)
+        yield model
+    if shared:
+        with _lock:
+            _models.append((key, model))
+            del _models[:-_MAX_MODELS]
 
 
-def _position(architecture):
-    return next((i for i, (of, _) in enumerate(_idle) if of == architecture), None)
+def _take(key):
+    with _lock:
+        for i in reversed(range(len(_models))):
+            if _models[i][0] == key:
+                return _models.pop(i)[1]
+    return None
+
+
+def _refuse_fork():
+    global _process
+    if _process not in (None, os.getpid()):
+        raise RuntimeError(
+            "MnistCNN was used before this process was forked from its parent, and "
+            "TensorFlow hangs after a fork: start processes with "
+            "multiprocessing.get_context('spawn') or with joblib's loky."
+        )
+    _process = os.getpid()

@@ -24,6 +24,7 @@ from skmnist._utils import (
 __all__ = ["CONSTRAINTS", "HYPERPARAMETERS", "SCHEDULES", "check_params"]
 
 SCHEDULES = ("plateau", "one_cycle")
+DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 _POSITIVE_INT = Number(Integral, 1, LARGEST_INT, closed="both")
 _FRACTION = Number(Real, 0, 1, closed="left")
@@ -96,6 +97,10 @@ HYPERPARAMETERS = {
     "shift_range": _augmentation(
         0.05, _FRACTION_OR_ONE, "FRACTION", "largest shift, of each side"
     ),
+    "early_stopping": _unlisted(False, "boolean", in_checkpoint=True),
+    "n_iter_no_change": _training(
+        5, [_POSITIVE_INT], "N", "epochs without progress before early stopping"
+    ),
     "epochs": _training(30, [_POSITIVE_INT], "N", "passes over the training rows"),
     "batch_size": _training(42, [_POSITIVE_INT], "N", "images in one step of training"),
     "learning_rate": _training(
@@ -124,6 +129,8 @@ HYPERPARAMETERS = {
         "FRACTION",
         "after each block and after the dense layer",
     ),
+    "batch_norm": _unlisted(False, "boolean", in_checkpoint=True),
+    "dtype": _unlisted("float32", StrOptions(set(DTYPES)), None, in_checkpoint=True),
     "image_shape": _unlisted(None, tuple, list, None),
     "class_weight": Hyperparameter(
         None,

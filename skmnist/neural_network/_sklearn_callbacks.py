@@ -2,16 +2,16 @@
 
 from skmnist.neural_network._keras import keras
 
-__all__ = ["FitTasks"]
+__all__ = ["EpochTasks"]
 
 
-class FitTasks(keras.callbacks.Callback):
-    """Tell scikit-learn's callbacks about each epoch, as one task of the fit.
+class EpochTasks(keras.callbacks.Callback):
+    """Call scikit-learn's callbacks at each epoch, as one task of the fit.
 
     Parameters
     ----------
     estimator : MnistCNN
-        The estimator that is being fitted.
+        The estimator that is fitted.
     context : sklearn.callback.CallbackContext
         The context of its fit.
     attributes : callable
@@ -19,40 +19,41 @@ class FitTasks(keras.callbacks.Callback):
         is fitted as far as that.
     X, y, weight : array-like
         Training data as they were given, so that names of columns are still
-        there, and sample weights or None, for the callbacks that ask for them.
+        there, and sample weights or None, for the callbacks that want them.
     """
 
-    look = None
+    snapshot = None
 
-    def __init__(self, estimator, context, attributes, *, X, y, weight):
+    def __init__(self, estimator, context, attributes, X, y, weight):
         super().__init__()
         self.context = context
         self.task = None
         self.attributes = attributes
-        self.told = {
+        self.arguments = {
             "estimator": estimator,
             "X": X,
             "y": y,
             "metadata": None if weight is None else {"sample_weight": weight},
         }
 
-    def _tell(self, hook):
+    def _call(self, hook):
         # Nothing that is kept may refer to `self`: a cycle would hold the weights
         # of the fit until Python looks for garbage.
         return hook(
-            **self.told, reconstruction_attributes=lambda: self.attributes(self.look())
+            **self.arguments,
+            reconstruction_attributes=lambda: self.attributes(self.snapshot()),
         )
 
     def on_train_begin(self, logs=None):
-        self._tell(self.context.call_on_fit_task_begin)
+        self._call(self.context.call_on_fit_task_begin)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.task = self.context.subcontext(task_name="epoch")
-        self._tell(self.task.call_on_fit_task_begin)
+        self._call(self.task.call_on_fit_task_begin)
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._tell(self.task.call_on_fit_task_end):
+        if self._call(self.task.call_on_fit_task_end):
             self.model.stop_training = True
 
     def on_train_end(self, logs=None):
-        self._tell(self.context.call_on_fit_task_end)
+        self._call(self.context.call_on_fit_task_end)

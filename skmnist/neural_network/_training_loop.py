@@ -1,11 +1,13 @@
-"""Training: batches, epochs and what is remembered of them."""
+"""The training loop: seeds, batches, epochs, and the state that they leave."""
 
 import math
 from dataclasses import dataclass, field, replace
+from numbers import Real
 
 import numpy as np
 
 from skmnist.neural_network._architecture import initial_weights
+from skmnist.neural_network._early_stopping import forget_early_stopping
 from skmnist.neural_network._keras import as_array, keras
 
 __all__ = [
@@ -33,10 +35,27 @@ def derive_seeds(seed, stream, n=1, index=0):
 
 @dataclass
 class TrainingState:
-    """All that training leaves behind, and all that it takes to go on.
+    """All that training leaves behind, and all that it needs to resume.
 
     Whatever is random in epoch k is a function of `seed` and k, so that two runs
-    from the same state give the same bits, whether or not they are one process.
+    from the same state give the same bits, in one process or in two.
+
+    Parameters
+    ----------
+    seed : int
+        From which all other seeds are derived.
+    weights : dict of str to ndarray
+        Named as by :func:`weight_shapes`.
+    optimizer : dict of str to ndarray
+        Adam's variables; what is missing is zero.
+    schedule : dict of str to number
+        The memory of the learning-rate schedule and of early stopping.
+    history : dict of str to list of float
+        Per epoch.
+    batch_loss : ndarray of float32 of shape (n_batches,)
+        Over all epochs.
+    best_weights : dict of str to ndarray
+        With early stopping those of the best epoch so far, otherwise empty.
     """
 
     seed: int
@@ -45,6 +64,7 @@ class TrainingState:
     schedule: dict = field(default_factory=dict)
     history: dict = field(default_factory=dict)
     batch_loss: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    best_weights: dict = field(default_factory=dict)
 
     @classmethod
     def begin(cls, seed, shapes, learning_rate):
@@ -57,13 +77,20 @@ class TrainingState:
             schedule={"learning_rate": learning_rate},
         )
 
-    def with_rate(self, learning_rate):
-        """Return a copy to go on from, at a new rate if it is not the same as then."""
+    def resumed(self, learning_rate):
+        """Return a copy to train further, at a new rate if it is not that of before."""
         optimizer, schedule = dict(self.optimizer), dict(self.schedule)
+        forget_early_stopping(schedule)
         if schedule.get("learning_rate") != learning_rate:
             optimizer["learning_rate"] = np.float32(learning_rate)
             schedule["learning_rate"] = learning_rate
-        return replace(self, optimizer=optimizer, schedule=schedule)
+        return replace(self, optimizer=optimizer, schedule=schedule, best_weights={})
+
+    def finished(self):
+        """Return the state in which a fit ends: early stopping keeps the best epoch."""
+        if not self.best_weights:
+            return self
+        return replace(self, weights=self.best_weights, best_weights={})
 
     @property
     def n_epochs(self):
@@ -110,8 +137,9 @@ def stratified_holdout(codes, fraction, seed):
 class Batches:
     """Rows of images, gathered batch by batch: the data are never copied whole.
 
-    All batches of an epoch have one size, so that the network is traced once; the
-    last one is filled up with rows of weight 0.
+    All batches of an epoch have one size, so that the network is traced once. The
+    last one is filled up with the first rows of the epoch at weight 0, so that the
+    statistics of batch normalization are those of a whole batch.
 
     Parameters
     ----------
@@ -161,7 +189,7 @@ class Batches:
             filled = np.zeros(size, dtype=np.float32)
             filled[:n] = weight * (size / n)
             if n < size:
-                chosen = np.concatenate([chosen, np.repeat(chosen[:1], size - n)])
+                chosen = np.concatenate([chosen, order[: size - n]])
             images = self.rows[chosen].astype(np.float32, copy=False)
             yield images.reshape(self.shape), self.codes[chosen], filled, n, total
 
@@ -172,11 +200,19 @@ def _present_rate(model):
 
 
 def _append(history, logs):
-    """Add an epoch to the history; what an epoch did not measure is NaN."""
+    """Add an epoch to the history; what an epoch did not measure is NaN.
+
+    Keys that callbacks have added to the logs belong into it, if they are numbers.
+    """
     n_before = len(history.get("loss", ()))
+    logs = {name: float(value) for name, value in logs.items() if _is_number(value)}
     for name in {**history, **logs}:
         values = history.setdefault(name, [math.nan] * n_before)
         values.append(logs.get(name, math.nan))
+
+
+def _is_number(value):
+    return isinstance(value, Real) or (hasattr(value, "shape") and value.shape == ())
 
 
 class _Means:
@@ -225,8 +261,8 @@ def _divergence(what, value, epoch, model):
 def _check_weights(model, images, epoch):
     """Refuse weights that the last step has made useless: its loss is from before it.
 
-    With weights of an ordinary size nothing can overflow. Only for larger ones are
-    some images asked about.
+    With weights of an ordinary size nothing can overflow. Only for larger ones some
+    images are predicted.
     """
     weights = (as_array(v) for v in model.trainable_variables)
     largest = np.max([(w.max(), -w.min()) for w in weights])
@@ -244,28 +280,31 @@ def train(
     batches,
     validation,
     *,
-    first_epoch,
-    last_epoch,
+    epochs,
     callbacks,
+    own_callbacks,
     verbose,
 ):
     """Train for some epochs from a state, and return the state that this leaves.
 
     Parameters
     ----------
-    network : CompiledNetwork
+    network : CompiledModel
         Its present content is overwritten.
     state : TrainingState
-        Where to start; left as it is, but for ``state.schedule``, the memory of
-        the schedule among `callbacks`.
+        Where to start; left as it is, but for `schedule` and `best_weights`, the
+        memory of `own_callbacks`.
     batches, validation : Batches
         Training and validation rows; `validation` may be None.
-    first_epoch, last_epoch : int
-        The epochs to train, the last one excluded. Only the callbacks and the
-        progress bar see the numbers; there may be none.
+    epochs : range
+        The epochs to train. Only the callbacks and the progress bar see the numbers;
+        there may be none.
     callbacks : list of keras.callbacks.Callback
-        Called as ``keras.Model.fit`` calls them. Those that have a ``look``
-        method get a function that returns the present state.
+        The user's, called as ``keras.Model.fit`` calls them.
+    own_callbacks : list of keras.callbacks.Callback
+        Called after those of the user, at the end of an epoch when the history has
+        it. Their attribute `snapshot` is set to a function that returns the present
+        state.
     verbose : int
         0, 1 or 2, as in ``keras.Model.fit``.
 
@@ -280,39 +319,39 @@ def train(
         If the loss or `val_loss` becomes infinite or NaN, or a weight useless.
     """
     model = network.model
-    network.load_weights(state.weights)
-    network.remember_weights(None)
-    network.load_optimizer(state.optimizer)
+    network.load(state)
     history = {name: list(values) for name, values in state.history.items()}
     batch_loss = list(state.batch_loss)
 
-    def look():
+    def snapshot():
         return replace(
             state,
             weights=network.weights(),
             optimizer=network.optimizer(),
             schedule=dict(state.schedule),
+            best_weights=dict(state.best_weights),
             history={name: list(values) for name, values in history.items()},
             batch_loss=np.asarray(batch_loss, dtype=np.float32),
         )
 
-    for callback in callbacks:
-        if hasattr(callback, "look"):
-            callback.look = look
+    for callback in own_callbacks:
+        callback.snapshot = snapshot
+    described = {"epochs": epochs.stop, "steps": len(batches), "model": model}
     hooks = keras.callbacks.CallbackList(
         callbacks,
         add_history=True,
         add_progbar=verbose != 0,
-        model=model,
         verbose=verbose,
-        epochs=last_epoch,
-        steps=len(batches),
+        **described,
     )
+    own = keras.callbacks.CallbackList(own_callbacks, **described)
     model.stop_training = False
     hooks.on_train_begin()
+    own.on_train_begin()
     logs = {}
-    for epoch in range(first_epoch, last_epoch):
+    for epoch in epochs:
         hooks.on_epoch_begin(epoch)
+        own.on_epoch_begin(epoch)
         shuffle_seed, *seeds = derive_seeds(
             state.seed,
             _EPOCH,
@@ -325,14 +364,14 @@ def train(
             batches.shuffled(shuffle_seed)
         ):
             hooks.on_train_batch_begin(step)
-            if step == 0:
-                network.look_for_changes()  # before anything is traced
+            own.on_train_batch_begin(step)
             logs = model.train_on_batch(images, codes, loss_weight, return_dict=True)
             if not math.isfinite(logs["loss"]):
                 raise _divergence("training loss", logs["loss"], epoch, model)
             batch_loss.append(logs["loss"])
             means.add(logs, n, weight)
             hooks.on_train_batch_end(step, means.logs())
+            own.on_train_batch_end(step, means.logs())
             if model.stop_training:
                 break
         logs = means.logs()
@@ -342,12 +381,11 @@ def train(
                 raise _divergence("val_loss", logs["val_loss"], epoch, model)
         _check_weights(model, images, epoch)
         logs["learning_rate"] = _present_rate(model)
+        hooks.on_epoch_end(epoch, logs)
         _append(history, logs)
-        hooks.on_epoch_end(epoch, dict(logs))
+        own.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
     hooks.on_train_end(logs)
-    network.look_for_changes()
-    trained = look()
-    network.remember_weights(trained.weights)
-    return trained
+    own.on_train_end(logs)
+    return snapshot()

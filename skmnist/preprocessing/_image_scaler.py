@@ -10,12 +10,14 @@ from skmnist._utils import (
     POSITIVE_FLOAT,
     ManualLinks,
     as_rows,
+    refuse_other_shape,
     resolve_image_shape,
-    validate_again,
+    validate_images,
+    warn_if_flat,
     warn_user,
 )
 
-__all__ = ["ImageScaler", "as_rows", "resolve_image_shape", "validate_again"]
+__all__ = ["ImageScaler"]
 
 
 class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -23,8 +25,8 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
 
     Takes rows of shape (n_samples, height * width), stacks of shape (n_samples,
     height, width) and images of shape (n_samples, height, width, 1), of any
-    numeric type, and gives images. It may be fitted on one form and asked in
-    another. Nothing is learned from the pixels but the shape of the images.
+    numeric type, and gives images; `fit` and `transform` may be given different forms.
+    Learned are the shape of the images and, for a warning, their mean brightness.
 
     Parameters
     ----------
@@ -39,6 +41,9 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
     ----------
     image_shape_ : tuple of (int, int)
         Height and width of the images seen in `fit`.
+    mean_ : float
+        Mean brightness of the pixels seen in `fit`, from 0 to 1. `transform` warns of
+        images that look like their negative.
     n_features_in_ : int
         Height times width, whatever form the images came in.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -109,7 +114,9 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         rows, seen = as_rows(X)
         rows = validate_data(self, rows)
         self.image_shape_ = resolve_image_shape(rows.shape[1], self.image_shape, seen)
+        warn_if_flat(seen, self.image_shape)
         self._check_range(rows, fitting=True)
+        self.mean_ = float(rows.mean() / self.max_value)
 
         context.call_on_fit_task_end(
             estimator=self, X=X, y=y, reconstruction_attributes={}
@@ -139,14 +146,13 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         Warns
         -----
         UserWarning
-            If pixels lie outside 0 to `max_value`, or look already scaled.
+            If pixels lie outside 0 to `max_value`, look already scaled, or look like
+            the negative of those seen in `fit`.
         """
         check_is_fitted(self, "image_shape_")
-        rows, seen = as_rows(X)
-        if seen is not None:
-            resolve_image_shape(rows.shape[1], self.image_shape_, seen)
-        rows = validate_again(self, rows)
+        rows = validate_images(self, X)
         self._check_range(rows, fitting=False)
+        self._check_ink(rows)
         images = np.empty(rows.shape, dtype=np.float32)
         np.divide(rows, np.float32(self.max_value), out=images, dtype=np.float32)
         return images.reshape(-1, *self.image_shape_, 1)
@@ -175,8 +181,13 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         """
         check_is_fitted(self, "image_shape_")
         rows, seen = as_rows(X)
+        refuse_other_shape(self, seen)
         rows = check_array(rows, dtype=np.float32, input_name="X")
-        resolve_image_shape(rows.shape[1], self.image_shape_, seen)
+        if rows.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {rows.shape[1]} columns, but ImageScaler was fitted on images "
+                f"of {self.n_features_in_} pixels."
+            )
         pixels = rows * np.float32(self.max_value)
         # Division and product may each be off by half a unit in the last place,
         # and a cast to integers would make a whole step of that.
@@ -200,6 +211,20 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
                 f"Pixels of X look already scaled, the largest is {high}, and "
                 f"max_value={self.max_value} would scale them again: pass the "
                 f"pixels as they were, or set max_value=1.",
+            )
+
+    def _check_ink(self, rows):
+        """Warn if images look like the negative of those seen in `fit`."""
+        # Files of formats 1 and 2 do not hold the mean.
+        known = getattr(self, "mean_", 0.5) - 0.5
+        found = float(rows.mean() / self.max_value) - 0.5
+        if found * known < 0 and abs(found) > abs(known) / 2:
+            dark, light = "dark ink on light paper", "light ink on dark paper"
+            seen, expected = (dark, light) if found > 0 else (light, dark)
+            warn_user(
+                f"Pixels of X look like the negative of those seen in fit, {seen} "
+                f"instead of {expected}: give max_value - X, or what MnistNormalizer "
+                "makes of photographs and scans.",
             )
 
     def __sklearn_tags__(self):

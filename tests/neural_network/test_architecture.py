@@ -147,7 +147,9 @@ def test_outside_training_images_stay_as_they_are(settings, drawn):
 def test_the_layer_can_be_rebuilt_from_its_config():
     layer = RandomAffine(20.0, 0.1, 0.2, seed=5, name="turn")
     config = keras.saving.serialize_keras_object(layer)
-    again = keras.saving.deserialize_keras_object(config)
+    again = keras.saving.deserialize_keras_object(
+        config, custom_objects={"RandomAffine": RandomAffine}
+    )
     assert type(again) is RandomAffine
     assert again.get_config() == layer.get_config()
     images = as_images(2)

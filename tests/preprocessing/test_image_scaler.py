@@ -131,7 +131,7 @@ def test_an_image_shape_that_contradicts_the_data_is_refused():
         resolve_image_shape(64, (8, 9))
     with pytest.raises(ValueError, match=r"64 columns.*image_shape=\(-1, 9\)"):
         resolve_image_shape(64, (-1, 9))
-    with pytest.raises(ValueError, match=r"shape \(4, 16\), but \(8, 8\)"):
+    with pytest.raises(ValueError, match=r"shape \(4, 16\).*image_shape=\(8, 8\)"):
         resolve_image_shape(64, (8, 8), seen=(4, 16))
 
 
@@ -181,7 +181,7 @@ def test_inverse_transform_keeps_fractions_and_takes_every_form():
 
 def test_inverse_transform_refuses_images_of_another_shape():
     scaler = ImageScaler().fit(PIXELS)
-    with pytest.raises(ValueError, match=r"\(8, 32\), but \(16, 16\)"):
+    with pytest.raises(ValueError, match=r"\(8, 32\), but ImageScaler.*\(16, 16\)"):
         scaler.inverse_transform(np.zeros((1, 8, 32, 1)))
 
 
@@ -225,7 +225,7 @@ def test_images_of_another_shape_than_in_fit_are_refused():
     scaler = ImageScaler(max_value=16).fit(DIGITS)
     with pytest.raises(ValueError, match="63 features.*expecting 64"):
         scaler.transform(DIGITS[:, :63])
-    with pytest.raises(ValueError, match=r"\(4, 16\), but \(8, 8\)"):
+    with pytest.raises(ValueError, match=r"\(4, 16\), but ImageScaler.*\(8, 8\)"):
         scaler.transform(DIGITS.reshape(-1, 4, 16))
 
 
@@ -377,3 +377,52 @@ def test_a_label_column_left_in_after_the_fit_is_spoken_of(make):
     labelled = np.column_stack([np.zeros(len(DIGITS), int), DIGITS])
     with pytest.raises(ValueError, match=r"65.*is the label column still in X\?"):
         scaler.transform(make(labelled))
+
+
+# Images that are not what they seem
+
+
+def test_transform_warns_of_a_negative():
+    scaler = ImageScaler(max_value=16).fit(DIGITS)
+    with pytest.warns(UserWarning, match="negative.*dark ink on light.*max_value - X"):
+        scaler.transform(16 - DIGITS[:5])
+    for one in range(50):  # images alone differ from the mean, and are no negatives
+        scaler.transform(DIGITS[one : one + 1])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1)])
+def test_transform_one_image_without_its_batch_axis(shape):
+    scaler = ImageScaler(max_value=16).fit(DIGITS)
+    with pytest.raises(ValueError, match=r"one image.*X\[None\]"):
+        scaler.transform(DIGITS[0].reshape(shape))
+
+
+def test_transform_another_size_names_the_remedy():
+    scaler = ImageScaler(max_value=16).fit(DIGITS)
+    with pytest.raises(ValueError, match=r"\(9, 9\).*MnistNormalizer") as error:
+        scaler.transform(np.zeros((3, 9, 9)))
+    assert "set image_shape" not in str(error.value)
+    with pytest.raises(ValueError, match="81 features.*each pixel of a 8x8 image"):
+        scaler.transform(np.zeros((3, 81)))
+
+
+def test_fit_warns_of_rows_with_a_third_axis():
+    with pytest.warns(UserWarning, match=r"64x1 pixels.*rows of 8x8.*X.reshape"):
+        ImageScaler(max_value=16).fit(DIGITS.reshape(-1, 64, 1))
+    ImageScaler(max_value=16, image_shape=(64, 1)).fit(DIGITS.reshape(-1, 64, 1))
+
+
+def test_fit_channels_first_and_colour_name_their_remedies():
+    images = DIGITS[:5].reshape(-1, 1, 8, 8)
+    with pytest.raises(ValueError, match=r"channels first.*np.moveaxis\(X, 1, -1\)"):
+        ImageScaler().fit(images)
+    with pytest.raises(ValueError, match="MnistNormalizer"):
+        ImageScaler().fit(np.zeros((5, 8, 8, 3)))
+
+
+def test_fit_separate_arrays():
+    apart = np.empty(3, dtype=object)
+    apart[:] = [np.zeros((8, 8))] * 3
+    for X in (apart, [np.zeros((8, 8)), np.zeros((9, 8))]):
+        with pytest.raises(ValueError, match="separate arrays.*np.stack.*Mnist"):
+            ImageScaler().fit(X)

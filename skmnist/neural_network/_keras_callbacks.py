@@ -1,0 +1,76 @@
+"""The hyperparameter `callbacks`: Keras's callbacks, a copy of each for a fit."""
+
+import copy
+
+from skmnist.neural_network._keras import keras
+from skmnist.neural_network._param_constraints import refuse
+
+__all__ = ["check_copyable", "copy_callbacks"]
+
+
+def copy_callbacks(callbacks, estimator):
+    """Return the callbacks of one fit.
+
+    Parameters
+    ----------
+    callbacks : list of keras.callbacks.Callback, or one, or None
+        The hyperparameter. Instead of a callback it may hold a class or a function
+        without arguments that makes one.
+    estimator : MnistCNN
+        The estimator that is fitted; callbacks that refer to it keep doing so.
+
+    Returns
+    -------
+    copies : list of keras.callbacks.Callback
+        Copied, or made.
+
+    Raises
+    ------
+    ValueError
+        If an entry is something else, cannot be copied, or is Keras's
+        `BackupAndRestore`, which would restore the weights but not the rest of the
+        training.
+    """
+    if callbacks is None:
+        return []
+    if not isinstance(callbacks, (list, tuple)):
+        callbacks = [callbacks]
+    return [_copy(callback, estimator) for callback in callbacks]
+
+
+def _copy(callback, estimator):
+    made = callback
+    if isinstance(callback, keras.callbacks.Callback):
+        made = _deep_copy(callback, {id(estimator): estimator})
+    elif callable(callback):
+        made = callback()
+    if not isinstance(made, keras.callbacks.Callback):
+        refuse(
+            "callbacks",
+            callback,
+            "hold instances of keras.callbacks.Callback, or what makes one when called",
+        )
+    if isinstance(made, keras.callbacks.BackupAndRestore):
+        raise ValueError(
+            "callbacks holds a BackupAndRestore, which restores the weights of an "
+            "interrupted fit but not its epochs: set checkpoint_dir instead."
+        )
+    return made
+
+
+def _deep_copy(callback, memo=None):
+    try:
+        return copy.deepcopy(callback, memo)
+    except Exception as error:
+        name = type(callback).__name__
+        raise ValueError(
+            f"callbacks are copied for each fit, and {name} cannot be copied "
+            f"({error}): give {name} itself, or a function that makes one, instead of "
+            "an instance."
+        ) from error
+
+
+def check_copyable(callbacks):
+    """Raise the error that names a callback which cannot be copied."""
+    for callback in callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]:
+        _deep_copy(callback)

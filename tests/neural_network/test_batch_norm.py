@@ -1,0 +1,120 @@
+"""Batch normalization: its statistics are part of the state."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from skmnist import MnistCNN, load_model, save_model
+
+PARTS = ("gamma", "beta", "moving_mean", "moving_variance")
+
+
+@pytest.fixture(scope="module")
+def normalized(digits, small):
+    X, y = (part[:500] for part in digits[:2])
+    cnn = MnistCNN(epochs=6, batch_norm=True, augment=True, random_state=0, **small)
+    return cnn.fit(X, y)
+
+
+def test_layers_are_normalized_before_the_activation_without_a_bias(normalized):
+    names = [layer.name for layer in normalized.model_.layers]
+    for name in ("conv1a", "conv1b", "conv2a", "conv2b", "dense"):
+        at = names.index(name)
+        assert names[at + 1 : at + 3] == [f"{name}_norm", f"{name}_relu"]
+        assert not normalized.model_.get_layer(name).use_bias
+    assert normalized.model_.get_layer("softmax").use_bias
+
+
+def test_it_learns(normalized, digits):
+    assert normalized.score(digits[2], digits[3]) > 0.8
+
+
+def test_two_fits_are_equal_to_the_bit_and_predict_inference_statistics(
+    normalized, digits
+):
+    X, y, X_test, _ = digits
+    again = clone(normalized).fit(X[:500], y[:500])
+    proba = normalized.predict_proba(X_test)
+    assert_array_equal(again.predict_proba(X_test), proba)
+    # Not those of the batch: an image alone has the same probabilities.
+    assert_allclose(normalized.predict_proba(X_test[:1]), proba[:1], atol=1e-6)
+
+
+def test_statistics_in_files_pickles_and_checkpoints(normalized, digits, tmp_path):
+    X, y, X_test, _ = digits
+    proba = normalized.predict_proba(X_test)
+    save_model(normalized, tmp_path / "model")
+    for other in (
+        load_model(tmp_path / "model"),
+        pickle.loads(pickle.dumps(normalized)),
+        clone(normalized).set_params(checkpoint_dir=tmp_path).fit(X[:500], y[:500]),
+        clone(normalized).set_params(checkpoint_dir=tmp_path).fit(X[:500], y[:500]),
+    ):
+        assert_array_equal(other.predict_proba(X_test), proba)
+        other.set_params(checkpoint_dir=None).partial_fit(X[:100], y[:100])
+    mine = pickle.loads(pickle.dumps(normalized)).partial_fit(X[:100], y[:100])
+    assert_array_equal(other.predict_proba(X_test), mine.predict_proba(X_test))
+
+
+def test_statistics_do_not_depend_on_the_size_of_the_last_batch(digits, small):
+    """Moving means after one epoch are those of whole batches of training rows."""
+    X, y = (part[:85] for part in digits[:2])
+    cnn = MnistCNN(
+        epochs=1,
+        batch_norm=True,
+        batch_size=42,
+        validation_fraction=None,
+        learning_rate=1e-30,
+        random_state=0,
+        **{k: v for k, v in small.items() if k != "learning_rate"},
+    )
+    # 85 rows are two whole batches and one row; at this rate weights do not move.
+    first = cnn.fit(X, y).model_.get_layer("conv1a_norm")
+    images = X.reshape(-1, 8, 8, 1)
+    features = np.asarray(cnn.model_.get_layer("conv1a")(images))
+    kept = 0.9**3
+    expected = features.mean(axis=(0, 1, 2)) * (1 - kept)
+    spread = features.mean(axis=(1, 2)).std(axis=0) / np.sqrt(42)
+    difference = np.abs(np.asarray(first.moving_mean) - expected)
+    assert (difference < 4 * spread * (1 - kept)).all()
+
+
+def test_ten_parts_are_one_fit_of_ten_epochs(digits, small):
+    X, y, X_test, _ = (part[:200] for part in digits)
+    params = {"batch_norm": True, "validation_fraction": None, "random_state": 0}
+    whole = MnistCNN(epochs=10, **params, **small).fit(X, y)
+    parts = MnistCNN(**params, **small)
+    for _ in range(10):
+        parts.partial_fit(X, y)
+    assert_array_equal(parts.predict_proba(X_test), whole.predict_proba(X_test))
+
+
+def test_weights_mixed_precision_and_test_time_augmentation(digits, small):
+    X, y, X_test, y_test = (part[:500] for part in digits)
+    weight = np.linspace(0, 2, len(X))
+    for dtype in ("float32", "mixed_bfloat16"):
+        cnn = MnistCNN(
+            epochs=5,
+            batch_norm=True,
+            tta_copies=3,
+            dtype=dtype,
+            random_state=0,
+            **small,
+        )
+        cnn.fit(X, y, sample_weight=weight)
+        assert cnn.score(X_test, y_test) > 0.6
+        for part in PARTS:
+            (found,) = (
+                w for w in cnn.model_.weights if w.path.endswith(f"dense_norm/{part}")
+            )
+            assert found.dtype == "float32"
+
+
+def test_a_change_of_batch_norm_is_refused_with_warm_start(digits, small):
+    X, y = (part[:100] for part in digits[:2])
+    cnn = MnistCNN(epochs=1, warm_start=True, random_state=0, **small).fit(X, y)
+    with pytest.raises(ValueError, match="batch_norm have changed"):
+        cnn.set_params(batch_norm=True).fit(X, y)
