@@ -269,3 +269,8 @@ def refuse_other_shape(estimator, seen, what="X"):
             f"fitted on images of shape {known}: bring them to that size, with "
             f"MnistNormalizer(image_shape={known}) if they show one digit each."
         )
+
+
+def display_name(name):
+    """Write the name of a variant as people do: "annealed, augmented"."""
+    return name.replace("_", ", ")

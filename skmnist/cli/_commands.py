@@ -27,7 +27,7 @@ def compare(args):
     images = _load_labelled(args)
     start_keras()
     from skmnist.cli import _report as report
-    from skmnist.model_selection._compare import compare_variants
+    from skmnist.model_selection._compare_variants import compare_variants
 
     with _workers(args), _bars_on_stderr(args):
         comparison = compare_variants(
@@ -159,7 +159,12 @@ def _workers(args):
     import joblib
 
     if args.scheduler is not None:
-        with _cluster(args.scheduler), joblib.parallel_config(backend="dask"):
+        from skmnist.dask import DurableDaskBackend
+
+        with (
+            _cluster(args.scheduler) as client,
+            joblib.parallel_config(backend=DurableDaskBackend(client=client)),
+        ):
             yield
         return
     try:
@@ -186,7 +191,7 @@ def _cluster(address):
     with client:
         print(f"Watch the workers at {client.dashboard_link}", file=sys.stderr)
         try:
-            yield
+            yield client
         except (CancelledError, KilledWorker) as error:
             raise ConnectionError(
                 f"the workers of {address} were lost: {error}"

@@ -1,0 +1,181 @@
+"""The report of a comparison: one HTML file that needs neither scripts nor network."""
+
+import base64
+import os
+import platform
+from functools import partial
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from skmnist._utils import display_name
+
+__all__ = ["environment", "render_first_screen", "render_report"]
+
+# Decide on the outcome, or on how long it takes.
+_PACKAGES = ("skmnist", "keras", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
+
+
+def environment():
+    """Return versions and machine, as text by name."""
+    from skmnist.neural_network._keras import keras
+
+    back_end = keras.config.backend()
+    packages = [*_PACKAGES, back_end]
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    machine = f"{platform.platform()}, {os.cpu_count()} processors"
+    return {
+        "versions": f"Python {platform.python_version()}, {versions}",
+        "machine": machine,
+    }
+
+
+def render_first_screen(comparison):
+    """Return verdict, table and sentences as HTML, for a page or a notebook."""
+    return _template("first_screen.html.jinja").render(_first_screen(comparison))
+
+
+def render_report(comparison, command=None):
+    """Return the whole report as a page of HTML.
+
+    Parameters
+    ----------
+    comparison : VariantComparison
+        The comparison.
+    command : str, default=None
+        What was typed to get it, where a command made it.
+
+    Returns
+    -------
+    page : str
+        Complete, with its pictures.
+    """
+    return _template("report.html.jinja").render(
+        _first_screen(comparison),
+        figures={
+            section: [
+                {"title": title, "source": _as_data(draw)}
+                for title, draw in drawings.items()
+            ]
+            for section, drawings in _drawings(comparison).items()
+        },
+        pairs=list(comparison.significance_.itertuples()),
+        mcnemar=list(comparison.mcnemar_.itertuples()),
+        reports={
+            display_name(name): comparison.report(name)
+            for name in comparison.estimators_
+        },
+        repeats=list(comparison.repeats_.itertuples()),
+        settings=_settings(comparison),
+        command=command,
+        environment=comparison.environment_,
+    )
+
+
+def _template(name):
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["name"] = display_name
+    return templates.get_template(name)
+
+
+def _first_screen(comparison):
+    text = comparison.as_text()
+    return {
+        "verdict": comparison.sentences[0],
+        "sentences": comparison.sentences[1:],
+        "columns": list(text.columns),
+        "rows": text.values.tolist(),
+        "best": display_name(comparison.best_variant_),
+        "caption": comparison.caption,
+        "n_repeats": comparison.n_repeats_,
+    }
+
+
+def _settings(comparison):
+    """Return what was set of each variant, as text by name."""
+    return {
+        display_name(name): repr(pipeline[-1])
+        for name, pipeline in comparison.estimators_.items()
+    }
+
+
+def _drawings(comparison):
+    """Return for each section what draws its pictures, by title."""
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    from skmnist.plotting._batch_loss import BatchLossDisplay
+    from skmnist.plotting._comparison import ComparisonDisplay
+    from skmnist.plotting._image_grid import ImageGridDisplay
+    from skmnist.plotting._learning_rate import LearningRateDisplay
+    from skmnist.plotting._training_curve import TrainingCurveDisplay
+
+    X, y = comparison.X_test_, comparison.y_test_
+    best = comparison.best_estimator_
+    networks = {
+        display_name(name): pipeline
+        for name, pipeline in comparison.estimators_.items()
+        if "cnn" in pipeline.named_steps
+    }
+    drawings = {
+        "accuracy": {
+            "Accuracies": partial(ComparisonDisplay.from_comparison, comparison)
+        },
+        "training": {},
+        "best": {
+            "Confusion matrix": partial(
+                ConfusionMatrixDisplay.from_predictions,
+                *(y, comparison.predictions_[comparison.best_variant_]),
+                cmap="Blues",
+                colorbar=False,
+            )
+        },
+        "digits": {},
+    }
+    if hasattr(best, "predict_proba"):
+        drawings["best"]["Worst mistakes"] = partial(
+            ImageGridDisplay.from_mistakes, best, X, y
+        )
+    if networks:
+        drawings["training"] = {
+            title: partial(display.from_estimators, networks)
+            for title, display in {
+                "Learning curves": TrainingCurveDisplay,
+                "Learning rates": LearningRateDisplay,
+                "Loss of each batch": BatchLossDisplay,
+            }.items()
+        }
+        first = next(iter(networks.values()))
+        shape = first["cnn"].image_shape_
+        sheet = partial(ImageGridDisplay.from_images, X, y, image_shape=shape)
+        drawings["digits"]["Test images"] = sheet
+        drawings["digits"]["The same, augmented"] = partial(
+            ImageGridDisplay.from_augmentation, _augmented(networks), X, y
+        )
+    return drawings
+
+
+def _augmented(networks):
+    """Return the first network that was trained with augmentation, or the first."""
+    augmented = [each for each in networks.values() if each["cnn"].augment]
+    return [*augmented, *networks.values()][0]
+
+
+def _as_data(draw):
+    """Draw a picture, and return it as the address of a data URI."""
+    from matplotlib import pyplot as plt
+
+    figure = draw().figure_
+    stream = BytesIO()
+    try:
+        figure.savefig(stream, format="png", dpi=150, bbox_inches="tight")
+    finally:
+        plt.close(figure)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
