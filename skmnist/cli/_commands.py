@@ -29,7 +29,7 @@ def compare(args):
     from skmnist.cli import _report as report
     from skmnist.model_selection._compare_variants import compare_variants
 
-    with _workers(args), _bars_on_stderr(args):
+    with _workers(args):
         comparison = compare_variants(
             images.data,
             images.target,
@@ -65,18 +65,16 @@ def train(args):
     import joblib
 
     from skmnist.neural_network._pipeline import make_mnist_pipeline
+    from skmnist.neural_network._progress import TrainingProgress
     from skmnist.persistence._model_file import save_model
 
     params = args.params | ({"validation_fraction": None} if args.all_rows else {})
     pipeline = make_mnist_pipeline(
         image_shape=images.image_shape, max_value=images.max_value, **params
     )
-    if args.progress:
-        from sklearn.callback import ProgressBar
-
-        pipeline.set_callbacks(ProgressBar(max_propagation_depth=1))
     start = perf_counter()
-    with _bars_on_stderr(args):
+    with TrainingProgress({"network": 1}, args.progress) as progress:
+        pipeline.set_callbacks(*progress.callbacks(["network"]))
         pipeline.fit(images.data, images.target)
     seconds = perf_counter() - start
     pipeline.set_callbacks()
@@ -196,13 +194,6 @@ def _cluster(address):
             raise ConnectionError(
                 f"the workers of {address} were lost: {error}"
             ) from error
-
-
-def _bars_on_stderr(args):
-    """Keep progress bars out of the standard output, which may go to a file."""
-    if args.progress:
-        return contextlib.redirect_stdout(sys.stderr)
-    return contextlib.nullcontext()
 
 
 def _do_all(*steps):
