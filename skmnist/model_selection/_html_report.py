@@ -17,6 +17,8 @@ __all__ = ["environment", "render_first_screen", "render_report"]
 # Decide on the outcome, or on how long it takes.
 _PACKAGES = ("skmnist", "keras", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
 
+_DPI = 150
+
 
 def environment():
     """Return versions and machine, as text by name."""
@@ -56,8 +58,7 @@ def render_report(comparison, command=None):
         _first_screen(comparison),
         figures={
             section: [
-                {"title": title, "source": _as_data(draw)}
-                for title, draw in drawings.items()
+                {"title": title, **_as_image(draw)} for title, draw in drawings.items()
             ]
             for section, drawings in _drawings(comparison).items()
         },
@@ -126,7 +127,9 @@ def _drawings(comparison):
     }
     drawings = {
         "accuracy": {
-            "Accuracies": partial(ComparisonDisplay.from_comparison, comparison)
+            "Accuracy with 95% intervals": partial(
+                ComparisonDisplay.from_comparison, comparison
+            )
         },
         "training": {},
         "best": {
@@ -168,14 +171,19 @@ def _augmented(networks):
     return [*augmented, *networks.values()][0]
 
 
-def _as_data(draw):
-    """Draw a picture, and return it as the address of a data URI."""
+def _as_image(draw):
+    """Draw a picture; return it as a data URI, and its width in CSS pixels."""
     from matplotlib import pyplot as plt
 
     figure = draw().figure_
     stream = BytesIO()
     try:
-        figure.savefig(stream, format="png", dpi=150, bbox_inches="tight")
+        figure.savefig(stream, format="png", dpi=_DPI, bbox_inches="tight")
     finally:
         plt.close(figure)
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    image = stream.getvalue()
+    width = int.from_bytes(image[16:20])  # in the header of a PNG file
+    return {
+        "source": "data:image/png;base64," + base64.b64encode(image).decode(),
+        "width": round(width * 96 / _DPI),
+    }

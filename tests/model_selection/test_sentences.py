@@ -151,11 +151,3 @@ def test_annealing_that_never_lowered_the_rate():
     rates["annealed"] = [1.0, 0.3]
     said = compare(wrong, networks=networks, rates=rates).sentences
     assert not any(line.startswith("annealed never") for line in said)
-
-
-def test_notebook_marks_the_best_and_escapes_names():
-    html = compare({"<i>a": 10, "b&b": 10}, validation=(0.5, 0.9))._repr_html_()
-    assert "<i>" not in html and "&lt;i&gt;a" in html
-    rows = html.split("<tr")[2:]
-    assert ["★" in row for row in rows] == [False, True]
-    assert "<li>b&amp;b and &lt;i&gt;a are right equally often.</li>" in html
