@@ -1,6 +1,7 @@
 """What the sub-commands do, once their arguments are known to be sound."""
 
 import contextlib
+import os
 import sys
 from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
@@ -10,7 +11,6 @@ import numpy as np
 
 from skmnist.cli._console import begin_worker, say
 from skmnist.cli._log_filter import start_keras
-from skmnist.cli._parser import listed
 from skmnist.cli._predict import predict
 from skmnist.datasets._csv import shortened
 from skmnist.datasets._load_images import column_names, load_images
@@ -33,6 +33,8 @@ def compare(args):
         comparison = compare_variants(
             images.data,
             images.target,
+            variants=_variants(args),
+            repeats=args.repeats,
             cv=args.cv,
             test_size=args.test_size,
             n_jobs=args.n_jobs,
@@ -48,14 +50,28 @@ def compare(args):
         return
     _do_all(
         partial(report.write_tables, comparison, args.output),
-        partial(report.write_models, comparison, args.output),
         partial(
-            report.write_figures,
-            *(comparison, _pick(images, args.random_state), args.output),
+            comparison.to_html, os.path.join(args.output, "report.html"), args.typed
         ),
+        partial(report.write_models, comparison, args.output),
+        partial(report.write_figures, comparison, args.output),
         partial(say, f"Tables, models and figures are in {args.output}.\n"),
         partial(say, report.as_text(comparison)),
     )
+
+
+def _variants(args):
+    from sklearn.svm import SVC
+
+    from skmnist.model_selection._variants import VARIANTS
+
+    variants = {
+        name: VARIANTS.get(name, {}) if settings is None else settings
+        for name, settings in args.variants or VARIANTS.items()
+    }
+    if len(variants) < len(args.variants):
+        raise ValueError("--variants names the same variant twice: rename one")
+    return variants | ({"support vector machine": SVC()} if args.baseline else {})
 
 
 def train(args):
@@ -113,7 +129,7 @@ def show(args):
         pipeline = make_mnist_pipeline(
             image_shape=images.image_shape,
             max_value=images.max_value,
-            **{name: getattr(args, name) for name in listed("augmentation")},
+            **args.params,
         )
         draw = partial(
             ImageGridDisplay.from_augmentation, pipeline, random_state=args.random_state

@@ -6,6 +6,7 @@ whenever they come.
 
 import contextlib
 import os
+import shlex
 import signal
 import stat
 import sys
@@ -78,10 +79,11 @@ def _run(argv):
 
     parser = make_parser()
     args = parser.parse_args(argv)
+    args.typed = shlex.join(["skmnist", *(sys.argv[1:] if argv is None else argv)])
     for name in ("output", "model", "checkpoint"):
         if getattr(args, name, None):
             setattr(args, name, os.path.expanduser(getattr(args, name)))
-    if hasattr(args, "filters"):
+    if hasattr(args, "rotation_range"):
         _check_hyperparameters(parser, args)
     if args.command == "predict":
         from skmnist.cli._predict import take_model
@@ -103,15 +105,13 @@ def _run(argv):
 
 
 def _check_hyperparameters(parser, args):
-    from skmnist.cli._parser import hyperparameters
+    from skmnist.cli._options import given_hyperparameters
     from skmnist.neural_network._param_constraints import HYPERPARAMETERS, check_params
 
-    defaults = {name: each.default for name, each in HYPERPARAMETERS.items()}
-    fraction = defaults["validation_fraction"]
-    if getattr(args, "all_rows", False) and args.validation_fraction != fraction:
+    if getattr(args, "all_rows", False) and args.validation_fraction is not None:
         parser.error("--all-rows holds nothing out: leave --validation-fraction out")
-    args.params = hyperparameters(args)
-    check_params(defaults | args.params)
+    args.params = given_hyperparameters(args)
+    check_params({k: each.default for k, each in HYPERPARAMETERS.items()} | args.params)
 
 
 def _how_to_resume(checkpoint):

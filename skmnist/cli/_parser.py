@@ -1,23 +1,16 @@
-"""What the command takes: its sub-commands and their options.
-
-The options of the hyperparameters follow from the table of `MnistCNN`.
-"""
+"""What the command takes: its sub-commands and their options."""
 
 import argparse
-import os
 from numbers import Integral
 
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
 from skmnist import __version__
 from skmnist._utils import POSITIVE_FLOAT
-from skmnist.neural_network._param_constraints import HYPERPARAMETERS, SCHEDULES
+from skmnist.cli._options import add_hyperparameters, checked, variant, within
+from skmnist.neural_network._param_constraints import SCHEDULES
 
-__all__ = ["DIGITS", "hyperparameters", "listed", "make_parser"]
-
-# The embedded digits are few: with smaller steps, and more of them in an epoch, the
-# annealing does not end before the network has learnt them.
-DIGITS = {"epochs": 15, "batch_size": 16}
+__all__ = ["make_parser"]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,55 +25,33 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"skmnist: error: {shown} (try {self.prog} --help)\n")
 
 
-def _checked(kind, fits, words):
-    """Make a function that turns a text into a value, or says what it should be."""
-
-    def parse(text):
-        try:
-            value = kind(text)
-            if fits(value):
-                return value
-        except ValueError:
-            pass
-        raise argparse.ArgumentTypeError(f"{text!r} is not {words}")
-
-    return parse
-
-
 def _ending(*suffixes):
     def fits(path):
         return path.lower().endswith(suffixes)
 
     *others, last = suffixes
     words = f"a file name ending in {', '.join(others)} or {last}"
-    return _checked(str, fits, words)
+    return checked(str, fits, words)
 
 
 def _whole_or_real(text):
     return int(text) if text.isdigit() else float(text)
 
 
-def _within(constraint):
-    """Make a function that reads what one of scikit-learn's constraints allows."""
-    whole = isinstance(constraint, Interval) and constraint.type is Integral
-    kind = str if isinstance(constraint, StrOptions) else int if whole else float
-    return _checked(kind, constraint.is_satisfied_by, constraint)
-
-
-_SEED = _within(Interval(Integral, 0, 2**32 - 1, closed="both"))
-_POSITIVE_INT = _within(Interval(Integral, 1, None, closed="left"))
-_JOBS = _checked(int, lambda n: n != 0, "a whole number other than 0")
-_TEST_SIZE = _checked(
+_SEED = within(Interval(Integral, 0, 2**32 - 1, closed="both"))
+_POSITIVE_INT = within(Interval(Integral, 1, None, closed="left"))
+_JOBS = checked(int, lambda n: n != 0, "a whole number other than 0")
+_TEST_SIZE = checked(
     _whole_or_real,
     lambda size: 0 < size < 1 or (size >= 1 and isinstance(size, int)),
     "a fraction between 0 and 1 or a whole number of rows",
 )
-_CV = _checked(
+_CV = checked(
     lambda text: text if text == "holdout" else int(text),
     lambda cv: cv == "holdout" or cv >= 2,
     "'holdout' or a whole number of at least 2",
 )
-_NOT_EMPTY = _checked(str, bool, "a name")
+_NOT_EMPTY = checked(str, bool, "a name")
 
 
 def make_parser():
@@ -114,13 +85,35 @@ def _add_compare(commands):
     parser = _add_command(
         commands,
         "compare",
-        "compare three ways to train",
+        "compare ways to train",
         "The network is trained plain, with learning-rate annealing, and with "
-        "annealing and augmentation. Printed are the accuracies, and whether the "
-        "differences could be chance.",
+        "annealing and augmentation, or in the ways that --variants names. Printed "
+        "are the accuracies, and whether the differences could be chance.",
     )
     _add_data(parser)
     group = parser.add_argument_group("comparison")
+    group.add_argument(
+        "--variants",
+        type=variant,
+        nargs="+",
+        default=[],
+        metavar="NAME:PARAM=VALUE,...",
+        help="what is compared: hyperparameters of the network, such as "
+        "'wide:filters=64 128,epochs=10'; a name alone is one of the three ways, or "
+        "all defaults",
+    )
+    group.add_argument(
+        "--baseline",
+        action="store_true",
+        help="compare with a support vector machine (scikit-learn's SVC) too",
+    )
+    group.add_argument(
+        "--repeats",
+        type=_POSITIVE_INT,
+        default=1,
+        metavar="N",
+        help="repeat all of it with other splits and seeds (default: %(default)s)",
+    )
     group.add_argument(
         "--cv",
         type=_CV,
@@ -153,14 +146,14 @@ def _add_compare(commands):
         "--output",
         type=_NOT_EMPTY,
         metavar="DIR",
-        help="leave tables, reports, models and figures in this folder",
+        help="leave report.html, tables, models and figures in this folder",
     )
     parser.add_argument(
         "--reports",
         action="store_true",
         help="print precision and recall of each class too",
     )
-    _add_hyperparameters(parser)
+    add_hyperparameters(parser)
 
 
 def _add_train(commands):
@@ -176,7 +169,6 @@ def _add_train(commands):
         "--anneal",
         nargs="?",
         const="plateau",
-        default=False,
         choices=SCHEDULES,
         help="plateau: lower the learning rate when the validation loss stops to "
         "fall; one_cycle: one warm-up and one decay, for few epochs (default: neither; "
@@ -184,7 +176,8 @@ def _add_train(commands):
     )
     group.add_argument(
         "--augment",
-        action="store_true",
+        action="store_const",
+        const=True,
         help="transform the training images at random at every epoch",
     )
     group.add_argument(
@@ -201,7 +194,7 @@ def _add_train(commands):
         metavar="MODEL",
         help="file to write: .safetensors, which is safe to open, or .joblib",
     )
-    _add_hyperparameters(parser)
+    add_hyperparameters(parser)
 
 
 def _add_predict(commands):
@@ -264,7 +257,7 @@ def _add_show(commands):
         metavar="PICTURE",
         help="file to write: .png, .jpg, .svg or .pdf",
     )
-    _add_hyperparameters(parser, "augmentation")
+    add_hyperparameters(parser, "augmentation")
 
 
 def _add_data(parser):
@@ -280,7 +273,7 @@ def _add_data(parser):
     _add_source_details(parser)
     parser.add_argument(
         "--max-value",
-        type=_within(POSITIVE_FLOAT),
+        type=within(POSITIVE_FLOAT),
         metavar="N",
         help="value of a full pixel (default: 16 for digits, otherwise 255)",
     )
@@ -326,56 +319,4 @@ def _add_seed(parser):
         default=0,
         metavar="SEED",
         help="the same seed gives the same outcome (default: %(default)s)",
-    )
-
-
-def listed(*groups):
-    """Return the lines of the table that are options, of these groups or of all."""
-    return {
-        name: each
-        for name, each in HYPERPARAMETERS.items()
-        if each.group and (not groups or each.group in groups)
-    }
-
-
-def hyperparameters(args):
-    """Return the hyperparameters that the arguments of `compare` or `train` set."""
-    params = DIGITS if args.data == "digits" else {}
-    for name in (*listed(), "anneal", "augment"):
-        if (given := getattr(args, name, None)) is not None:
-            params = params | {name: tuple(given) if type(given) is list else given}
-    if args.checkpoint is not None:
-        # Workers elsewhere have working folders of their own.
-        params = params | {"checkpoint_dir": os.path.abspath(args.checkpoint)}
-    return params | {"random_state": args.random_state}
-
-
-def _add_hyperparameters(parser, *groups):
-    for title in dict.fromkeys(each.group for each in listed(*groups).values()):
-        group = parser.add_argument_group(title)
-        for name, each in listed(title).items():
-            _add_hyperparameter(group, name, each)
-
-
-def _add_hyperparameter(group, name, each):
-    option, default = f"--{name.replace('_', '-')}", each.default
-    if "boolean" in each.constraints:
-        group.add_argument(option, action="store_true", help=each.help)
-        return
-    several = isinstance(default, tuple)
-    shown = " ".join(map(str, default)) if several else default
-    if name in DIGITS:
-        shown, default = f"{default}, for digits {DIGITS[name]}", None
-    allowed = (
-        constraint
-        for constraint in [each.entries if several else None, *each.constraints]
-        if isinstance(constraint, Interval | StrOptions)
-    )
-    group.add_argument(
-        option,
-        type=_within(next(allowed)),
-        default=default,
-        metavar=each.metavar,
-        nargs="+" if several else None,
-        help=each.help if shown is None else f"{each.help} (default: {shown})",
     )
