@@ -69,7 +69,7 @@ rates = LearningRateDisplay.from_estimators(models)
 # What it does to the loss
 # ------------------------
 #
-# Dotted lines mark the epochs from which the rate was lower; in a grey stretch it
+# Thin lines mark the epochs from which the rate was lower; in a grey stretch it
 # fell at every epoch. The first epochs are far above; the axes of the losses are cut
 # to show the last ones. At a constant rate the validation loss goes up and down to
 # the end. At the smaller rates it lies still.

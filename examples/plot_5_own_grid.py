@@ -137,7 +137,7 @@ ax.errorbar(
 )
 ax.set_xlabel("accuracy over the folds (%), mean and standard deviation")
 ax.set_ylabel("filters, last dropout, learning rate")
-ax.grid(color="0.9")
+ax.grid(alpha=0.3)
 
 # %%
 print(search.best_params_)

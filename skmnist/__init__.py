@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # so that editors complete what is loaded on first use
     from skmnist.datasets._load_images import load_images
-    from skmnist.model_selection._compare import (
-        VARIANTS,
-        compare_variants,
-        make_variant_search,
-    )
+    from skmnist.model_selection._compare_variants import compare_variants
     from skmnist.model_selection._variant_comparison import VariantComparison
+    from skmnist.model_selection._variants import VARIANTS, make_variant_search
     from skmnist.neural_network._classifier import MnistCNN
     from skmnist.neural_network._pipeline import make_mnist_pipeline
     from skmnist.persistence._model_file import load_model, save_model

@@ -61,6 +61,29 @@ class ManualLinks:
         return manual.rstrip("/") + "/api/{estimator_module}.{estimator_name}.html"
 
 
+# How people write the names that the package itself gives to variants.
+_DISPLAY_NAMES = {"annealed_augmented": "annealed, augmented"}
+
+
+def display_name(name):
+    """Return the name of a variant as people write it.
+
+    Names that a user made up are shown as they are: whether an underscore means a
+    comma or a space ("one_cycle") only the user knows.
+
+    Parameters
+    ----------
+    name : str
+        The name, as in the keys of `VARIANTS`.
+
+    Returns
+    -------
+    name : str
+        Such as "annealed, augmented" for "annealed_augmented".
+    """
+    return _DISPLAY_NAMES.get(name, str(name))
+
+
 # Shapes of images
 
 
@@ -269,8 +292,3 @@ def refuse_other_shape(estimator, seen, what="X"):
             f"fitted on images of shape {known}: bring them to that size, with "
             f"MnistNormalizer(image_shape={known}) if they show one digit each."
         )
-
-
-def display_name(name):
-    """Write the name of a variant as people do: "annealed, augmented"."""
-    return name.replace("_", ", ")

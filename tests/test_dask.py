@@ -35,6 +35,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 # One thread a fit, wherever it runs.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+# Workers that start TensorFlow on a busy machine are silent for that long.
+PATIENCE = {
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "600s",
+    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "1800s",
+}
 NETWORK = {
     **{"filters": (4, 8), "kernel_sizes": (3, 3), "dense_units": 16, "epochs": 8},
     **{"learning_rate": 0.003, "anneal_patience": 1, "max_value": 16},
@@ -110,7 +115,7 @@ class Cluster:
         return subprocess.Popen(
             [sys.executable, "-m", "dask", kind, *options]
             + ["--scheduler-file", str(self.file)],
-            env=os.environ | self.environment,
+            env=os.environ | PATIENCE | self.environment,
             cwd=self.folder,
             stderr=self.log,
         )

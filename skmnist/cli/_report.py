@@ -10,7 +10,7 @@ import pandas as pd
 
 from skmnist._utils import display_name
 from skmnist.io._atomic import write_atomically
-from skmnist.model_selection._html_report import make_drawings
+from skmnist.model_selection._drawings import drawings
 from skmnist.persistence._model_file import save_model
 
 __all__ = [
@@ -110,9 +110,8 @@ def _best_network(comparison):
 
 def write_figures(comparison, folder):
     """Draw the pictures of the report into `figures`, which exists."""
-    for drawings in make_drawings(comparison).values():
-        for name, (_, draw) in drawings.items():
-            save_figure(draw, os.path.join(folder, "figures", f"{name}.png"))
+    for name, draw in drawings(comparison).items():
+        save_figure(draw, os.path.join(folder, "figures", f"{name}.png"))
 
 
 def save_figure(draw, path):

@@ -74,8 +74,7 @@ def compare_variants(
     variants : dict of str to dict or classifier, default=VARIANTS
         For each name hyperparameters of `MnistCNN`, or a classifier, such as
         ``SVC()`` or a Pipeline, which gets rows of pixels from 0 to 1 and the seed
-        of the repeat wherever it has a `random_state`. An underscore in a name is
-        shown as a comma.
+        of the repeat wherever it has a `random_state`.
     repeats : int, default=1
         How many times the rows are split and the variants fitted. Repeat r, from
         0, takes `random_state` + r for its split and its networks, so that a longer

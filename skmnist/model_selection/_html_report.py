@@ -3,7 +3,6 @@
 import base64
 import os
 import platform
-from functools import partial
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from skmnist._utils import display_name
+from skmnist.model_selection._drawings import drawings
 
 __all__ = ["environment", "render_first_screen", "render_report"]
 
@@ -40,28 +40,10 @@ def render_first_screen(comparison):
 
 
 def render_report(comparison, command=None):
-    """Return the whole report as a page of HTML.
-
-    Parameters
-    ----------
-    comparison : VariantComparison
-        The comparison.
-    command : str, default=None
-        What was typed to get it, where a command made it.
-
-    Returns
-    -------
-    page : str
-        Complete, with its pictures.
-    """
+    """Return the whole report, pictures included, as a page of HTML."""
     return _template("report.html.jinja").render(
         _first_screen(comparison),
-        figures={
-            section: [
-                {"title": title, **_as_image(draw)} for title, draw in drawings.items()
-            ]
-            for section, drawings in _drawings(comparison).items()
-        },
+        figures={name: _as_image(draw) for name, draw in drawings(comparison).items()},
         pairs=list(comparison.significance_.itertuples()),
         mcnemar=list(comparison.mcnemar_.itertuples()),
         reports={
@@ -106,69 +88,6 @@ def _settings(comparison):
         display_name(name): repr(pipeline[-1])
         for name, pipeline in comparison.estimators_.items()
     }
-
-
-def _drawings(comparison):
-    """Return for each section what draws its pictures, by title."""
-    from sklearn.metrics import ConfusionMatrixDisplay
-
-    from skmnist.plotting._batch_loss import BatchLossDisplay
-    from skmnist.plotting._comparison import ComparisonDisplay
-    from skmnist.plotting._image_grid import ImageGridDisplay
-    from skmnist.plotting._learning_rate import LearningRateDisplay
-    from skmnist.plotting._training_curve import TrainingCurveDisplay
-
-    X, y = comparison.X_test_, comparison.y_test_
-    best = comparison.best_estimator_
-    networks = {
-        display_name(name): pipeline
-        for name, pipeline in comparison.estimators_.items()
-        if "cnn" in pipeline.named_steps
-    }
-    drawings = {
-        "accuracy": {
-            "Accuracy with 95% intervals": partial(
-                ComparisonDisplay.from_comparison, comparison
-            )
-        },
-        "training": {},
-        "best": {
-            "Confusion matrix": partial(
-                ConfusionMatrixDisplay.from_predictions,
-                *(y, comparison.predictions_[comparison.best_variant_]),
-                cmap="Blues",
-                colorbar=False,
-            )
-        },
-        "digits": {},
-    }
-    if hasattr(best, "predict_proba"):
-        drawings["best"]["Worst mistakes"] = partial(
-            ImageGridDisplay.from_mistakes, best, X, y
-        )
-    if networks:
-        drawings["training"] = {
-            title: partial(display.from_estimators, networks)
-            for title, display in {
-                "Learning curves": TrainingCurveDisplay,
-                "Learning rates": LearningRateDisplay,
-                "Loss of each batch": BatchLossDisplay,
-            }.items()
-        }
-        first = next(iter(networks.values()))
-        shape = first["cnn"].image_shape_
-        sheet = partial(ImageGridDisplay.from_images, X, y, image_shape=shape)
-        drawings["digits"]["Test images"] = sheet
-        drawings["digits"]["The same, augmented"] = partial(
-            ImageGridDisplay.from_augmentation, _augmented(networks), X, y
-        )
-    return drawings
-
-
-def _augmented(networks):
-    """Return the first network that was trained with augmentation, or the first."""
-    augmented = [each for each in networks.values() if each["cnn"].augment]
-    return [*augmented, *networks.values()][0]
 
 
 def _as_image(draw):

@@ -4,27 +4,16 @@ import numpy as np
 
 from skmnist._utils import display_name
 
-__all__ = ["LEVEL", "findings", "say_pair"]
+__all__ = ["findings", "say_pair"]
 
 # A p-value below this is called unlikely to be chance.
-LEVEL = 0.05
+_LEVEL = 0.05
 # Hyperparameters without effect where the learning rate never fell.
 _OF_ANNEALING = {"anneal", "anneal_factor", "anneal_patience", "min_learning_rate"}
 
 
 def findings(comparison):
-    """Say which variant is best, what differs, and what was not tried.
-
-    Parameters
-    ----------
-    comparison : VariantComparison
-        The comparison.
-
-    Returns
-    -------
-    sentences : list of str
-        The best variant, each pair, and what limits them.
-    """
+    """Say which variant is best, how each pair differs, and what was not tried."""
     sentences = [_say_best(comparison), *comparison.significance_["sentence"]]
     sentences += _say_constant_rates(comparison)
     if comparison.n_repeats_ == 1:
@@ -75,7 +64,7 @@ def _not_shown_worse(comparison, best):
         if best not in (pair["variant"], pair["baseline"]):
             continue
         lead = pair[difference] if pair["variant"] == best else -pair[difference]
-        if not (lead > 0 and pair[p_name] < LEVEL):
+        if not (lead > 0 and pair[p_name] < _LEVEL):
             remaining.append(
                 pair["baseline"] if pair["variant"] == best else pair["variant"]
             )
@@ -83,20 +72,10 @@ def _not_shown_worse(comparison, best):
 
 
 def say_pair(pair, n_repeats):
-    """Say how two variants differ, and whether that could be chance.
+    """Say how a pair of `significance_` differs, and whether that could be chance.
 
-    Parameters
-    ----------
-    pair : namedtuple
-        A row of `VariantComparison.significance_`.
-    n_repeats : int
-        Number of repeats.
-
-    Returns
-    -------
-    sentence : str
-        Judged by McNemar's test for one repeat, otherwise by the corrected t-test
-        over the repeats, after Holm's correction.
+    Judged by McNemar's test for one repeat, otherwise by the corrected t-test over
+    the repeats, after Holm's correction.
     """
     variant, baseline = display_name(pair.variant), display_name(pair.baseline)
     if n_repeats > 1:
@@ -134,7 +113,7 @@ def _say_repeated(pair, variant, baseline, n_repeats):
 
 
 def _judge(p):
-    verdict = "is unlikely to be chance" if p < LEVEL else "could be chance"
+    verdict = "is unlikely to be chance" if p < _LEVEL else "could be chance"
     value = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
     return f"{verdict} ({value})"
 

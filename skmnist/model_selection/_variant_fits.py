@@ -110,21 +110,10 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
 
 
 def score_held_out(pipeline, X, y):
-    """Measure a fitted pipeline on the rows that its network held out by itself.
+    """Measure a pipeline on the rows that its network held out of `X` by itself.
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-        As `make_mnist_pipeline` gives it, fitted to `X` and `y` without weights.
-    X, y : array-like
-        Pixels and labels.
-
-    Returns
-    -------
-    accuracy : float
-        Of the finished network, every row counting once; NaN without rows.
-    n_rows : int
-        How many rows were held out.
+    Returns the accuracy, for which every row counts once, and the number of these
+    rows; NaN and 0 where there are none.
     """
     held_out = pipeline["cnn"]._rows_held_out(y)
     if not len(held_out):

@@ -86,22 +86,10 @@ def make_variant_search(
 
 
 def variant_pipeline(variant, template, seed):
-    """Make the pipeline of one variant.
+    """Make the unfitted pipeline of one variant.
 
-    Parameters
-    ----------
-    variant : dict or classifier
-        Hyperparameters of `MnistCNN`, or a classifier of rows.
-    template : Pipeline
-        Of `make_mnist_pipeline`, with what all variants share.
-    seed : int
-        The `random_state`, of the classifier where it has one.
-
-    Returns
-    -------
-    pipeline : Pipeline
-        Unfitted: the steps `"scale"` and `"cnn"`, or `"scale"`, `"flatten"` and
-        `"classifier"`.
+    The `template` is a pipeline of `make_mnist_pipeline` with what all variants share.
+    That of another classifier has the steps `"scale"`, `"flatten"`, `"classifier"`.
     """
     template = clone(template).set_params(cnn__random_state=seed)
     params = _as_params(variant, seed)
@@ -132,17 +120,7 @@ def _flatten(images):
 def check_variants(variants, cnn_params):
     """Check names and values of variants before anything is trained.
 
-    Parameters
-    ----------
-    variants : dict of str to dict or classifier
-        The variants.
-    cnn_params : dict
-        Hyperparameters that all of them share, known to exist.
-
-    Raises
-    ------
-    ValueError
-        Names the first variant that is not as it must be.
+    The hyperparameters `cnn_params`, which all variants share, are known to exist.
     """
     if not isinstance(variants, Mapping) or not variants:
         raise ValueError(

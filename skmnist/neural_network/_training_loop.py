@@ -274,6 +274,15 @@ def _check_weights(model, images, epoch):
         raise _divergence("probability of a class", math.nan, epoch, model)
 
 
+class _Record(keras.callbacks.Callback):
+    """Keep an epoch's logs as the callbacks before it have left them."""
+
+    logs = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.logs = logs
+
+
 def train(
     network,
     state,
@@ -337,8 +346,9 @@ def train(
     for callback in own_callbacks:
         callback.snapshot = snapshot
     described = {"epochs": epochs.stop, "steps": len(batches), "model": model}
+    record = _Record()
     hooks = keras.callbacks.CallbackList(
-        callbacks,
+        [*callbacks, record],
         add_history=True,
         add_progbar=verbose != 0,
         verbose=verbose,
@@ -382,8 +392,8 @@ def train(
         _check_weights(model, images, epoch)
         logs["learning_rate"] = _present_rate(model)
         hooks.on_epoch_end(epoch, logs)
-        _append(history, logs)
-        own.on_epoch_end(epoch, logs)
+        _append(history, record.logs)
+        own.on_epoch_end(epoch, record.logs)
         if model.stop_training:
             break
     hooks.on_train_end(logs)

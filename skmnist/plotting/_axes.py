@@ -1,131 +1,128 @@
-"""What the displays share in drawing: colours, words and axes."""
+"""What the displays share in drawing: axes, legends, colours and names."""
 
+from math import ceil, prod
 from textwrap import wrap
 
-# The palette that Okabe and Ito published for colour-blind readers (Color
-# Universal Design, 2008). Neighbours differ in lightness, line style and marker
-# as well, so that they can be told apart in grey print.
-BLUE, ORANGE, VERMILION = "#0072B2", "#E69F00", "#D55E00"
+import numpy as np
+
+from skmnist._utils import display_name
+
+# Of the palette that Okabe and Ito published for colour-blind readers (Color
+# Universal Design, 2008), the colours that stand out from white and from black.
+# Neighbours differ in lightness, line style and marker as well, for grey print.
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+PINK, VERMILION, SKY = "#CC79A7", "#D55E00", "#56B4E9"
 STYLES = (
     {"color": BLUE, "linestyle": "-", "marker": "o"},
     {"color": ORANGE, "linestyle": "--", "marker": "s"},
-    {"color": "#000000", "linestyle": "-.", "marker": "^"},
-    {"color": "#56B4E9", "linestyle": "-", "marker": "D"},
-    {"color": "#009E73", "linestyle": ":", "marker": "P"},
-    {"color": "#CC79A7", "linestyle": "-.", "marker": "X"},
-    {"color": VERMILION, "linestyle": "--", "marker": "v"},
+    {"color": GREEN, "linestyle": "-.", "marker": "^"},
+    {"color": PINK, "linestyle": "-", "marker": "D"},
+    {"color": VERMILION, "linestyle": ":", "marker": "P"},
+    {"color": SKY, "linestyle": "--", "marker": "X"},
 )
+GREY = "0.5"  # the shade that is seen on light and on dark pages
+
+_BREAK = "\N{ZERO WIDTH SPACE}"
+_HANDLE, _CHARACTER, _LINE = 0.65, 0.07, 0.17  # sizes in a legend, in inches
 
 
-def style(index):
-    """Return colour, line style and marker of the line with this number."""
-    return STYLES[index % len(STYLES)]
+def open_axes(ax, shape, figsize, title):
+    """Return an array of axes to draw on, in a figure of their own or as given.
 
-
-def fold(text, width):
-    """Break a text into lines of about `width` characters.
-
-    Names break after an underscore too, and a number stays with its percent sign.
+    `shape` says how many rows and columns are needed; a single subplot is divided
+    into them. Size in inches and title are those of a figure that is made here.
     """
-    text = str(text)
-    glued = text.replace(" %", "\xa0%").replace("_", "_\N{ZERO WIDTH SPACE} ")
-    lines = "\n".join(wrap(glued, max(1, int(width)))) or text
-    return (
-        lines.replace("_\N{ZERO WIDTH SPACE} ", "_")
-        .replace("\N{ZERO WIDTH SPACE}", "")
-        .replace("\xa0%", " %")
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        figure, axes = plt.subplots(
+            *shape, figsize=figsize, squeeze=False, layout="constrained"
+        )
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # inches
+        figure.suptitle(title, wrap=True)
+        return axes
+    axes = np.array(ax, dtype=object).ravel()
+    if axes.size == 1 < prod(shape) and axes[0].get_subplotspec() is not None:
+        axes[0].set_axis_off()
+        grid = axes[0].get_subplotspec().subgridspec(*shape)
+        axes = grid.subplots(squeeze=False)
+    if axes.size != prod(shape):
+        raise ValueError(
+            f"This display draws on {prod(shape)} axes, but `ax` holds {axes.size}: "
+            f"give {prod(shape)}, or one subplot made by `plt.subplots`."
+        )
+    return axes.reshape(shape)
+
+
+def add_legend(axes, outside):
+    """Explain each label once: below the axes, or inside of the last ones."""
+    entries = {}
+    for panel in axes.flat:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    if not outside:
+        legend = axes.flat[-1].legend(entries.values(), entries, fontsize="small")
+        legend.set_in_layout(False)  # a wide one must not shrink the axes
+        return
+    figure = axes.flat[0].figure
+    lines = [line for label in entries for line in label.split("\n")]
+    width = _HANDLE + _CHARACTER * max(map(len, lines))
+    n_columns = max(1, min(int(figure.get_figwidth() / width), len(entries)))
+    more = ceil(len(lines) / n_columns) - 1
+    figure.set_figheight(figure.get_figheight() + _LINE * more)
+    figure.legend(
+        entries.values(),
+        entries,
+        loc="outside lower center",
+        ncols=n_columns,
+        fontsize="small",
+        frameon=False,
     )
+
+
+def merge_kw(artist, defaults, given):
+    """Return keyword arguments of a kind of artist; what was given has precedence."""
+    from matplotlib.cbook import normalize_kwargs
+
+    return {**defaults, **normalize_kwargs(given, artist)}
+
+
+def as_label(name, width):
+    """Return a name in lines of at most so many characters.
+
+    Lines may break after an underscore. Dollar signs do not make it a formula.
+    """
+    text = display_name(name).replace("_", f"_{_BREAK} ")
+    lines = "\n".join(wrap(text, width))
+    return lines.replace(f"{_BREAK} ", "").replace(_BREAK, "").replace("$", r"\$")
 
 
 def tidy(ax):
     """Leave of the frame what carries a scale, and lay a faint grid behind."""
     ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(color="0.9", linewidth=0.8)
+    ax.grid(alpha=0.3)
     ax.set_axisbelow(True)
 
 
-def count_from_one(ax, last, label, n_ticks="auto"):
+def count_from_one(ax, last, label):
     """Let the horizontal axis show whole numbers from 1 to the last."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator
 
-    class FromOne(MaxNLocator):
-        def tick_values(self, vmin, vmax):
-            ticks = super().tick_values(vmin, vmax)
-            return ticks[ticks >= 1]
-
-    margin = max(0.5, 0.02 * last)
-    ax.set_xlim(1 - margin, last + margin)
+    ax.set_xlim(0.5, last + 0.5 + 0.02 * last)
     ax.xaxis.set_major_locator(
-        FromOne(n_ticks, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+        MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
     )
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.set_xlabel(label)
 
 
 def label_log_axis(ax):
-    """Turn the vertical axis logarithmic, with plain numbers where it is short."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    """Make the vertical axis logarithmic, with plain numbers where it is short."""
+    from matplotlib.ticker import LogLocator
 
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     if high < 100 * low:
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.yaxis.set_minor_formatter(NullFormatter())
-
-
-def cell_of(place, figure):
-    """Return left, bottom, right and top of what a subplot has for itself.
-
-    Of the gaps to its neighbours the one at the left is its own, since labels stand
-    there, and half of those above and below. At the rim of the figure it has all.
-
-    Parameters
-    ----------
-    place : matplotlib SubplotSpec
-        The subplot.
-    figure : matplotlib Figure or SubFigure
-        Its figure.
-
-    Returns
-    -------
-    edges : tuple of float
-        The edges, as parts of the figure.
-    """
-    grid = place.get_gridspec()
-    bottoms, tops, lefts, rights = grid.get_grid_positions(figure)
-    left, bottom, right, top = 0.0, 0.0, 1.0, 1.0
-    if hasattr(grid, "get_topmost_subplotspec"):
-        left, bottom, right, top = cell_of(grid.get_topmost_subplotspec(), figure)
-    rows, columns = place.rowspan, place.colspan
-    if columns.start > 0:
-        left = rights[columns.start - 1]
-    if columns.stop < grid.ncols:
-        right = rights[columns.stop - 1]
-    if rows.start > 0:
-        top = (bottoms[rows.start - 1] + tops[rows.start]) / 2
-    if rows.stop < grid.nrows:
-        bottom = (bottoms[rows.stop - 1] + tops[rows.stop]) / 2
-    return left, bottom, right, top
-
-
-def fold_into(text, words, room):
-    """Write words into a text, broken into lines that fit into a width.
-
-    Parameters
-    ----------
-    text : matplotlib Text
-        Where to write them.
-    words : str
-        What to write.
-    room : float
-        The width, in pixels.
-    """
-    text.set_text(words)
-    parts = words.split("; ")
-    # `fold` counts a place to break after an underscore as two characters.
-    longest = len(words) + 2 * words.count("_")
-    for width in range(longest, 0, -1):
-        if text.get_window_extent().width <= room:
-            return
-        text.set_text(";\n".join(fold(part, width) for part in parts))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter("")

@@ -2,36 +2,26 @@
 
 import numpy as np
 
-from skmnist.plotting._axes import BLUE, ORANGE, fold, tidy
-from skmnist.plotting._space import open_axes
+from skmnist.plotting._axes import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    SKY,
+    add_legend,
+    as_label,
+    merge_kw,
+    open_axes,
+    tidy,
+)
 
-# Column of the table, columns of its interval's ends or of its spread, legend, look.
+# Label, colour, marker and its size by the column of the table.
 _SERIES = {
-    "training_accuracy": (
-        ("training_low", "training_high"),
-        "training",
-        {"color": ORANGE, "marker": "^", "markersize": 7},
-    ),
-    "validation_accuracy": (
-        ("validation_low", "validation_high"),
-        "validation",
-        {"color": "#56B4E9", "marker": "s", "markersize": 6},
-    ),
-    "cv_mean": (
-        ("cv_std",),
-        "cross-validation",
-        {"color": "#009E73", "marker": "D", "markersize": 6},
-    ),
-    "test_accuracy": (
-        ("test_low", "test_high"),
-        "test",
-        {"color": BLUE, "marker": "o", "markersize": 8},
-    ),
+    "training_accuracy": ("training", ORANGE, "^", 7),
+    "validation_accuracy": ("validation", SKY, "s", 6),
+    "cv_mean": ("cross-validation", GREEN, "D", 6),
+    "test_accuracy": ("test", BLUE, "o", 8),
 }
-
-
-_INTERVAL = ", 95 % interval"
-_CHARACTER = 0.085  # width of a letter of a variant's name, in inches
 
 
 class ComparisonDisplay:
@@ -49,6 +39,11 @@ class ComparisonDisplay:
         ends (such as `test_low` and `test_high`), and the mean `cv_mean` and
         standard deviation `cv_std` over the folds. Columns that are missing or
         hold only NaN are left out.
+    repeats : DataFrame of shape (n_variants * n_repeats, n_columns), default=None
+        The accuracies of several repeats, of which the table holds the means: a row
+        a fit with the columns `model`, `repeat` and some of `training_accuracy`,
+        `validation_accuracy` and `test_accuracy`, in percent. They are drawn as small
+        points beside the mean. A single repeat is the mean, and not drawn again.
 
     Attributes
     ----------
@@ -56,6 +51,10 @@ class ComparisonDisplay:
         The points by the column that they show.
     intervals_ : dict of str to matplotlib LineCollection
         The intervals by the column of their points.
+    repeat_points_ : dict of str to matplotlib Line2D
+        The points of the repeats by the column that they show.
+    texts_ : list of matplotlib Text
+        The accuracies at the right edge.
     ax_ : matplotlib Axes
         The axes with the points.
     figure_ : matplotlib Figure
@@ -76,45 +75,47 @@ class ComparisonDisplay:
     ... })
     >>> display = ComparisonDisplay.from_table(table)
     >>> display.ax_.get_xlabel()
-    'accuracy (%); the axis starts at 96 %, not at 0'
+    'accuracy (%); the axis starts at 96%'
     """
 
-    def __init__(self, table):
+    def __init__(self, table, *, repeats=None):
         self.table = table
+        self.repeats = repeats
 
     @classmethod
-    def from_comparison(cls, comparison, *, ax=None):
-        """Draw the outcome of a comparison.
+    def from_comparison(cls, comparison, *, ax=None, **kwargs):
+        """Plot the outcome of a comparison.
 
         Parameters
         ----------
         comparison : VariantComparison
             What `compare_variants` returned.
         ax : matplotlib Axes, default=None
-            The axes to draw on. None makes a figure.
+            Axes to plot on. None makes a figure.
+        **kwargs : dict
+            Other keyword arguments of `plot`.
 
         Returns
         -------
         display : ComparisonDisplay
             The display, drawn.
-
-        Raises
-        ------
-        ValueError
-            If `ax` holds several axes.
         """
-        return cls.from_table(comparison.table_, ax=ax)
+        return cls.from_table(comparison.table_, ax=ax, **kwargs)
 
     @classmethod
-    def from_table(cls, table, *, ax=None):
-        """Draw the table of a comparison, such as one read from a file.
+    def from_table(cls, table, *, repeats=None, ax=None, **kwargs):
+        """Plot the table of a comparison, such as one read from a file.
 
         Parameters
         ----------
         table : DataFrame of shape (n_variants, n_columns)
             A row a variant, with the columns of `VariantComparison.table_`.
+        repeats : DataFrame of shape (n_variants * n_repeats, n_columns), default=None
+            A row a fit of several repeats, as the class describes it.
         ax : matplotlib Axes, default=None
-            The axes to draw on. None makes a figure.
+            Axes to plot on. None makes a figure.
+        **kwargs : dict
+            Other keyword arguments of `plot`.
 
         Returns
         -------
@@ -127,15 +128,24 @@ class ComparisonDisplay:
             If the table has no variant or none of the columns, or if `ax` holds
             several axes.
         """
-        return cls(table).plot(ax=ax)
+        return cls(table, repeats=repeats).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None):
-        """Draw the points and their intervals.
+    def plot(self, ax=None, *, errorbar_kw=None, repeat_kw=None, text_kw=None):
+        """Plot the points and their intervals.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The axes to draw on. None makes a figure.
+            Axes to plot on. None makes a figure.
+        errorbar_kw : dict, default=None
+            Keyword arguments of `matplotlib.axes.Axes.errorbar` for the points with
+            their intervals.
+        repeat_kw : dict, default=None
+            Keyword arguments of `matplotlib.axes.Axes.plot` for the points of the
+            repeats.
+        text_kw : dict, default=None
+            Keyword arguments of `matplotlib.axes.Axes.annotate` for the accuracies at
+            the right edge.
 
         Returns
         -------
@@ -156,23 +166,32 @@ class ComparisonDisplay:
                 f"`test_accuracy`, but its {len(self.table)} rows have the columns "
                 f"{columns}: give the `table_` of a comparison."
             )
-        n_variants = len(self.table)
-        height = 1.1 + n_variants * (0.22 * len(shown) + 0.25)
-        space = open_axes(ax, 1, 1, (7.2, height))
-        self.ax_ = space.panels[0, 0]
+        rows = np.arange(len(self.table))
+        figsize = (7.2, 1.5 + len(rows) * (0.22 * len(shown) + 0.25))
+        axes = open_axes(ax, (1, 1), figsize, self._title())
+        self.ax_ = axes[0, 0]
         self.figure_ = self.ax_.figure
-
         tidy(self.ax_)
-        self.points_, self.intervals_ = {}, {}
+        self.points_, self.intervals_, self.repeat_points_ = {}, {}, {}
+        self.texts_ = []
         step = min(0.24, 0.72 / len(shown))
-        heights = step * (np.arange(len(shown)) - (len(shown) - 1) / 2)
-        for name, offset in zip(shown, heights, strict=True):
-            self._draw_series(name, np.arange(n_variants) + offset)
-        # Long names take a third of narrow axes, at most.
-        self._name_rows(min(24, max(8, int(space.width / 3 / _CHARACTER))))
+        for number, name in enumerate(shown):
+            heights = rows + step * (number - (len(shown) - 1) / 2)
+            self._draw_points(name, heights, errorbar_kw)
+            self._draw_repeats(name, heights + 0.45 * step, repeat_kw)
+            self._write_values(name, heights, text_kw)
+        self._name_rows()
         self._start_where_differences_show()
-        space.finish(*self._legend_entries())
+        add_legend(axes, outside=ax is None)
         return self
+
+    def _title(self):
+        if self._n_repeats() < 2:
+            return "Accuracy of each variant"
+        return f"Accuracy of each variant, mean of {self._n_repeats()} repeats"
+
+    def _n_repeats(self):
+        return 1 if self.repeats is None else self.repeats["repeat"].nunique()
 
     def _values(self, name):
         """Return a column as floats, or None if there is nothing in it."""
@@ -181,91 +200,81 @@ class ComparisonDisplay:
         values = self.table[name].to_numpy(dtype=float)
         return values if np.isfinite(values).any() else None
 
-    def _ends(self, name):
-        """Return the ends of the intervals, or None if the table has none."""
-        ends = [self._values(column) for column in _SERIES[name][0]]
-        if any(end is None for end in ends):
+    def _lengths(self, name):
+        """Return how far the intervals reach to either side, or None without any."""
+        kind, values = name.removesuffix("_accuracy"), self._values(name)
+        low, high = self._values(f"{kind}_low"), self._values(f"{kind}_high")
+        if name == "cv_mean":
+            return self._values("cv_std")
+        if low is None or high is None:
             return None
-        if len(ends) == 1:
-            mean = self._values(name)
-            return mean - ends[0], mean + ends[0]
-        return tuple(ends)
+        return np.maximum([values - low, high - values], 0)  # rounded ones, too
 
-    def _draw_series(self, name, rows):
-        """Draw one point a variant, its interval and, at the edge, its value."""
-        values, ends = self._values(name), self._ends(name)
-        _, label, look = _SERIES[name]
-        if ends is not None:
-            self.intervals_[name] = self.ax_.hlines(
-                rows, *ends, color=look["color"], linewidth=2.5
-            )
-        self.points_[name] = self.ax_.plot(
-            values,
-            rows,
-            label=label,
-            linestyle="",
-            markeredgecolor="black",
-            markeredgewidth=0.6,
-            clip_on=False,
-            zorder=3,
-            **look,
-        )[0]
-        for row, value in zip(rows, values, strict=True):
-            if np.isfinite(value):
-                self.ax_.annotate(
-                    f"{value:.2f}",
-                    (1, row),
-                    xycoords=self.ax_.get_yaxis_transform(),
-                    xytext=(6, 0),
-                    textcoords="offset points",
-                    va="center",
-                    fontsize="small",
-                    fontweight="bold" if name == "test_accuracy" else "normal",
-                )
-
-    def _legend_entries(self):
-        """Return handles, labels and a heading, which says what the lines are."""
+    def _draw_points(self, name, heights, errorbar_kw):
+        """Draw one point a variant with its interval."""
         from matplotlib.lines import Line2D
 
-        handles, labels = [], []
-        for name in self.points_:
-            columns, label, look = _SERIES[name]
-            line = {
-                "linestyle": "-" if name in self.intervals_ else "",
-                "linewidth": 2.5,
-            }
-            edge = {"markeredgecolor": "black", "markeredgewidth": 0.6}
-            handles.append(Line2D([], [], **line, **edge, **look))
-            if name in self.intervals_:
-                label += " ± std. dev." if len(columns) == 1 else _INTERVAL
-            labels.append(label)
-        if len(labels) > 1 and all(label.endswith(_INTERVAL) for label in labels):
-            labels = [label.removesuffix(_INTERVAL) for label in labels]
-            return handles, labels, "points with 95 % intervals"
-        return handles, labels, None
+        label, color, marker, size = _SERIES[name]
+        lengths = self._lengths(name)
+        if lengths is not None:
+            label += " ± std. dev." if name == "cv_mean" else ", 95% interval"
+        look = {"label": label, "color": color, "marker": marker, "markersize": size}
+        look |= {"linestyle": "", "elinewidth": 2.5, "clip_on": False, "zorder": 3}
+        look = merge_kw(Line2D, look, errorbar_kw)
+        self.points_[name], _, bars = self.ax_.errorbar(
+            self._values(name), heights, xerr=lengths, **look
+        )
+        if bars:
+            self.intervals_[name] = bars[0]
 
-    def _name_rows(self, width):
-        """Write the variants beside their rows, in lines of so many characters."""
-        names = [fold(name, width) for name in self.table["model"]]
-        self.ax_.set_yticks(range(len(names)), names, parse_math=False)
+    def _draw_repeats(self, name, heights, repeat_kw):
+        """Draw one small point a repeat, below the mean."""
+        from matplotlib.lines import Line2D
+
+        if self._n_repeats() < 2 or name not in self.repeats:
+            return
+        look = {"color": GREY, "linestyle": "", "marker": ".", "markersize": 5}
+        if not self.repeat_points_:
+            look["label"] = "single repeats"
+        look = merge_kw(Line2D, look, repeat_kw)
+        rows = dict(zip(self.table["model"], heights, strict=True))
+        heights = self.repeats["model"].map(rows)
+        (self.repeat_points_[name],) = self.ax_.plot(
+            self.repeats[name], heights, **look
+        )
+
+    def _write_values(self, name, heights, text_kw):
+        """Write the accuracies at the right edge."""
+        from matplotlib.text import Text
+
+        look = {
+            "xycoords": self.ax_.get_yaxis_transform(),
+            "xytext": (6, 0),
+            "textcoords": "offset points",
+            "verticalalignment": "center",
+            "fontsize": "small",
+            "fontweight": "bold" if name == "test_accuracy" else "normal",
+        }
+        look = merge_kw(Text, look, text_kw)
+        for height, value in zip(heights, self._values(name), strict=True):
+            if np.isfinite(value):
+                text = self.ax_.annotate(f"{value:.2f}", (1, height), **look)
+                self.texts_.append(text)
+
+    def _name_rows(self):
+        """Write the variants beside their rows, and separate these by lines."""
+        names = [as_label(name, 24) for name in self.table["model"]]
+        self.ax_.set_yticks(range(len(names)), names)
         self.ax_.set_ylim(len(names) - 0.5, -0.5)
         self.ax_.tick_params(axis="y", length=0)
         self.ax_.grid(visible=False, axis="y")
         for boundary in range(1, len(names)):
-            self.ax_.axhline(boundary - 0.5, color="0.85", linewidth=0.8)
+            self.ax_.axhline(boundary - 0.5, color=GREY, alpha=0.4, linewidth=0.8)
 
     def _start_where_differences_show(self):
-        """Let the axis begin just below the lowest mark, and say so."""
-        from matplotlib.ticker import MaxNLocator
-
-        marks = [self._values(name) for name in self.points_]
-        marks += [end for name in self.intervals_ for end in self._ends(name)]
-        low, high = np.nanmin(marks), np.nanmax(marks)
-        margin = 0.04 * max(high - low, 0.5)
-        ticks = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low - margin, high)
-        start = max(0.0, ticks[ticks <= low - margin].max())
-        end = high + margin
-        self.ax_.set_xlim(start, end)
-        self.ax_.set_xticks(ticks[(ticks >= start) & (ticks <= min(end, 100))])
-        where = f"; the axis starts at {start:g} %, not at 0" if start > 0 else ""
+        """Let the axis begin at the half percent below the lowest mark, and say so."""
+        low, high = self.ax_.get_xlim()
+        start = max(0.0, np.floor(2 * low) / 2)
+        self.ax_.set_xlim(start, min(high, max(100, self.ax_.dataLim.x1)))
+        where = f"; the axis starts at {start:g}%" if start > 0 else ""
         self.ax_.set_xlabel(f"accuracy (%){where}")

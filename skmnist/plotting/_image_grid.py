@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_consistent_length
 
-from skmnist.plotting._axes import VERMILION
+from skmnist.plotting._axes import open_axes
 from skmnist.plotting._reading import (
     augment_images,
     check_images,
@@ -14,8 +14,7 @@ from skmnist.plotting._reading import (
     images_of,
     pick,
 )
-from skmnist.plotting._sheet import FONT_SIZE, Sheet
-from skmnist.plotting._space import open_axes
+from skmnist.plotting._sheet import Sheet
 
 
 class ImageGridDisplay:
@@ -27,7 +26,8 @@ class ImageGridDisplay:
     Parameters
     ----------
     images : array-like of shape (n_images, height, width)
-        The images, dark where their values are high.
+        The images, light where their values are high: MNIST's are light on dark, as
+        the network sees them. `image_kw={"cmap": "gray_r"}` of `plot` inverts them.
     titles : list of str, default=None
         What stands above each image. None leaves it out.
     wrong : array-like of bool of shape (n_images,), default=None
@@ -65,8 +65,10 @@ class ImageGridDisplay:
         self.heading = heading
 
     @classmethod
-    def from_images(cls, X, y=None, *, image_shape=None, n_images=25, ax=None):
-        """Draw the first images of a set.
+    def from_images(
+        cls, X, y=None, *, image_shape=None, n_images=25, ax=None, **kwargs
+    ):
+        """Plot the first images of a set.
 
         Parameters
         ----------
@@ -80,7 +82,9 @@ class ImageGridDisplay:
         n_images : int, default=25
             How many images to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
-            The axes to draw on. None makes a figure.
+            Axes to plot on. None makes a figure.
+        **kwargs : dict
+            Other keyword arguments of `plot`.
 
         Returns
         -------
@@ -90,21 +94,20 @@ class ImageGridDisplay:
         Raises
         ------
         ValueError
-            If `X` holds no images of one channel, or not as many as `y` labels, or if
-            `n_images` is below 1.
+            If images and labels differ in number, or if `n_images` is below 1.
         """
         check_images(X, n_images)
         check_consistent_length(X, y)
-        y = None if y is None else np.asarray(y)
         images = images_of(pick(X, slice(n_images)), image_shape)
-        titles = None if y is None else [f"{label}" for label in y[:n_images]]
-        return cls(images, titles=titles).plot(ax=ax)
+        titles = None if y is None else list(map(str, np.asarray(y)[:n_images]))
+        heading = f"{len(images):,} of {len(X):,} images"
+        return cls(images, titles=titles, heading=heading).plot(ax=ax, **kwargs)
 
     @classmethod
     def from_predictions(
-        cls, X, y_true, y_pred, *, image_shape=None, n_images=25, ax=None
+        cls, X, y_true, y_pred, *, image_shape=None, n_images=25, ax=None, **kwargs
     ):
-        """Draw the first images of a set with what was predicted for them.
+        """Plot the first images of a set with their labels and predictions.
 
         Parameters
         ----------
@@ -120,7 +123,9 @@ class ImageGridDisplay:
         n_images : int, default=25
             How many images to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
-            The axes to draw on. None makes a figure.
+            Axes to plot on. None makes a figure.
+        **kwargs : dict
+            Other keyword arguments of `plot`.
 
         Returns
         -------
@@ -130,23 +135,26 @@ class ImageGridDisplay:
         Raises
         ------
         ValueError
-            If `X` holds no images of one channel, or not as many as there are
-            labels, or if `n_images` is below 1.
+            If images and labels differ in number, or if `n_images` is below 1.
         """
         check_images(X, n_images)
         check_consistent_length(X, y_true, y_pred)
         y_true, y_pred = np.asarray(y_true)[:n_images], np.asarray(y_pred)[:n_images]
         wrong = y_true != y_pred
         titles = [
-            f"true {true}, said {said}" if differs else f"{true}"
-            for true, said, differs in zip(y_true, y_pred, wrong, strict=True)
+            f"true {true},\npredicted {predicted}" if differs else f"{true}"
+            for true, predicted, differs in zip(y_true, y_pred, wrong, strict=True)
         ]
         images = images_of(pick(X, slice(n_images)), image_shape)
-        return cls(images, titles=titles, wrong=wrong).plot(ax=ax)
+        heading = f"{wrong.sum():,} of {len(images):,} predictions are wrong"
+        display = cls(images, titles=titles, wrong=wrong, heading=heading)
+        return display.plot(ax=ax, **kwargs)
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, image_shape=None, n_images=25, ax=None):
-        """Draw the first images of a set with what an estimator says of them.
+    def from_estimator(
+        cls, estimator, X, y, *, image_shape=None, n_images=25, ax=None, **kwargs
+    ):
+        """Plot the first images of a set with the predictions of an estimator.
 
         Parameters
         ----------
@@ -162,7 +170,9 @@ class ImageGridDisplay:
         n_images : int, default=25
             How many images to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
-            The axes to draw on. None makes a figure.
+            Axes to plot on. None makes a figure.
+        **kwargs : dict
+            Other keyword arguments of `plot`.
 
         Returns
         -------
@@ -174,8 +184,7 @@ class ImageGridDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `X` holds no images of one channel, or not as many as `y` labels, or if
-            `n_images` is below 1.
+            If images and labels differ in number, or if `n_images` is below 1.
         """
         check_images(X, n_images)
         check_consistent_length(X, y)
@@ -187,11 +196,14 @@ class ImageGridDisplay:
             image_shape=image_shape_of(estimator, image_shape),
             n_images=n_images,
             ax=ax,
+            **kwargs,
         )
 
     @classmethod
-    def from_mistakes(cls, estimator, X, y, *, image_shape=None, n_images=15, ax=None):
-        """Draw the worst mistakes: those of which an estimator is surest.
+    def from_mistakes(
+        cls, estimator, X, y, *, image_shape=None, n_images=15, ax=None, **kwargs
+    ):
+        """Plot the wrong predictions with the highest probability.
 
         Parameters
         ----------
@@ -207,7 +219,9 @@ class ImageGridDisplay:
         n_images : int, default=15
             How many mistakes to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
-            The axes to draw on. None makes a figure.
+            Axes to plot on. None makes a figure.
+        **kwargs : dict
+            Other keyword arguments of `plot`.
 
         Returns
         -------
@@ -217,42 +231,40 @@ class ImageGridDisplay:
         Raises
         ------
         AttributeError
-            If the estimator has no `predict_proba`.
+            If the estimator does not have `predict_proba`.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `X` holds no images of one channel, or not as many as `y` labels, or if
-            `n_images` is below 1.
+            If images and labels differ in number, or if `n_images` is below 1.
         """
         check_images(X, n_images)
         check_consistent_length(X, y)
         probability = estimator.predict_proba(X)
-        said = estimator.classes_[np.argmax(probability, axis=1)]
-        surety = np.max(probability, axis=1)
+        predicted = estimator.classes_[np.argmax(probability, axis=1)]
+        highest = np.max(probability, axis=1)
         y = np.asarray(y)
-        mistakes = np.flatnonzero(said != y)
-        worst = mistakes[np.argsort(-surety[mistakes], kind="stable")][:n_images]
+        mistakes = np.flatnonzero(predicted != y)
+        worst = mistakes[np.argsort(-highest[mistakes], kind="stable")][:n_images]
         titles = [
-            f"true {y[index]}, said {said[index]} ({int(100 * surety[index])} %)"
-            for index in worst
+            f"true {y[i]},\npredicted {predicted[i]} ({int(100 * highest[i])}%)"
+            for i in worst
         ]
-        number = f"{len(mistakes):,}" if len(mistakes) else "no"
-        heading = f"{number} mistake{'s' * (len(mistakes) != 1)}"
+        heading = f"{len(mistakes):,} mistake{'s' * (len(mistakes) != 1)}"
         if len(worst) < len(mistakes):
-            heading = f"the {len(worst)} worst of {heading}"
+            heading = f"The {len(worst)} worst of {heading}"
         display = cls(
             images_of(pick(X, worst), image_shape_of(estimator, image_shape)),
             titles=titles,
             wrong=np.ones(len(worst), dtype=bool),
             heading=f"{heading} among {len(y):,} images",
         )
-        return display.plot(ax=ax)
+        return display.plot(ax=ax, **kwargs)
 
     @classmethod
     def from_augmentation(
-        cls, estimator, X, y=None, *, n_images=25, random_state=0, ax=None
+        cls, estimator, X, y=None, *, n_images=25, random_state=0, ax=None, **kwargs
     ):
-        """Draw images as a network sees them in training with `augment=True`.
+        """Plot images as a network sees them in training with `augment=True`.
 
         Parameters
         ----------
@@ -270,7 +282,9 @@ class ImageGridDisplay:
         random_state : int, default=0
             Seed of the random transformations.
         ax : matplotlib Axes, default=None
-            The axes to draw on. None makes a figure.
+            Axes to plot on. None makes a figure.
+        **kwargs : dict
+            Other keyword arguments of `plot`.
 
         Returns
         -------
@@ -282,28 +296,34 @@ class ImageGridDisplay:
         TypeError
             If the estimator does not end in an `MnistCNN`.
         ValueError
-            If `X` holds no images of one channel, or not as many as `y` labels, or if
-            `n_images` is below 1.
+            If images and labels differ in number, or if `n_images` is below 1.
         """
         check_images(X, n_images)
         check_consistent_length(X, y)
-        return cls.from_images(
-            augment_images(estimator, pick(X, slice(n_images)), random_state),
-            None if y is None else np.asarray(y)[:n_images],
-            n_images=n_images,
-            ax=ax,
-        )
+        X = augment_images(estimator, pick(X, slice(n_images)), random_state)
+        titles = None if y is None else list(map(str, np.asarray(y)[:n_images]))
+        display = cls(images_of(X, None), titles=titles, heading="Augmented images")
+        return display.plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, *, n_columns=None):
-        """Draw the sheet.
+    def plot(
+        self, ax=None, *, n_columns=None, image_kw=None, frame_kw=None, text_kw=None
+    ):
+        """Plot the sheet.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The axes to draw on. None makes a figure.
+            Axes to plot on. None makes a figure.
         n_columns : int, default=None
             Images in a row, 1 or more. None takes 5, and more for more than 25
             images.
+        image_kw : dict, default=None
+            Keyword arguments of `matplotlib.axes.Axes.imshow` for the images. By
+            default the lowest value of the sheet is black and the highest white.
+        frame_kw : dict, default=None
+            Keyword arguments of `matplotlib.patches.Rectangle` for their frames.
+        text_kw : dict, default=None
+            Keyword arguments of `matplotlib.axes.Axes.annotate` for their titles.
 
         Returns
         -------
@@ -313,88 +333,31 @@ class ImageGridDisplay:
         Raises
         ------
         ValueError
-            If `images` is no stack of images, if `titles` or `wrong` differ from it in
-            length, if `n_columns` is below 1, or if `ax` holds several axes.
+            If `images` is not a stack of images, if `n_columns` is below 1, or if
+            `ax` holds several axes.
         """
-        images = self._checked_images()
-        if n_columns is not None:
-            check_scalar(n_columns, "n_columns", Integral, min_val=1)
-        sheet = Sheet(images.shape, self.titles, self.heading, n_columns)
-        space = open_axes(ax, 1, 1, sheet.size)
-        self.ax_ = space.panels[0, 0]
-        self.figure_ = self.ax_.figure
-        scale = 1.0 if space.made else sheet.scale_for(self.ax_)
-
-        wrong = np.zeros(len(images), bool) if self.wrong is None else self.wrong
-        limits = (images.min(), images.max()) if images.size else (0, 1)
-        self.images_, self.texts_, self.frames_ = [], [], []
-        for index, image in enumerate(images):
-            self._draw_image(sheet.place(index), image, limits)
-            self._draw_frame(sheet.place(index), wrong[index], scale)
-            if self.titles is not None:
-                title = sheet.titles[index]
-                self._draw_title(sheet.place(index), title, wrong[index], scale)
-        self.ax_.set(xlim=sheet.xlim, ylim=sheet.ylim, aspect="equal")
-        self.ax_.set_axis_off()
-        if self.heading:
-            self.ax_.set_title(self.heading, fontsize="medium", parse_math=False)
-        return self
-
-    def _checked_images(self):
-        """Return the images, with as many titles and marks as there are of them."""
         images = np.asarray(self.images)
         if images.ndim != 3:
             raise ValueError(
                 "`images` must have the shape (n_images, height, width), but has "
                 f"{images.shape}: give a stack of images, or rows to `from_images`."
             )
-        for name in ("titles", "wrong"):
-            values = getattr(self, name)
-            if values is not None and len(values) != len(images):
-                raise ValueError(
-                    f"`{name}` must hold one entry an image, but holds {len(values)} "
-                    f"for {len(images)} images: give {len(images)}."
-                )
-        return images
-
-    def _draw_image(self, place, image, limits):
-        left, top, width, height = place
-        picture = self.ax_.imshow(
-            image,
-            cmap="gray_r",
-            vmin=limits[0],
-            vmax=limits[1],
-            extent=(left, left + width, top + height, top),
-            interpolation="nearest",
-        )
-        self.images_.append(picture)
-
-    def _draw_frame(self, place, wrong, scale):
-        from matplotlib.patches import Rectangle
-
-        left, top, width, height = place
-        frame = Rectangle(
-            (left, top),
-            width,
-            height,
-            fill=False,
-            edgecolor=VERMILION if wrong else "0.75",
-            linewidth=(2.5 if wrong else 0.6) * scale,
-        )
-        self.frames_.append(self.ax_.add_patch(frame))
-
-    def _draw_title(self, place, title, wrong, scale):
-        left, top, width, _ = place
-        text = self.ax_.annotate(
-            title,
-            (left + width / 2, top),
-            xytext=(0, 3 * scale),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=FONT_SIZE * scale,
-            color=VERMILION if wrong else "black",
-            fontweight="bold" if wrong else "normal",
-            parse_math=False,
-        )
-        self.texts_.append(text)
+        if n_columns is not None:
+            check_scalar(n_columns, "n_columns", Integral, min_val=1)
+        heading = self.heading or ""
+        wrong = np.zeros(len(images), bool) if self.wrong is None else self.wrong
+        sheet = Sheet(images.shape, self.titles or [], n_columns)
+        width = max(sheet.size[0], 0.1 * len(heading)) + 0.2
+        height = sheet.size[1] + (0.5 if heading else 0.2)
+        self.ax_ = open_axes(ax, (1, 1), (width, height), heading)[0, 0]
+        self.figure_ = self.ax_.figure
+        scale = 1.0
+        if ax is not None:
+            self.ax_.set_title(heading, fontsize="medium")
+            scale = sheet.scale_for(self.ax_)
+        self.images_ = sheet.draw_images(self.ax_, images, image_kw)
+        self.frames_ = sheet.draw_frames(self.ax_, wrong, scale, frame_kw)
+        self.texts_ = sheet.draw_titles(self.ax_, wrong, scale, text_kw)
+        self.ax_.set(xlim=sheet.xlim, ylim=sheet.ylim, aspect="equal")
+        self.ax_.set_axis_off()
+        return self

@@ -2,13 +2,21 @@
 
 import numpy as np
 
-from skmnist.plotting._axes import count_from_one, label_log_axis, style, tidy
+from skmnist.plotting._axes import (
+    STYLES,
+    add_legend,
+    as_label,
+    count_from_one,
+    label_log_axis,
+    merge_kw,
+    open_axes,
+    tidy,
+)
 from skmnist.plotting._records import RecordDisplay, column_of
-from skmnist.plotting._space import open_axes
 
 
 class LearningRateDisplay(RecordDisplay):
-    """The learning rate of every epoch, on a logarithmic axis.
+    """Learning rate of every epoch, on a logarithmic axis.
 
     Parameters
     ----------
@@ -39,13 +47,15 @@ class LearningRateDisplay(RecordDisplay):
     'log'
     """
 
-    def plot(self, ax=None):
-        """Draw the rates.
+    def plot(self, ax=None, *, line_kw=None):
+        """Plot the learning rates.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The axes to draw on. None makes a figure.
+            Axes to plot on. None makes a figure.
+        line_kw : dict, default=None
+            Keyword arguments of `matplotlib.axes.Axes.plot` for the lines.
 
         Returns
         -------
@@ -58,32 +68,31 @@ class LearningRateDisplay(RecordDisplay):
             If there is no record or one without learning rates, or if `ax` holds
             several axes.
         """
-        records = {
-            name: column_of(history, "learning_rate", name)
-            for name, history in self._checked().items()
-        }
-        space = open_axes(ax, 1, 1, (6.4, 3.8))
-        self.ax_ = space.panels[0, 0]
+        from matplotlib.lines import Line2D
+
+        records = self._read(lambda each, name: column_of(each, "learning_rate", name))
+        axes = open_axes(ax, (1, 1), (6.4, 4), "Learning rate of each epoch")
+        self.ax_ = axes[0, 0]
         self.figure_ = self.ax_.figure
         self.lines_ = []
         # Lines that lie on each other stay visible: the first ones are wider.
-        widths = np.linspace(1.5 + min(2.2 * (len(records) - 1), 6), 1.5, len(records))
+        widths = np.linspace(1.5 + min(1.5 * (len(records) - 1), 6), 1.5, len(records))
         for index, (name, rates) in enumerate(records.items()):
+            look = {
+                "label": as_label(name, 60),
+                "linewidth": widths[index],
+                "markersize": widths[index] + 2.4,
+                "drawstyle": "steps-post",
+                **STYLES[index % len(STYLES)],
+            }
             self.lines_ += self.ax_.plot(
-                np.arange(1, len(rates) + 1),
-                rates,
-                label=str(name),
-                linewidth=widths[index],
-                markersize=widths[index] + 2.4,
-                drawstyle="steps-post",
-                **style(index),
+                np.arange(1, len(rates) + 1), rates, **merge_kw(Line2D, look, line_kw)
             )
         self.ax_.margins(y=0.1)
         label_log_axis(self.ax_)
         self.ax_.set_ylabel("learning rate")
-        n_epochs = max(len(line.get_xdata()) for line in self.lines_)
-        count_from_one(self.ax_, n_epochs, "epoch")
+        count_from_one(self.ax_, max(map(len, records.values())), "epoch")
         tidy(self.ax_)
-        shown = any(map(str, records))
-        space.finish(*((self.lines_, list(records)) if shown else ()))
+        if any(records):
+            add_legend(axes, outside=ax is None)
         return self

@@ -19,26 +19,21 @@ def network_of(estimator):
 
 
 def named(estimators):
-    """Give each estimator of a list a name; a mapping brings its own."""
+    """Return estimators by name, those of a list numbered."""
     if isinstance(estimators, Mapping):
         return dict(estimators)
-    estimators = list(estimators)
-    kinds = [type(network_of(estimator)).__name__ for estimator in estimators]
     return {
-        f"{kind} {number}": estimator
-        for number, (kind, estimator) in enumerate(
-            zip(kinds, estimators, strict=True), start=1
-        )
+        f"{type(network_of(estimator)).__name__} {number}": estimator
+        for number, estimator in enumerate(estimators, start=1)
     }
 
 
-def record_of(estimator, attribute):
-    """Read what a fitted network recorded while it was trained."""
-    network = network_of(estimator)
+def record_of(network, attribute):
+    """Return what a fitted network recorded while it was trained."""
     if not hasattr(network, attribute):
         raise NotFittedError(
-            f"{type(network).__name__} has no `{attribute}`: give a fitted MnistCNN, "
-            "or a fitted pipeline or search that ends in one."
+            f"{type(network).__name__} does not have `{attribute}`: give a fitted "
+            "MnistCNN, or a fitted pipeline or search that ends in one."
         )
     return getattr(network, attribute)
 
@@ -71,8 +66,8 @@ def augment_images(estimator, X, seed):
     network = network_of(estimator)
     if not hasattr(network, "_augment_images"):
         raise TypeError(
-            f"{type(network).__name__} has no augmentation: give an MnistCNN, or a "
-            "pipeline that ends in one."
+            f"{type(network).__name__} does not augment images: give an MnistCNN, or "
+            "a pipeline that ends in one."
         )
     estimator = getattr(estimator, "best_estimator_", estimator)
     for _, step in getattr(estimator, "steps", [])[:-1]:

@@ -1,9 +1,8 @@
 """What the displays of training share: one record of each network."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
+from skmnist.plotting._axes import add_legend, as_label, open_axes
 from skmnist.plotting._reading import named, network_of, record_of
 
 
@@ -16,8 +15,8 @@ class RecordDisplay:
         self.records = records
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None):
-        """Draw what one fitted network recorded.
+    def from_estimator(cls, estimator, *, name=None, ax=None, **kwargs):
+        """Plot what a fitted network recorded while it was trained.
 
         Parameters
         ----------
@@ -25,10 +24,11 @@ class RecordDisplay:
             A fitted or loaded `MnistCNN`, or a pipeline or a search that ends in
             one.
         name : str, default=None
-            What the estimator is called in the picture. None takes the name of its
-            class.
+            Name of the estimator in the picture. None takes the name of its class.
         ax : matplotlib Axes or array-like of Axes, default=None
-            Where to draw, as in `plot`.
+            Axes to plot on, as in `plot`.
+        **kwargs : dict
+            Other keyword arguments of `plot`.
 
         Returns
         -------
@@ -38,16 +38,14 @@ class RecordDisplay:
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            If the estimator carries no record.
-        ValueError
-            If `ax` is refused, as in `plot`.
+            If the estimator does not have a record.
         """
         name = type(network_of(estimator)).__name__ if name is None else name
-        return cls.from_estimators({name: estimator}, ax=ax)
+        return cls.from_estimators({name: estimator}, ax=ax, **kwargs)
 
     @classmethod
-    def from_estimators(cls, estimators, *, ax=None):
-        """Draw what several fitted networks recorded, to be compared.
+    def from_estimators(cls, estimators, *, ax=None, **kwargs):
+        """Plot what several fitted networks recorded, side by side.
 
         Parameters
         ----------
@@ -55,7 +53,9 @@ class RecordDisplay:
             Fitted or loaded `MnistCNN`, or pipelines or searches that end in one,
             by the names that the picture shows.
         ax : matplotlib Axes or array-like of Axes, default=None
-            Where to draw, as in `plot`.
+            Axes to plot on, as in `plot`.
+        **kwargs : dict
+            Other keyword arguments of `plot`.
 
         Returns
         -------
@@ -65,24 +65,26 @@ class RecordDisplay:
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            If an estimator carries no record.
+            If an estimator does not have a record.
         ValueError
-            If there are no estimators, or if `ax` is refused, as in `plot`.
+            If there are no estimators.
         """
-        estimators = named(estimators)
-        if not estimators:
+        networks = {name: network_of(one) for name, one in named(estimators).items()}
+        if not networks:
             raise ValueError(
                 "There is nothing to draw: `estimators` is empty, give one at least."
             )
-        records = {
-            name: record_of(estimator, cls._record)
-            for name, estimator in estimators.items()
-        }
-        return cls(records).plot(ax=ax)
+        return cls._from_networks(networks).plot(ax=ax, **kwargs)
 
     @classmethod
-    def from_history(cls, history, *, name="", ax=None):
-        """Draw a record without its estimator.
+    def _from_networks(cls, networks):
+        return cls(
+            {name: record_of(one, cls._record) for name, one in networks.items()}
+        )
+
+    @classmethod
+    def from_history(cls, history, *, name="", ax=None, **kwargs):
+        """Plot a record without its estimator.
 
         Parameters
         ----------
@@ -90,9 +92,11 @@ class RecordDisplay:
             The attribute of a fitted `MnistCNN` that this class shows: `history_`,
             and for `BatchLossDisplay` it is `batch_loss_`.
         name : str, default=""
-            What the picture calls it.
+            Name of the record in the picture.
         ax : matplotlib Axes or array-like of Axes, default=None
-            Where to draw, as in `plot`.
+            Axes to plot on, as in `plot`.
+        **kwargs : dict
+            Other keyword arguments of `plot`.
 
         Returns
         -------
@@ -102,89 +106,63 @@ class RecordDisplay:
         Raises
         ------
         ValueError
-            If the history lacks what is drawn, or if `ax` is refused, as in `plot`.
+            If the history lacks what is drawn.
         """
-        return cls({name: history}).plot(ax=ax)
+        return cls({name: history}).plot(ax=ax, **kwargs)
 
-    def _checked(self):
-        """Return the records, of which there must be some, by their names."""
-        if not isinstance(self.records, Mapping) or not self.records:
+    def _read(self, read):
+        """Return what a function reads from each record, by the records' names."""
+        if not self.records:
             raise ValueError(
-                f"`records` must be a dict of one `{self._record}` at least by its "
-                f"name, but it is {self.records!r:.50}."
+                f"`records` is empty: give at least one `{self._record}` by its name."
             )
-        return self.records
+        return {name: read(record, name) for name, record in self.records.items()}
+
+    def _open_panels(self, ax, shape, figsize, title):
+        """Open the axes, those of the first row titled by the names of the records.
+
+        In a figure of its own the name of a single record is part of the title.
+        """
+        names = list(map(str, self.records))
+        if ax is None and len(names) == 1:
+            title, names = ": ".join(filter(None, [title, as_label(*names, 60)])), []
+        self.axes_ = open_axes(ax, shape, figsize, title)
+        self.ax_ = ax if hasattr(ax, "plot") else self.axes_[0, 0]
+        self.figure_ = self.ax_.figure
+        for panel, name in zip(self.axes_[0], names, strict=False):
+            panel.set_title(as_label(name, 28), fontsize="medium")
+
+    def _finish_panels(self, ax):
+        """Give the panels of a row the same vertical limits, and add the legend.
+
+        Labels inside the grid are left out, unless the user laid it out.
+        """
+        for row in self.axes_:
+            lows, highs = zip(*(panel.get_ylim() for panel in row), strict=True)
+            for panel in row:
+                panel.set_ylim(min(lows), max(highs))
+        if ax is None or np.size(ax) < self.axes_.size:
+            for panel in self.axes_.flat:
+                panel.label_outer()
+        add_legend(self.axes_, outside=ax is None)
 
 
 def column_of(history, key, name):
-    """Return a list of a history as an array, or say that it is missing.
-
-    Parameters
-    ----------
-    history : dict of str to list of float
-        The history.
-    key : str
-        Which of its lists is wanted.
-    name : str
-        What the history is called.
-
-    Returns
-    -------
-    values : ndarray of shape (n_epochs,)
-        The list.
-
-    Raises
-    ------
-    ValueError
-        If the history has no such list or an empty one.
-    """
-    if not isinstance(history, Mapping) or key not in history:
-        keys = list(history) if isinstance(history, Mapping) else []
-        seen = f"only {', '.join(map(str, keys))}" if keys else "nothing of the kind"
+    """Return a list of a history as an array, or say that it is missing."""
+    if key not in history:
         raise ValueError(
-            f"The record {name!r} must hold `{key}`, but has {seen}: give the "
-            "`history_` of a fitted MnistCNN."
+            f"The record {name!r} must hold `{key}`, but it is {history!r:.60}: give "
+            "the `history_` of a fitted MnistCNN."
         )
-    return series_of(history[key], name, key)
+    return series_of(history[key], name)
 
 
-def series_of(values, name, key="losses"):
-    """Return a list of a record as an array, or say what is wrong with it.
-
-    Parameters
-    ----------
-    values : array-like of shape (n_values,)
-        The list.
-    name : str
-        What the record is called.
-    key : str, default="losses"
-        What the list is called.
-
-    Returns
-    -------
-    values : ndarray of shape (n_values,)
-        The list.
-
-    Raises
-    ------
-    ValueError
-        If it is no list of numbers, or an empty one.
-    """
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        array = np.empty(0)
+def series_of(values, name):
+    """Return a list of a record as an array, or say that it is not one."""
+    array = np.asarray(values)
     if array.ndim != 1 or not array.size:
         raise ValueError(
-            f"The {key} of the record {name!r} must be a list of one number at least, "
-            f"but are {values!r:.50}: give what a fitted MnistCNN recorded."
+            f"The record {name!r} must hold lists of at least one number, but holds "
+            f"{values!r:.60}: give what a fitted MnistCNN recorded."
         )
     return array
-
-
-def equalise(row):
-    """Give all panels of a row the same vertical limits."""
-    limits = [panel.get_ylim() for panel in row]
-    low, high = min(low for low, _ in limits), max(high for _, high in limits)
-    for panel in row:
-        panel.set_ylim(low, high)

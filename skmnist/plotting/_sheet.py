@@ -1,34 +1,32 @@
-"""Where the images of a sheet lie, and how their titles break into lines."""
+"""A sheet of images: where they lie, how their titles break, and how they are drawn."""
 
 from math import ceil
 
 import numpy as np
 
-from skmnist.plotting._axes import fold
+from skmnist.plotting._axes import GREY, VERMILION, as_label, merge_kw
 
-FONT_SIZE = 9  # points
+_FONT_SIZE = 9  # points
 
 _GAP = 0.12  # between two images, as a part of a cell
 _EDGE = 0.03  # around the sheet, for the frames
-_CHARACTER = 0.65 * FONT_SIZE / 72  # width of a bold letter, in inches
+_CHARACTER = 0.65 * _FONT_SIZE / 72  # width of a bold letter, in inches
 
 
 class Sheet:
-    """The layout of a sheet in units of a cell, with y growing downwards.
+    """Layout of a sheet in units of a cell, with y growing downwards.
 
     Parameters
     ----------
     shape : tuple of (int, int, int)
         Number, height and width of the images.
-    titles : list of str or None
-        What stands above each image.
-    heading : str or None
-        What stands above the sheet.
+    titles : list of str
+        What stands above each image; an empty list for nothing.
     n_columns : int or None
         Images in a row. None takes 5, and more for more than 25 images.
     """
 
-    def __init__(self, shape, titles, heading, n_columns):
+    def __init__(self, shape, titles, n_columns):
         n_images, height, width = shape
         n_columns = n_columns or max(5, ceil(n_images**0.5))
         self.n_columns = max(1, min(n_columns, n_images))
@@ -37,23 +35,20 @@ class Sheet:
         ratio = np.clip(height / width, 0.25, 4.0)
         self.width, self.height = min(1.0, 1 / ratio), min(1.0, ratio)
 
-        self.titles = [] if titles is None else list(titles)
-        cell = max(1.0, _inches(self.titles))
-        if cell > 1.3:
-            parts = [part for title in self.titles for part in title.split(", ")]
-            cell = min(max(1.0, _inches(parts)), 1.5)
-        characters = round(cell * min(1.0, self.width + _GAP) / _CHARACTER, 6)
-        self.titles = [_break(title, characters) for title in self.titles]
+        longest = max((len(part) for t in titles for part in t.split("\n")), default=0)
+        cell = min(max(1.0, longest * _CHARACTER), 1.5)  # inches
+        characters = int(cell * min(1.0, self.width + _GAP) / _CHARACTER + 1e-6)
+        self.titles = [
+            "\n".join(as_label(part, characters) for part in title.split("\n"))
+            for title in titles
+        ]
         lines = max((title.count("\n") + 1 for title in self.titles), default=0)
-        self.band = (1.25 * FONT_SIZE * lines + 5) / 72 / cell if lines else 0.0
+        self.band = (1.25 * _FONT_SIZE * lines + 5) / 72 / cell if lines else 0.0
 
         right = self.n_columns * (self.width + _GAP) - _GAP + _EDGE
         bottom = n_rows * (self.band + self.height + _GAP) - _GAP + _EDGE
         self.xlim, self.ylim = (-_EDGE, right), (max(bottom, 0.0), -_EDGE)
-        self.size = (
-            max(cell * (right + _EDGE), 0.09 * len(heading or "")) + 0.2,
-            cell * (self.ylim[0] + _EDGE) + (0.45 if heading else 0.2),
-        )
+        self.size = cell * (right + _EDGE), cell * (self.ylim[0] + _EDGE)  # inches
 
     def place(self, index):
         """Return left, top, width and height of an image."""
@@ -64,20 +59,50 @@ class Sheet:
 
     def scale_for(self, ax):
         """Return by what to multiply type and lines for them to fit into axes."""
-        ax.set_axis_off()
-        # Only now does the figure's layout, if it has one, give the axes their size.
-        ax.figure.canvas.figure.draw_without_rendering()
-        box, dpi = ax.get_window_extent(), ax.figure.dpi
-        return min(box.width / dpi / self.size[0], box.height / dpi / self.size[1], 1.0)
+        box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
+        return min(box.width / self.size[0], box.height / self.size[1], 1.0)
 
+    def draw_images(self, ax, images, image_kw):
+        """Draw the images on one scale of brightness."""
+        look = {"cmap": "gray", "interpolation": "nearest", **(image_kw or {})}
+        if "norm" not in look and images.size:
+            look = {"vmin": images.min(), "vmax": images.max(), **look}
+        pictures = []
+        for index, image in enumerate(images):
+            left, top, width, height = self.place(index)
+            extent = (left, left + width, top + height, top)
+            pictures.append(ax.imshow(image, **{"extent": extent, **look}))
+        return pictures
 
-def _inches(texts):
-    """Return how wide the longest text is in bold type."""
-    return _CHARACTER * max(map(len, texts), default=0)
+    def draw_frames(self, ax, wrong, scale, frame_kw):
+        """Draw a frame around each image, bold where it is marked as wrong."""
+        from matplotlib.patches import Rectangle
 
+        frames = []
+        for index, is_wrong in enumerate(wrong):
+            left, top, *size = self.place(index)
+            look = {"fill": False, "edgecolor": GREY, "linewidth": 0.6 * scale}
+            if is_wrong:
+                look |= {"edgecolor": VERMILION, "linewidth": 2.5 * scale}
+            look = merge_kw(Rectangle, look, frame_kw)
+            frames.append(ax.add_patch(Rectangle((left, top), *size, **look)))
+        return frames
 
-def _break(title, characters):
-    """Break a title that is too long for one line, after its commas first."""
-    if len(title) <= characters:
-        return title
-    return ",\n".join(fold(part, characters) for part in title.split(", "))
+    def draw_titles(self, ax, wrong, scale, text_kw):
+        """Write a title above each image, bold where it is marked as wrong."""
+        from matplotlib.text import Text
+
+        texts = []
+        for index, title in enumerate(self.titles):
+            left, top, width, _ = self.place(index)
+            look = {
+                "xytext": (0, 3 * scale),
+                "textcoords": "offset points",
+                "fontsize": _FONT_SIZE * scale,
+                "horizontalalignment": "center",
+            }
+            if wrong[index]:
+                look |= {"color": VERMILION, "fontweight": "bold"}
+            look = merge_kw(Text, look, text_kw)
+            texts.append(ax.annotate(title, (left + width / 2, top), **look))
+        return texts

@@ -2,17 +2,30 @@
 
 import numpy as np
 
-from skmnist.plotting._axes import BLUE, ORANGE, count_from_one, tidy
-from skmnist.plotting._records import RecordDisplay, column_of, equalise
-from skmnist.plotting._space import open_axes
+from skmnist.plotting._axes import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    count_from_one,
+    merge_kw,
+    tidy,
+)
+from skmnist.plotting._records import RecordDisplay, column_of
+
+_CURVES = {
+    "": {"label": "training", "color": ORANGE, "linestyle": "--", "marker": "s"},
+    "val_": {"label": "validation", "color": BLUE, "marker": "o"},
+}
 
 
 class TrainingCurveDisplay(RecordDisplay):
-    """Loss and accuracy per epoch, in training and in validation.
+    """Loss and accuracy of every epoch, in training and in validation.
 
-    Vertical lines mark the first epoch after each reduction of the learning rate;
-    a shaded stretch marks epochs that each had a lower rate than the one before.
-    Several networks stand side by side on equal axes.
+    Thin vertical lines mark the first epoch after each reduction of the learning
+    rate; a shaded stretch marks epochs that each had a lower rate than the one
+    before. A dotted line marks the epoch whose weights early stopping kept. Several
+    networks stand side by side on equal axes.
 
     The training figures are those that Keras takes while it trains: means over an
     epoch in which the weights still change and dropout and augmentation are on. The
@@ -25,6 +38,10 @@ class TrainingCurveDisplay(RecordDisplay):
         For each name a `history_` of `MnistCNN`: lists of one number an epoch with
         the keys `loss`, `accuracy` and, where there are such, `val_loss`,
         `val_accuracy`, `learning_rate`.
+    best_epochs : dict of str to int, default=None
+        For some of these names the epoch whose weights were kept, counted from 1.
+        The class methods take it from the attribute `best_epoch_` of the estimators
+        that have it.
 
     Attributes
     ----------
@@ -53,14 +70,32 @@ class TrainingCurveDisplay(RecordDisplay):
     ['loss', 'accuracy (%)']
     """
 
-    def plot(self, ax=None):
-        """Draw the curves.
+    def __init__(self, records, *, best_epochs=None):
+        super().__init__(records)
+        self.best_epochs = best_epochs
+
+    @classmethod
+    def _from_networks(cls, networks):
+        display = super()._from_networks(networks)
+        display.best_epochs = {
+            name: getattr(network, "best_epoch_", None)
+            for name, network in networks.items()
+        }
+        return display
+
+    def plot(self, ax=None, *, line_kw=None, mark_kw=None):
+        """Plot loss and accuracy.
 
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes, default=None
             Two axes a record: those of the losses, then those of the accuracies. A
             single subplot is divided. None makes a figure.
+        line_kw : dict, default=None
+            Keyword arguments of `matplotlib.axes.Axes.plot` for the curves.
+        mark_kw : dict, default=None
+            Keyword arguments of `matplotlib.axes.Axes.axvline` for the epochs that
+            are marked.
 
         Returns
         -------
@@ -73,33 +108,26 @@ class TrainingCurveDisplay(RecordDisplay):
             If there is no record or one without an epoch, if its lists differ in
             length, or if `ax` holds another number of axes.
         """
-        records = {
-            name: _columns_of(history, name)
-            for name, history in self._checked().items()
-        }
+        records = self._read(_columns_of)
         n_records = len(records)
-        if n_records == 1:
-            space = open_axes(ax, 1, 2, (8, 3.4))
-        else:
-            space = open_axes(ax, 2, n_records, (1 + 2.7 * n_records, 5.2))
-        self.axes_ = space.panels.reshape(2, n_records)
-        self.ax_ = ax if hasattr(ax, "plot") else self.axes_.flat[0]
-        self.figure_ = self.ax_.figure
-
+        width = max(6.4, 1 + 2.7 * n_records)
+        title = "Loss and accuracy of each epoch"
+        self._open_panels(ax, (2, n_records), (width, 5.6), title)
         n_epochs = max(len(history["loss"]) for history in records.values())
-        for panels, history in zip(self.axes_.T, records.values(), strict=True):
-            for panel, metric, scale in zip(
-                panels, ("loss", "accuracy"), (1, 100), strict=True
-            ):
-                _draw_metric(panel, history, metric, scale, n_epochs)
+        # The longest record decides on the size of the markers.
+        size = 5 if n_epochs <= 12 else 3.2
+        for panels, (name, history) in zip(self.axes_.T, records.items(), strict=True):
+            best = (self.best_epochs or {}).get(name)
+            for panel, metric in zip(panels, ("loss", "accuracy"), strict=True):
+                _draw_curves(panel, history, metric, size, line_kw)
+                _mark_epochs(panel, history, best, mark_kw)
                 count_from_one(panel, n_epochs, "epoch")
-        for row, label in zip(self.axes_, ("loss", "accuracy (%)"), strict=True):
-            row[0].set_ylabel(label)
-            equalise(row)
-        if n_records > 1:
-            for panel in self.axes_.flat:
-                panel.label_outer()
-        space.finish(*_legend_entries(self.axes_[0]), names=list(records))
+                tidy(panel)
+        for panel, label in zip(
+            self.axes_[:, 0], ("loss", "accuracy (%)"), strict=True
+        ):
+            panel.set_ylabel(label)
+        self._finish_panels(ax)
         return self
 
 
@@ -118,43 +146,38 @@ def _columns_of(history, name):
     return columns
 
 
-def _legend_entries(panels):
-    """Return handles and labels of all panels, each label once."""
-    entries = {}
-    for panel in panels:
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            entries.setdefault(label, handle)
-    return list(entries.values()), list(entries)
+def _draw_curves(ax, history, metric, size, line_kw):
+    """Draw one metric of training and validation."""
+    from matplotlib.lines import Line2D
 
-
-def _draw_metric(ax, history, metric, scale, longest):
-    """Draw one metric of training and validation, and where the rate was reduced.
-
-    The longest record decides on the size of the markers.
-    """
+    scale = 100 if metric == "accuracy" else 1
     epochs = np.arange(1, len(history[metric]) + 1)
-    size = 5 if longest <= 12 else 3.2
-    for key, label, look in (
-        (metric, "training", {"color": ORANGE, "linestyle": "--", "marker": "s"}),
-        (f"val_{metric}", "validation", {"color": BLUE, "marker": "o"}),
-    ):
-        if key in history:
-            look = {"label": label, "markersize": size, **look}
-            ax.plot(epochs, scale * history[key], **look)
+    for prefix, look in _CURVES.items():
+        if prefix + metric in history:
+            look = merge_kw(Line2D, {**look, "markersize": size}, line_kw)
+            ax.plot(epochs, scale * history[prefix + metric], **look)
+
+
+def _mark_epochs(ax, history, best, mark_kw):
+    """Mark where the rate was reduced, and the epoch whose weights were kept."""
+    from matplotlib.lines import Line2D
+
     for first, last in reductions(history.get("learning_rate", [])):
         if first == last:
-            look = {"color": "0.35", "linestyle": ":", "linewidth": 1.3}
-            ax.axvline(first, label="learning rate reduced", **look)
+            look = {"label": "learning rate reduced", "color": GREY, "linewidth": 0.8}
+            ax.axvline(first, **merge_kw(Line2D, look, mark_kw))
         else:
-            label = "learning rate falling at every epoch"
-            ax.axvspan(first - 0.5, last + 0.5, color="0.9", zorder=0, label=label)
-    tidy(ax)
+            look = {"label": "learning rate falling", "color": GREY, "alpha": 0.2}
+            ax.axvspan(first - 0.5, last + 0.5, linewidth=0, zorder=0, **look)
+    if best is not None:
+        look = {"label": "best epoch", "color": GREEN, "linestyle": ":", "linewidth": 2}
+        ax.axvline(best, **merge_kw(Line2D, look, mark_kw))
 
 
 def reductions(learning_rates):
     """List the stretches of epochs, counted from 1, that each had a lower rate."""
     rates = np.asarray(learning_rates, dtype=float)
-    # A relative step below float32's resolution is no reduction.
+    # A relative step below float32's resolution is not a reduction.
     epochs = np.flatnonzero(rates[1:] < rates[:-1] * (1 - 1e-6)) + 2
     runs = np.split(epochs, np.flatnonzero(np.diff(epochs) > 1) + 1)
     return [(int(run[0]), int(run[-1])) for run in runs if run.size]

@@ -72,14 +72,16 @@ def test_best_in_validation_and_worse_on_the_test_set():
 
 
 def test_tie_names_what_is_kept():
-    found = compare({"x": 9, "a_b": 5, "c": 5}, validation=(0.9, 0.95, 0.95))
-    assert found.tied_variants_ == ["a_b", "c"]
-    assert found.best_variant_ == "a_b"
-    assert found.sentences[0].startswith(
-        '"a, b" and c are equal in validation (95.00%), and a, b is kept as the first '
-        "of them; it reaches 99.50%"
+    found = compare(
+        {"x": 9, "annealed_augmented": 5, "c": 5}, validation=(0.9, 0.95, 0.95)
     )
-    assert "c and a, b are right equally often." in found.sentences
+    assert found.tied_variants_ == ["annealed_augmented", "c"]
+    assert found.best_variant_ == "annealed_augmented"
+    assert found.sentences[0].startswith(
+        '"annealed, augmented" and c are equal in validation (95.00%), and annealed, '
+        "augmented is kept as the first of them; it reaches 99.50%"
+    )
+    assert "c and annealed, augmented are right equally often." in found.sentences
 
 
 def test_holm_corrected_p_value_decides():
@@ -92,8 +94,8 @@ def test_holm_corrected_p_value_decides():
 
 
 def test_one_variant():
-    said = compare({"a_b": 20}).sentences
-    assert said[0].startswith("a, b reaches 98.00% on the test set")
+    said = compare({"annealed_augmented": 20}).sentences
+    assert said[0].startswith("annealed, augmented reaches 98.00% on the test set")
     assert said[1:] == [SEEDS]
 
 
