@@ -28,6 +28,7 @@ _WIDTH = 79
 def as_text(comparison):
     """Return table and sentences as text for a terminal of 80 columns."""
     sentences = "\n".join(map(_wrap, comparison.sentences))
+    sentences = sentences.replace("with repeats=5", "with --repeats 5")
     return f"{_table(comparison)}\n\n{sentences}"
 
 

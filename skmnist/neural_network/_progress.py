@@ -197,10 +197,14 @@ class TrainingProgress:
         """
         return [BatchReports(self.path, list(names))] if self.shown else []
 
-    def _render(self):
+    def refresh(self):
+        """Take into account what was reported since the last time."""
         # A report is appended in one step, so that all lines are complete.
         for line in self._reports:
             self.left.add(Report(*json.loads(line)))
+
+    def _render(self):
+        self.refresh()
         running = Table.grid(padding=(0, 2))
         running.add_column(no_wrap=True, overflow="ellipsis")
         running.add_column(no_wrap=True)
