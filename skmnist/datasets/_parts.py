@@ -30,8 +30,8 @@ def refuse_test(subset, source):
     """Raise if the test part of a source of one part is wanted."""
     if subset == "test":
         raise ValueError(
-            f"{source} does not have a test part; 'mnist', npz files and folders or zip files "
-            "with train and test parts have one."
+            f"{source} does not have a test part; 'mnist', npz files, and folders or "
+            "zip files with train and test parts have one."
         )
 
 
