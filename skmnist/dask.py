@@ -1,60 +1,76 @@
-"""joblib's Dask back end, so that nothing is lost with a worker and no loop hangs.
-
-Imported only where that back end is used, since Dask is an extra.
-"""
+"""joblib's Dask back end for workers that may die. Needs ``skmnist[dask]``."""
 
 from contextlib import contextmanager
 from uuid import uuid4
 
 import dask
-import joblib
 from dask.sizeof import sizeof
 from joblib._dask import DaskDistributedBackend
+from toolz import identity
 
-__all__ = ["DurableBackend"]
+__all__ = ["DurableDaskBackend"]
 
 # Larger arguments are sent apart from the tasks. joblib's own limit.
 _LARGE = 1000
 
 
-class DurableBackend(DaskDistributedBackend):
-    """Run tasks on Dask's workers, which may die meanwhile.
+class DurableDaskBackend(DaskDistributedBackend):
+    """Run joblib's parallel loops on Dask workers, of which some may die.
 
-    joblib 1.6 scatters large arguments: one copy of each, which Dask cannot make
-    again. When the worker that holds it dies, the loop waits for ever, as it does
-    when Dask gives a task up. Here a large argument is the result of a task of its
-    own. Dask hands it on from worker to worker, and repeats the task where that
-    result is lost.
+    The back end that joblib 1.6 calls "dask" scatters one copy of each large
+    argument, which Dask cannot make again: when the worker that holds it dies, the
+    loop waits for ever. Here a large argument is the result of a task of its own.
+    Dask passes it from worker to worker, and repeats the task where its result is
+    lost.
 
     Parameters
     ----------
     scheduler_host : str, default=None
-        Address of the scheduler; None takes the current client's.
+        Address of the scheduler, where `client` is None.
     scatter : list or tuple, default=None
-        Arguments that are sent once for all loops. Nobody may change them in place.
+        Arguments that are sent once for all loops. They must not be changed in
+        place meanwhile.
+    client : distributed.Client, default=None
+        The client; None takes the current one.
     **settings : dict
-        Further ones of `DaskDistributedBackend`.
+        Further settings of joblib's back end, such as `wait_for_workers_timeout` in
+        seconds, and arguments of `Client.submit`, such as `resources`.
+
+    Raises
+    ------
+    TypeError
+        If `scatter` is not a list or a tuple.
+    ValueError
+        If there is neither a client nor an address.
+
+    Examples
+    --------
+    >>> import joblib
+    >>> from distributed import Client
+    >>> from skmnist.dask import DurableDaskBackend
+    >>> with (
+    ...     Client(processes=False, n_workers=1, dashboard_address=None) as client,
+    ...     joblib.parallel_config(backend=DurableDaskBackend(client=client)),
+    ... ):
+    ...     joblib.Parallel()(joblib.delayed(abs)(number) for number in (-1, 2))
+    [1, 2]
     """
 
-    # Of the class, since `register_dask` makes objects of it without `__init__`.
-    _scattered = {}
-    _sent = {}
-    _keeps_data = False
-
-    def __init__(self, scheduler_host=None, scatter=None, **settings):
-        super().__init__(scheduler_host, **settings)
+    def __init__(self, scheduler_host=None, scatter=None, client=None, **settings):
+        super().__init__(scheduler_host, client=client, **settings)
         if not isinstance(scatter, list | tuple | None):
             raise TypeError(
                 f"scatter must be a list or a tuple, but it is a "
                 f"{type(scatter).__name__}."
             )
         self._scattered = {id(value): self._submit(value) for value in scatter or ()}
+        self._sent, self._keeps_data = {}, False
 
     @contextmanager
     def keeping_data(self):
         """Send large arguments once for all loops in this context.
 
-        Nobody may change one of them in place meanwhile.
+        They must not be changed in place meanwhile.
         """
         self._sent, self._keeps_data = {}, True
         try:
@@ -62,27 +78,38 @@ class DurableBackend(DaskDistributedBackend):
         finally:
             self._sent, self._keeps_data = {}, False
 
+    def get_nested_backend(self):
+        """Return the back end of loops within loops."""
+        return DurableDaskBackend(client=self.client), -1
+
+    def __reduce__(self):
+        return DurableDaskBackend, ()
+
     def start_call(self):
         """Begin a loop."""
         self._running = set()
-        if not self._keeps_data:
-            self._sent = {}
+        self._drop_data()
 
     def stop_call(self):
         """End a loop; let the workers drop what was sent to them."""
+        self._drop_data()
+
+    def _drop_data(self):
         if not self._keeps_data:
             self._sent = {}
 
     def effective_n_jobs(self, n_jobs):
-        """Return how many tasks may run at once: never one.
+        """Return how many tasks may run at once; one worker thread counts as two.
 
         For one, joblib would run the loop in the calling process, where the number
-        of threads, and with it the last bits of a fit, may be another.
+        of threads, and with it the last bits of a fit, may be another. 0, which
+        joblib refuses, remains 0.
         """
-        return max(2, super().effective_n_jobs(n_jobs))
+        n_threads = super().effective_n_jobs(n_jobs)
+        return 2 if n_threads == 1 else n_threads
 
     def submit(self, func, callback=None):
-        """Submit a batch of calls, and tell `callback` about its end."""
+        """Submit a batch of calls, and call `callback` at its end."""
         calls = [
             (
                 function,
@@ -93,7 +120,7 @@ class DurableBackend(DaskDistributedBackend):
         ]
         name = dask.utils.funcname(calls[0][0])
         future = self.client.submit(
-            _do, calls, key=f"{name}-{uuid4().hex}", **self.submit_kwargs
+            _make_runner(), calls, key=f"{name}-{uuid4().hex}", **self.submit_kwargs
         )
         self._running.add(future)
         future.add_done_callback(callback)
@@ -102,38 +129,51 @@ class DurableBackend(DaskDistributedBackend):
     apply_async = submit  # its name before joblib 1.5
 
     def _send(self, value):
-        """Return what stands for a large value, which is sent once."""
-        if sizeof(value) <= _LARGE:
-            return value
-        if id(value) in self._scattered:
-            return self._scattered[id(value)][1]
-        if id(value) not in self._sent:
-            self._sent[id(value)] = self._submit(value)
-        return self._sent[id(value)][1]
+        """Return a value, or the future of one that is sent apart."""
+        sent = self._scattered.get(id(value)) or self._sent.get(id(value))
+        if sent is None:
+            if sizeof(value) <= _LARGE:
+                return value
+            sent = self._sent[id(value)] = self._submit(value)
+        return sent[1]
 
     def _submit(self, value):
-        """Return a value, whose id nothing else can then have, and its future."""
+        """Return a value, so that nothing else can get its id, and its future."""
         # Dask warns of large values within tasks; this is where they belong.
         with dask.config.set(
             {"distributed.admin.large-graph-warning-threshold": "1 TB"}
         ):
-            return value, self.client.submit(_same, value)
+            key = f"argument-{uuid4().hex}"
+            return value, self.client.submit(identity, value, key=key)
 
     def retrieve_result_callback(self, future):
-        """Return what a batch returned, or raise what it raised, or what Dask says."""
+        """Return what a batch returned, or raise what it or Dask raised."""
         self._running.discard(future)
         return future.result()
 
     def abort_everything(self, ensure_ready=True):
-        """Let the workers drop what nobody waits for any more."""
+        """Cancel what still runs."""
         self.client.cancel(list(self._running))
         self._running.clear()
 
 
-def _do(calls):
-    with joblib.parallel_config(backend="dask"):
-        return [function(*args, **kwargs) for function, args, kwargs in calls]
+def _make_runner():
+    """Return the function that runs a batch of calls on a worker.
 
+    A local one, since these travel by value: a worker that does not have this
+    package can run what does not need it.
+    """
 
-def _same(value):
-    return value
+    def run(calls):
+        import joblib
+
+        try:
+            from skmnist.dask import DurableDaskBackend
+        except ImportError:
+            backend = "dask"
+        else:
+            backend = DurableDaskBackend()
+        with joblib.parallel_config(backend=backend):
+            return [function(*args, **kwargs) for function, args, kwargs in calls]
+
+    return run

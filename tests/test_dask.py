@@ -1,4 +1,4 @@
-"""On Dask's workers, a comparison finds what one process finds, whoever dies."""
+"""Parallel loops on Dask workers, of which some are killed."""
 
 import contextlib
 import io
@@ -29,11 +29,17 @@ from skmnist import (
     make_mnist_pipeline,
     make_variant_search,
 )
+from skmnist.dask import DurableDaskBackend
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 # One thread a fit, wherever it runs.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+# Workers that start TensorFlow on a busy machine are silent for that long.
+PATIENCE = {
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "600s",
+    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "1800s",
+}
 NETWORK = {
     **{"filters": (4, 8), "kernel_sizes": (3, 3), "dense_units": 16, "epochs": 8},
     **{"learning_rate": 0.003, "anneal_patience": 1, "max_value": 16},
@@ -81,8 +87,8 @@ def alone(tmp_path_factory):
 class Cluster:
     """A scheduler and two workers of one thread each, on the loopback."""
 
-    def __init__(self, folder, environment=ONE_THREAD):
-        self.environment = environment
+    def __init__(self, folder, environment=ONE_THREAD, options=()):
+        self.environment, self.options = environment, options
         self.folder, self.file = folder, folder / "scheduler.json"
         self.scheduler, self.workers, self.client = None, {}, None
 
@@ -92,8 +98,9 @@ class Cluster:
             self.scheduler = self._start(
                 "scheduler", *address, "--dashboard-address", "127.0.0.1:0"
             )
-            # Without a nanny nobody puts another one in the place of a dead worker.
+            # A nanny would put another worker in the place of a dead one.
             alone = ["--no-nanny", "--no-dashboard", "--nthreads", "1"]
+            alone += self.options
             self.workers = {
                 name: self._start("worker", *alone, "--name", name) for name in "ab"
             }
@@ -108,7 +115,7 @@ class Cluster:
         return subprocess.Popen(
             [sys.executable, "-m", "dask", kind, *options]
             + ["--scheduler-file", str(self.file)],
-            env=os.environ | self.environment,
+            env=os.environ | PATIENCE | self.environment,
             cwd=self.folder,
             stderr=self.log,
         )
@@ -151,7 +158,7 @@ class Cluster:
         assert self.workers["b"].poll() is None
 
     def count_bytes(self):
-        """Let each worker count from now on what it receives from anybody."""
+        """Let each worker count from now on what it receives."""
 
         def count():
             from tornado.iostream import IOStream
@@ -166,6 +173,12 @@ class Cluster:
             IOStream.n_received = 0
 
         self.client.run(count)
+
+    def running(self, **settings):
+        """Let joblib's loops run here."""
+        return joblib.parallel_config(
+            backend=DurableDaskBackend(client=self.client, **settings)
+        )
 
     def received(self):
         """Return how many bytes each worker has received."""
@@ -211,19 +224,19 @@ def assert_same_network(found, expected):
             assert_array_equal(array, other, err_msg=name)
 
 
-def test_a_comparison_on_workers_is_that_of_one_process(cluster, digits, alone):
-    with joblib.parallel_config(backend="dask"):
+def test_compare_variants_equals_one_process(cluster, digits, alone):
+    with cluster.running():
         for cv in (2, "holdout"):
             found = compare_variants(*digits, **OPTIONS | {"cv": cv})
             assert_same_outcome(found, alone[cv])
 
 
-def test_the_data_travel_to_each_worker_and_not_with_each_fit(doomed, digits):
+def test_data_are_sent_once_to_each_worker(doomed, digits):
     # Rows enough to tell them from all else that travels.
     X, y = (np.repeat(part, 20, axis=0) for part in digits)
     options = OPTIONS | {"epochs": 1, "batch_size": 1000}
     doomed.count_bytes()
-    with joblib.parallel_config(backend="dask"):
+    with doomed.running():
         make_variant_search(**options).set_params(refit=False).fit(X, y)
         n_data = X.nbytes + y.nbytes
         assert all(n_data < n < 1.5 * once(X, y) for n in doomed.received())
@@ -239,35 +252,33 @@ def once(X, y):
     return X.nbytes + y.nbytes + 2 * 8 * len(y)
 
 
-def test_a_search_on_workers_is_that_of_one_process(cluster, digits, alone):
-    with joblib.parallel_config(backend="dask"):
+def test_search_equals_one_process(cluster, digits, alone):
+    with cluster.running():
         search = make_variant_search(**OPTIONS).fit(*digits)
     # The refit runs in the calling process, on as many threads as that one has.
     assert_same_search(search, alone["search"])
 
 
-def test_a_search_outlives_a_worker(doomed, digits, alone):
+def test_make_variant_search_worker_killed(doomed, digits, alone):
     search = make_variant_search(**OPTIONS).set_params(refit=False)
-    with doomed.killing_a_worker(3), joblib.parallel_config(backend="dask"):
+    with doomed.killing_a_worker(3), doomed.running():
         search.fit(*digits)
     assert_same_search(search, alone["search"])
 
 
-def test_a_search_of_ones_own_outlives_a_worker(doomed, digits, alone):
+def test_grid_search_worker_killed(doomed, digits, alone):
     own = make_mnist_pipeline(random_state=0, **NETWORK)
     search = GridSearchCV(
         own, make_variant_search().param_grid, cv=2, n_jobs=-1, refit=False
     )
-    with doomed.killing_a_worker(3), joblib.parallel_config(backend="dask"):
+    with doomed.killing_a_worker(3), doomed.running():
         search.fit(*digits)
     assert_same_search(search, alone["search"])
 
 
-def test_cross_validation_outlives_a_worker_with_data_that_were_scattered(
-    doomed, digits, alone
-):
+def test_scatter_worker_killed(doomed, digits, alone):
     X, y = digits
-    context = joblib.parallel_config(backend="dask", scatter=[X])
+    context = doomed.running(scatter=[X])
     own = make_mnist_pipeline(random_state=0, **NETWORK)
     with doomed.killing_a_worker(2), context:
         scores = cross_val_score(own, X, y, cv=2)
@@ -275,53 +286,34 @@ def test_cross_validation_outlives_a_worker_with_data_that_were_scattered(
     assert_array_equal(scores, [plain[f"split{i}_test_score"][0] for i in range(2)])
 
 
-def test_names_that_are_imported_within_the_context_outlive_a_worker(
-    cluster,
-):
-    program = f"""
-import joblib, sys
-from distributed import Client
-from joblib.parallel import get_active_backend
-client = Client({cluster.address!r})
-with joblib.parallel_config(backend="dask"):
-    before = type(get_active_backend()[0]).__name__
-    from skmnist import MnistCNN
-    print(before, type(get_active_backend()[0]).__name__)
-"""
-    said = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    assert said.stdout.split() == ["DaskDistributedBackend", "DurableBackend"]
-
-
 @pytest.mark.parametrize("chosen", [None, "3"])
-def test_a_workers_threads_are_those_that_it_was_given(chosen, tmp_path, digits):
+def test_worker_threads(chosen, tmp_path, digits):
     names = ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"]
     assert not set(names) & set(os.environ)
     environment = {} if chosen is None else {names[0]: chosen}
     model = make_mnist_pipeline(**NETWORK | {"epochs": 1})
     with Cluster(tmp_path, environment) as cluster:
-        with joblib.parallel_config(backend="dask"):
+        with cluster.running():
             cross_val_score(model, *digits, cv=4)
         found = cluster.client.run(lambda: [os.environ.get(name) for name in names])
     assert list(found.values()) == 2 * [[chosen or "1", "1"]]
 
 
-def test_changed_data_are_sent_again(cluster):
+def test_data_changed_between_loops(cluster):
     # One context, one array, two contents.
     y = np.arange(300) % 2
     X = np.tile(y[:, np.newaxis], 4).astype(float)
-    with joblib.parallel_config(backend="dask"):
+    with cluster.running():
         assert cross_val_score(KNeighborsClassifier(), X, y, cv=2).min() == 1
         X[:] = 0
         assert cross_val_score(KNeighborsClassifier(), X, y, cv=2).max() < 0.6
 
 
-def test_loops_within_loops_come_to_an_end(cluster, digits):
+def test_nested_loops(cluster, digits):
     X, y = digits
     voters = [(f"{i}", make_mnist_pipeline(random_state=i, **NETWORK)) for i in (0, 1)]
     voting = VotingClassifier(voters, voting="soft")
-    with joblib.parallel_config(backend="dask"):
+    with cluster.running():
         scores = cross_val_score(voting, X, y, cv=3, error_score="raise")
     assert scores.min() > 0.5
 
@@ -334,14 +326,14 @@ def assert_same_search(search, expected):
 
 
 @pytest.mark.parametrize("cv", [2, "holdout"])
-def test_when_a_worker_is_killed_the_other_one_finishes(cv, doomed, digits, alone):
+def test_compare_variants_worker_killed(cv, doomed, digits, alone):
     n_before = 4 if cv == 2 else 2
-    with doomed.killing_a_worker(n_before), joblib.parallel_config(backend="dask"):
+    with doomed.killing_a_worker(n_before), doomed.running():
         found = compare_variants(*digits, **OPTIONS | {"cv": cv})
     assert_same_outcome(found, alone[cv])
 
 
-def test_the_command_names_the_dashboard_and_outlives_a_worker(doomed, tmp_path, alone):
+def test_cli_compare_worker_killed(doomed, tmp_path, alone):
     folder = tmp_path / "results"
     terminal, other_end = os.openpty()  # where progress bars would be shown
     process = subprocess.Popen(
@@ -377,3 +369,69 @@ def test_the_command_names_the_dashboard_and_outlives_a_worker(doomed, tmp_path,
     for name, pipeline in alone[2].estimators_.items():
         found = load_model(folder / "models" / f"{name}.safetensors")
         assert_same_network(found["cnn"], pipeline["cnn"])
+
+
+class Parcel:
+    """Holds a large array, though Dask takes it for small; counts its pickles."""
+
+    n_pickled = 0
+
+    def __init__(self):
+        self.array = np.ones(100_000)
+
+    def __sizeof__(self):
+        return 100
+
+    def __reduce__(self):
+        Parcel.n_pickled += 1
+        return np.array, (self.array,)
+
+
+def test_scatter_of_what_seems_small(cluster):
+    parcel = Parcel()
+    with cluster.running(scatter=[parcel]):
+        sums = joblib.Parallel()(joblib.delayed(np.sum)(parcel) for _ in range(100))
+    assert sums == 100 * [100_000]
+    assert Parcel.n_pickled < 10
+
+
+def test_scatter_must_be_a_list(cluster):
+    with pytest.raises(TypeError, match="scatter must be a list or a tuple.* ndarray"):
+        DurableDaskBackend(client=cluster.client, scatter=np.ones(3))
+
+
+def test_wait_for_workers_timeout_without_workers():
+    with (
+        Client(processes=False, n_workers=0, dashboard_address=None) as client,
+        joblib.parallel_config(
+            backend=DurableDaskBackend(client=client, wait_for_workers_timeout=0)
+        ),
+        pytest.raises(RuntimeError, match="no active worker"),
+    ):
+        joblib.Parallel()(joblib.delayed(abs)(number) for number in range(3))
+
+
+def test_workers_without_this_package(tmp_path, digits):
+    hide = tmp_path / "hide.py"
+    hide.write_text("import sys\nsys.modules['skmnist'] = None\n")
+    with Cluster(tmp_path, options=["--preload", str(hide)]) as cluster:
+        with cluster.running():
+            found = cross_val_score(KNeighborsClassifier(), *digits, cv=4)
+            with pytest.raises(ImportError, match="skmnist"):
+                cross_val_score(make_mnist_pipeline(), *digits, error_score="raise")
+    assert_array_equal(found, cross_val_score(KNeighborsClassifier(), *digits, cv=4))
+
+
+def test_import_leaves_joblib_backends_as_they_are():
+    program = """
+from joblib.parallel import BACKENDS
+import joblib._dask
+before = dict(BACKENDS)
+from skmnist import MnistCNN, compare_variants
+import skmnist.dask
+print(BACKENDS == before)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert said.stdout.split() == ["True"]

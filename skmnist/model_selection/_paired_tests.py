@@ -3,7 +3,16 @@
 import numpy as np
 from scipy import stats
 
-__all__ = ["corrected_t_test", "holm", "mcnemar", "wilson_interval"]
+__all__ = [
+    "corrected_interval",
+    "corrected_t_test",
+    "holm",
+    "mcnemar",
+    "wilson_interval",
+]
+
+# Scores that differ by less differ by rounding only.
+_ROUNDING = 1e-12
 
 
 def wilson_interval(n_right, n_samples, confidence=0.95):
@@ -68,40 +77,75 @@ def mcnemar(right, baseline_right):
 
 
 def corrected_t_test(differences, test_to_train):
-    """Test whether a mean difference over the folds of a cross-validation is zero.
+    """Test whether a mean difference over folds or repeated splits is zero.
 
-    The folds share training rows, so that an ordinary t-test takes their scores for
+    The splits share training rows, so that an ordinary t-test takes their scores for
     more independent than they are. The correction enlarges the variance of the mean
-    from 1/J to 1/J + n_test/n_train times the variance over the J folds.
+    from 1/J to 1/J + n_test/n_train times the variance over the J splits.
 
     Parameters
     ----------
-    differences : array-like of shape (n_folds,)
-        Difference of the two scores in each fold.
+    differences : array-like of shape (n_splits,)
+        Difference of the two scores in each split.
     test_to_train : float
-        Rows tested on for each row trained on in a fold; 1/(k - 1) for k folds.
+        Rows tested on for each row trained on in a split; 1/(k - 1) for k folds.
 
     Returns
     -------
     p : float
-        Two-sided p-value; NaN for less than two folds, and where all folds differ by
-        the same amount other than 0.
+        Two-sided p-value; NaN for less than two splits, and where all splits differ
+        by the same amount other than 0.
+
+    References
+    ----------
+    C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
+    Learning 52, 2003.
+
+    R. R. Bouckaert and E. Frank, "Evaluating the replicability of significance tests
+    for comparing learning algorithms", PAKDD 2004.
+    """
+    mean, error = _mean_and_error(differences, test_to_train)
+    if np.isnan(error):
+        agree = len(differences) > 1 and abs(mean) <= _ROUNDING
+        return 1.0 if agree else np.nan
+    return float(2 * stats.t.sf(abs(mean / error), len(differences) - 1))
+
+
+def corrected_interval(scores, test_to_train, confidence=0.95):
+    """Give a mean over repeated splits with the interval of the corrected t-test.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_splits,)
+        The score, or the difference of two scores, in each split.
+    test_to_train : float
+        Rows tested on for each row trained on in a split.
+    confidence : float, default=0.95
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    mean, low, high : float
+        The mean and the bounds of its interval; the bounds are NaN for less than
+        two splits, and where all scores are equal.
 
     References
     ----------
     C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
     Learning 52, 2003.
     """
-    differences = np.asarray(differences, dtype=float)
-    n_folds = len(differences)
-    if n_folds < 2:
-        return np.nan
-    mean, variance = differences.mean(), differences.var(ddof=1)
-    # All folds alike, but for rounding: there is no variance to measure by.
-    if np.ptp(differences) <= 1e-12:
-        return 1.0 if abs(mean) <= 1e-12 else np.nan
-    t = mean / np.sqrt((1 / n_folds + test_to_train) * variance)
-    return float(2 * stats.t.sf(abs(t), n_folds - 1))
+    mean, error = _mean_and_error(scores, test_to_train)
+    half = error * stats.t.ppf((1 + confidence) / 2, max(len(scores) - 1, 1))
+    return float(mean), float(mean - half), float(mean + half)
+
+
+def _mean_and_error(scores, test_to_train):
+    """Return a mean and its corrected standard error; NaN without any variance."""
+    scores = np.asarray(scores, dtype=float)
+    if len(scores) < 2 or np.ptp(scores) <= _ROUNDING:
+        return scores.mean(), np.nan
+    variance = (1 / len(scores) + test_to_train) * scores.var(ddof=1)
+    return scores.mean(), np.sqrt(variance)
 
 
 def holm(p_values):
@@ -122,7 +166,8 @@ def holm(p_values):
     S. Holm, "A simple sequentially rejective multiple test procedure",
     Scandinavian Journal of Statistics 6, 1979.
     """
-    corrected = np.array(p_values, dtype=float)
+    # Not np.array(), which does not copy a column of pandas 2.2.
+    corrected = np.asarray(p_values, dtype=float).copy()
     order = [i for i in np.argsort(corrected) if not np.isnan(corrected[i])]
     factors = np.arange(len(order), 0, -1)
     steps = np.maximum.accumulate(corrected[order] * factors)

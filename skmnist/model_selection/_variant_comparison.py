@@ -1,23 +1,27 @@
 """What a comparison of variants found, and what it says."""
 
-from html import escape
-from itertools import combinations
-
 import numpy as np
 import pandas as pd
 from sklearn.metrics import classification_report
 
-from skmnist.model_selection._paired_tests import (
-    corrected_t_test,
-    holm,
-    mcnemar,
-    wilson_interval,
+from skmnist._utils import display_name
+from skmnist.io._atomic import write_atomically
+from skmnist.model_selection._html_report import (
+    environment,
+    render_first_screen,
+    render_report,
+)
+from skmnist.model_selection._sentences import findings, say_pair
+from skmnist.model_selection._tables import (
+    PARTS,
+    compare_pairs,
+    fold_scores,
+    list_repeats,
+    make_table,
+    mcnemar_in_repeats,
 )
 
 __all__ = ["VariantComparison"]
-
-# A p-value below this is called unlikely to be chance.
-_LEVEL = 0.05
 
 
 class VariantComparison:
@@ -27,58 +31,82 @@ class VariantComparison:
 
     Parameters
     ----------
-    fits : dict
-        For each variant's name a dict of its fitted `"pipeline"`, its `"training"`
-        and `"validation"` accuracy as fractions of so many rows, `"n_training"` and
-        `"n_validation"`, its `"predictions"` of the test set and the `"seconds"` of
-        its fit.
+    fits : list of dict
+        The `results_` of the fits: for each repeat in turn one for each variant.
     X_test : array-like of shape (n_samples, height * width), \
             (n_samples, height, width) or (n_samples, height, width, 1)
-        The images of the test set.
+        The images of the test set of the first repeat.
     y_test : ndarray of shape (n_samples,)
         Their labels.
-    search : GridSearchCV, default=None
-        The fitted search, one candidate per variant in the order of `fits`. None if
-        there was none.
+    searches : list of GridSearchCV, default=()
+        The fitted search of each repeat, one candidate per variant in their order.
+        Empty if there was none.
     test_to_train : float, default=None
-        Rows tested on for each row trained on in a fold of the search.
+        Rows tested on for each row trained on in a fold of the searches.
 
     Attributes
     ----------
     table_ : DataFrame of shape (n_variants, 13)
         One row per variant. `model` is its name. `training_accuracy`,
         `validation_accuracy` and `test_accuracy` are in percent, and so are the
-        bounds of their 95 % Wilson intervals, `training_low`, `training_high` and so
-        on, and the mean `cv_mean` and standard deviation `cv_std` over the folds.
-        `seconds` is the wall-clock time of the one fit on the whole development
-        part. Training accuracy is that of the finished network, without dropout
-        and augmentation, on the rows given to `fit`. Validation accuracy is that on
-        `X_val` with `cv="holdout"`, otherwise that on the rows that the network held
-        out itself. NaN where there is none.
-    significance_ : DataFrame of shape (n_pairs, 11)
+        bounds of their 95% intervals, `training_low`, `training_high` and so on, and
+        the mean `cv_mean` and standard deviation `cv_std` over the folds. `seconds`
+        is the wall-clock time of the one fit on the whole development part. Training
+        accuracy is that of the finished network, without dropout and augmentation,
+        on the rows given to `fit`. Validation accuracy is that on `X_val` with
+        `cv="holdout"`, otherwise that on the rows that the network held out itself.
+        NaN where there is none. With one repeat the intervals are Wilson's. With
+        more, accuracies and seconds are means, and the intervals those of the
+        corrected t-test over the repeats, NaN where all are equal.
+    repeats_ : DataFrame of shape (n_repeats * n_variants, 9)
+        One row per repeat and variant: `repeat` from 0, `model`, `seed`,
+        `training_accuracy`, `validation_accuracy`, `test_accuracy`, `cv_mean` and
+        `cv_std` in percent, and `seconds`.
+    significance_ : DataFrame of shape (n_pairs, 16)
         One row per pair. `difference` is the test accuracy of `variant` minus that
-        of `baseline`, in points; `gained` and `lost` count the test images that
-        only `variant` and that only `baseline` gets right; `mcnemar_p` is
-        McNemar's exact p-value of these two, `mcnemar_p_holm` the same after
-        Holm's correction over the pairs. `cv_difference` is the mean difference
+        of `baseline` in the first repeat, in points; `gained` and `lost` count the
+        test images that only `variant` and that only `baseline` gets right;
+        `mcnemar_p` is McNemar's exact p-value of these two, `mcnemar_p_holm` the same
+        after Holm's correction over the pairs. `cv_difference` is the mean difference
         over the folds, in points, `ttest_p` the p-value of Nadeau and Bengio's
         corrected resampled t-test of it, `ttest_p_holm` the corrected one; NaN
-        with `cv="holdout"`. `sentence` says it in words, by `mcnemar_p_holm`.
+        with `cv="holdout"`. `mean_difference` is the mean difference of the test
+        accuracies over the repeats, in points, `mean_low` and `mean_high` are the
+        bounds of its 95% interval, `repeats_p` and `repeats_p_holm` the p-values of
+        the same t-test over the repeats; NaN with one repeat. `sentence` says it in
+        words, by `mcnemar_p_holm` with one repeat and by `repeats_p_holm` with more.
+    mcnemar_ : DataFrame of shape (n_repeats * n_pairs, 8)
+        McNemar's test in each repeat: `repeat`, and the columns of `significance_`
+        from `variant` to `mcnemar_p_holm`.
     search_ : GridSearchCV or None
-        The fitted search; None with `cv="holdout"`.
+        The fitted search of the first repeat; None with `cv="holdout"`. Its folds are
+        numbers of rows of the whole data.
+    searches_ : list of GridSearchCV
+        The fitted searches of all repeats.
     estimators_ : dict of str to Pipeline
-        The pipelines, each fitted once on the whole development part.
+        The pipelines, each fitted once on the whole development part of the first
+        repeat.
+    histories_ : dict of str to list of dict
+        The `history_` of each network in each repeat.
+    environment_ : dict of str to str
+        The `"versions"` and the `"machine"` that it was made with.
+    n_repeats_ : int
+        Number of repeats.
+    chosen_by_ : Series of float of shape (n_variants,)
+        The accuracy that chooses the best variant, in percent, by name.
     best_variant_ : str
         The variant with the highest mean over the folds, or with the highest
-        validation accuracy with `cv="holdout"`; the earlier one of two that are
-        equal.
+        validation accuracy with `cv="holdout"`, in the mean of the repeats; the
+        earlier one of two that are equal.
+    tied_variants_ : list of str
+        The variants that are equal to the best in that.
     best_estimator_ : Pipeline
         The pipeline of `best_variant_`.
     predictions_ : dict of str to ndarray of shape (n_samples,)
-        The predictions of the test set.
+        The predictions of the test set of the first repeat.
     X_test_ : array-like of shape (n_samples, height * width), \
             (n_samples, height, width) or (n_samples, height, width, 1)
-        The images of the test set.
+        The images of the test set of the first repeat.
     y_test_ : ndarray of shape (n_samples,)
         Their labels.
 
@@ -101,6 +129,9 @@ class VariantComparison:
     C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
     Learning 52, 2003.
 
+    R. R. Bouckaert and E. Frank, "Evaluating the replicability of significance tests
+    for comparing learning algorithms", PAKDD 2004.
+
     Examples
     --------
     >>> from skmnist import compare_variants, load_images
@@ -112,22 +143,38 @@ class VariantComparison:
     ['plain', 'plain', 'annealed']
     """
 
-    def __init__(self, fits, X_test, y_test, search=None, test_to_train=None):
+    def __init__(self, fits, X_test, y_test, searches=(), test_to_train=None):
         self.X_test_ = X_test
         self.y_test_ = y_test
-        self.search_ = search
-        self.estimators_ = {name: fit["pipeline"] for name, fit in fits.items()}
-        self.predictions_ = {name: fit["predictions"] for name, fit in fits.items()}
-        scores = _fold_scores(search, len(fits))
-        self.table_ = _make_table(fits, y_test, scores)
-        self.significance_ = _test_pairs(
-            self.predictions_, y_test, scores, test_to_train
+        self.searches_ = list(searches)
+        self.environment_ = environment()
+        first = [fit for fit in fits if fit["repeat"] == 0]
+        self.estimators_ = {fit["model"]: fit["pipeline"] for fit in first}
+        self.predictions_ = {fit["model"]: fit["predictions"] for fit in first}
+        self.histories_ = {
+            name: [fit["history"] for fit in fits if fit["model"] == name]
+            for name in self.estimators_
+            if "cnn" in self.estimators_[name].named_steps
+        }
+        scores = fold_scores(self.searches_, len(first))
+        self.repeats_ = list_repeats(fits, scores)
+        self.n_repeats_ = len(fits) // len(first)
+        self.table_ = make_table(fits, scores)
+        self.mcnemar_ = mcnemar_in_repeats(fits)
+        pairs = compare_pairs(self.mcnemar_, fits, scores, test_to_train)
+        said = [say_pair(pair, self.n_repeats_) for pair in pairs.itertuples()]
+        self.significance_ = pairs.assign(sentence=said)
+        chosen_by = self.chosen_by_
+        self.tied_variants_ = list(
+            chosen_by.index[np.isclose(chosen_by, max(chosen_by))]
         )
-        if search is None:
-            best = self.table_["validation_accuracy"].idxmax()
-        else:
-            best = search.best_index_
-        self.best_variant_ = self.table_["model"][best]
+        self.best_variant_ = self.tied_variants_[0]
+        self._complete_searches()
+
+    @property
+    def search_(self):
+        """The fitted search of the first repeat, or None."""
+        return self.searches_[0] if self.searches_ else None
 
     @property
     def best_estimator_(self):
@@ -135,16 +182,15 @@ class VariantComparison:
         return self.estimators_[self.best_variant_]
 
     @property
+    def chosen_by_(self):
+        """The accuracy by which the best variant is chosen, in percent, by name."""
+        name = "cv_mean" if self.searches_ else "validation_accuracy"
+        return self.table_.set_index("model")[name]
+
+    @property
     def sentences(self):
-        """What was found, in sentences: the best variant, then each difference."""
-        best = self.table_.set_index("model").loc[self.best_variant_]
-        by = "validation" if self.search_ is None else "cross-validation"
-        return [
-            f"{self.best_variant_} is best in {by}; on the test set it reaches "
-            f"{best.test_accuracy:.2f} % (95 % interval {best.test_low:.2f} to "
-            f"{best.test_high:.2f}).",
-            *self.significance_["sentence"],
-        ]
+        """What was found: the best variant, each difference, what was not tried."""
+        return findings(self)
 
     def report(self, name=None):
         """Tell precision, recall and F1 of each class on the test set.
@@ -184,14 +230,14 @@ class VariantComparison:
             Rounded, in short columns, without what was not measured.
         """
         table = self.table_
-        text = {"model": table["model"]}
-        for name in ("training", "validation", "test"):
+        text = {"model": table["model"].map(display_name)}
+        for name in PARTS:
             text[name] = _percent(table[f"{name}_accuracy"])
         text["interval"] = [
-            f"{low:.2f}-{high:.2f}"
+            "-" if np.isnan(low) else f"{low:.2f}-{high:.2f}"
             for low, high in zip(table["test_low"], table["test_high"], strict=True)
         ]
-        if self.search_ is not None:
+        if self.searches_:
             text["folds"] = [
                 f"{mean:.2f} ({std:.2f})"
                 for mean, std in zip(table["cv_mean"], table["cv_std"], strict=True)
@@ -202,15 +248,23 @@ class VariantComparison:
     @property
     def caption(self):
         """What the columns of the table mean, in sentences."""
-        sentences = [
-            "Accuracy in percent.",
-            "interval: 95 % Wilson interval of the test accuracy, "
-            f"n = {len(self.y_test_):,}.",
-        ]
-        if self.search_ is not None:
+        if self.n_repeats_ == 1:
+            sentences = [
+                "Accuracy in percent.",
+                "interval: 95% Wilson interval of the test accuracy, "
+                f"n = {len(self.y_test_):,}.",
+            ]
+        else:
+            sentences = [
+                f"Mean accuracy over {self.n_repeats_} repeats in percent.",
+                "interval: 95% interval of the mean test accuracy, other splits and "
+                "seeds included.",
+            ]
+        if self.searches_:
+            n_folds = self.search_.n_splits_ * self.n_repeats_
             sentences.append(
                 "folds: mean (standard deviation) of the accuracies in "
-                f"{self.search_.n_splits_} folds."
+                f"{n_folds} folds."
             )
         return " ".join(sentences)
 
@@ -219,109 +273,37 @@ class VariantComparison:
         return "\n".join([lines, "", self.caption, "", *self.sentences])
 
     def _repr_html_(self):
-        text = self.as_text()
-        cell = "padding: 0.2em 0.8em; white-space: nowrap; text-align: "
-        head = "".join(
-            f'<th style="{cell}{"left" if name == "model" else "right"}">{name}</th>'
-            for name in text.columns
-        )
-        rows = []
-        for cells in text.itertuples(index=False):
-            best = cells[0] == self.best_variant_
-            name = escape(cells[0]) + (" ★" if best else "")
-            numbers = "".join(
-                f'<td style="{cell}right">{escape(number)}</td>' for number in cells[1:]
-            )
-            style = ' style="font-weight: bold"' if best else ""
-            rows.append(f'<tr{style}><th style="{cell}left">{name}</th>{numbers}</tr>')
-        sentences = "".join(f"<li>{escape(line)}</li>" for line in self.sentences)
-        return (
-            f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
-            f"</table><p>{escape(self.caption)}</p><ul>{sentences}</ul>"
-        )
+        return render_first_screen(self)
+
+    def to_html(self, path, command=None):
+        """Write a report: one HTML file with all tables and pictures.
+
+        It needs neither scripts nor a network, and can be mailed and printed. With
+        repeats, training, mistakes and reports are those of the first one.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write; one that exists is replaced.
+        command : str, default=None
+            What was typed to make the comparison, for the section on repeating it.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written. An older one stays as it was.
+        """
+        write_atomically(path, render_report(self, command).encode())
+
+    def _complete_searches(self):
+        """Let the first search predict: its best variant is fitted already."""
+        if self.searches_:
+            search, table = self.search_, self.repeats_
+            search.set_params(refit=True)
+            name = list(self.estimators_)[search.best_index_]
+            search.best_estimator_ = self.estimators_[name]
+            search.refit_time_ = float(table["seconds"][search.best_index_])
 
 
 def _percent(values):
     return ["-" if np.isnan(value) else f"{value:.2f}" for value in values]
-
-
-def _fold_scores(search, n_variants):
-    """Give the accuracy of each variant in each fold, shape (n_variants, n_folds)."""
-    if search is None:
-        return np.full((n_variants, 1), np.nan)
-    results = search.cv_results_
-    return np.transpose(
-        [results[f"split{i}_test_score"] for i in range(search.n_splits_)]
-    )
-
-
-def _make_table(fits, y_test, scores):
-    rows = []
-    for (name, fit), fold_scores in zip(fits.items(), scores, strict=True):
-        right = np.mean(fit["predictions"] == y_test)
-        rows.append(
-            {
-                "model": name,
-                **_measured("training", fit["training"], fit["n_training"]),
-                **_measured("validation", fit["validation"], fit["n_validation"]),
-                **_measured("test", right, len(y_test)),
-                "cv_mean": 100 * fold_scores.mean(),
-                "cv_std": 100 * fold_scores.std(),
-                "seconds": fit["seconds"],
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _measured(name, accuracy, n_rows):
-    """Give an accuracy and its interval in percent; NaN where there is none."""
-    low = high = np.nan
-    if not np.isnan(accuracy):
-        low, high = wilson_interval(round(accuracy * n_rows), n_rows)
-    return {
-        f"{name}_accuracy": 100 * accuracy,
-        f"{name}_low": 100 * low,
-        f"{name}_high": 100 * high,
-    }
-
-
-def _test_pairs(predictions, y_test, scores, test_to_train):
-    rows = []
-    for (i, baseline), (k, variant) in combinations(enumerate(predictions), 2):
-        gained, lost, p = mcnemar(
-            predictions[variant] == y_test, predictions[baseline] == y_test
-        )
-        over_folds = scores[k] - scores[i]
-        rows.append(
-            {
-                "variant": variant,
-                "baseline": baseline,
-                "difference": 100 * (gained - lost) / len(y_test),
-                "gained": gained,
-                "lost": lost,
-                "mcnemar_p": p,
-                "mcnemar_p_holm": np.nan,
-                "cv_difference": 100 * over_folds.mean(),
-                "ttest_p": corrected_t_test(over_folds, test_to_train),
-                "ttest_p_holm": np.nan,
-            }
-        )
-    pairs = pd.DataFrame(rows)
-    for name in ("mcnemar_p", "ttest_p"):
-        pairs[f"{name}_holm"] = holm(pairs[name])
-    pairs["sentence"] = [_say(pair) for pair in pairs.itertuples()]
-    return pairs
-
-
-def _say(pair):
-    points = f"{abs(pair.difference):.2f} points"
-    if pair.gained == pair.lost:
-        return f"{pair.variant} and {pair.baseline} are right equally often."
-    if pair.gained > pair.lost:
-        finding = f"{pair.variant} gains {points} over {pair.baseline}"
-    else:
-        finding = f"{pair.variant} loses {points} to {pair.baseline}"
-    p = pair.mcnemar_p_holm
-    verdict = "is unlikely to be chance" if p < _LEVEL else "could be chance"
-    value = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    return f"{finding}; this {verdict} ({value})."

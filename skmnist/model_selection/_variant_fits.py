@@ -1,6 +1,7 @@
-"""The fits after the search: each variant once, with one tree of progress bars."""
+"""The fits of a comparison, all repeats and variants in one parallel loop."""
 
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, config_context
@@ -8,86 +9,111 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
-__all__ = ["VariantFits", "score_held_out"]
+from skmnist._utils import display_name
+
+__all__ = ["Split", "VariantFits", "score_held_out"]
+
+
+class Split(NamedTuple):
+    """The rows of one repeat, by number, and its seed."""
+
+    repeat: int
+    n_repeats: int
+    seed: int
+    train: np.ndarray | None = None
+    test: np.ndarray | None = None
+    # Rows given to the network as X_val; None leaves the validation to it.
+    validation: np.ndarray | None = None
+    # Pairs of rows to train on and to test on, of `train`; None without a search.
+    folds: list | None = None
+
+    def fit_name(self, variant, fold=None):
+        """Return how the fit of a variant is shown, in a fold by number from 0."""
+        parts = [display_name(variant)]
+        if self.n_repeats > 1:
+            parts.append(f"repeat {self.repeat + 1}")
+        if fold is not None:
+            parts.append(f"fold {fold + 1} of {len(self.folds)}")
+        return ", ".join(parts)
+
+    def fold_names(self, variants):
+        """Return the names of the fits of a search, in its order."""
+        folds = range(len(self.folds or ()))
+        return [self.fit_name(variant, fold) for variant in variants for fold in folds]
 
 
 class VariantFits(CallbackSupportMixin, BaseEstimator):
-    """Fit each variant once, several at a time.
+    """Fit each variant once in each repeat, several at a time.
 
     An estimator only because scikit-learn's progress bars want one.
 
     Parameters
     ----------
-    pipelines : dict of str to Pipeline
-        The variants, each a pipeline of `make_mnist_pipeline`.
     n_jobs : int, default=None
         Number of fits that run at once.
 
     Attributes
     ----------
-    results_ : dict
-        For each name in `pipelines` a dict of the fitted `"pipeline"`, its
-        `"training"` and `"validation"` accuracy as fractions of so many rows,
-        `"n_training"` and `"n_validation"`, its `"predictions"` of the test set and
-        the `"seconds"` of its fit.
+    results_ : list of dict
+        For each split in turn, and in it for each pipeline: `"model"`, `"repeat"`
+        and `"seed"`; `"training"`, `"validation"` and `"test"` accuracy as fractions
+        of `"n_training"`, `"n_validation"` and `"n_test"` rows; the `"predictions"`
+        of the test rows and whether they are `"right"`; the `"seconds"` of the fit;
+        the `"history"` of a network, otherwise None; and in the first repeat the
+        fitted `"pipeline"`, which would take too much memory in all of them.
     """
 
-    def __init__(self, pipelines, n_jobs=None):
-        self.pipelines = pipelines
+    def __init__(self, n_jobs=None):
         self.n_jobs = n_jobs
 
     @with_callbacks
-    def fit(self, X, y, X_test, validation=None):
-        """Fit the variants on `X` and `y`, and predict `X_test`.
+    def fit(self, X, y, pipelines, splits):
+        """Fit the variants, and predict the test rows.
 
         Parameters
         ----------
-        X, y : array-like
-            Pixels and labels of the development part.
-        X_test : array-like
-            Pixels of the test set.
-        validation : tuple of (ndarray, ndarray), default=None
-            Scaled images and labels, given to the network as `X_val` and `y_val`.
-            None leaves the validation to the network.
+        X : array-like
+            Pixels of all rows. The tasks take their rows of it, so that it is sent
+            to workers once.
+        y : ndarray of shape (n_samples,)
+            Labels.
+        pipelines : list of dict of str to Pipeline
+            The variants, for each split.
+        splits : list of Split
+            The rows of each repeat.
 
         Returns
         -------
         self : VariantFits
             With its results.
         """
+        fits = [
+            (split, name, pipeline)
+            for split, of_split in zip(splits, pipelines, strict=True)
+            for name, pipeline in of_split.items()
+        ]
         context = self._init_callback_context(
-            max_subtasks=len(self.pipelines), sequential_subtasks=False
+            max_subtasks=len(fits), sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self, X=X, y=y)
         # Made ahead of the parallel loop, which pickles them with the estimator.
         tasks = [
-            context.subcontext(task_name=name, task_id=i)
-            for i, name in enumerate(self.pipelines)
+            context.subcontext(task_name=split.fit_name(name), task_id=i)
+            for i, (split, name, _) in enumerate(fits)
         ]
         results = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_variant)(self, task, X, y, X_test, *(validation or ()))
-            for task in tasks
+            delayed(_fit_variant)(self, task, name, pipeline, X, y, split)
+            for task, (split, name, pipeline) in zip(tasks, fits, strict=True)
         )
-        self.results_ = dict(zip(self.pipelines, results, strict=True))
+        self.results_ = results
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
 
 def score_held_out(pipeline, X, y):
-    """Measure a fitted pipeline on the rows that its network held out by itself.
+    """Measure a pipeline on the rows that its network held out of `X` by itself.
 
-    Parameters
-    ----------
-    pipeline : Pipeline
-        As `make_mnist_pipeline` gives it, fitted to `X` and `y` without weights.
-    X, y : array-like
-        Pixels and labels.
-
-    Returns
-    -------
-    accuracy : float
-        Of the finished network, every row counting once; NaN without rows.
-    n_rows : int
-        How many rows were held out.
+    Returns the accuracy, for which every row counts once, and the number of these
+    rows; NaN and 0 where there are none.
     """
     held_out = pipeline["cnn"]._rows_held_out(y)
     if not len(held_out):
@@ -96,31 +122,58 @@ def score_held_out(pipeline, X, y):
     return pipeline.score(rows, labels), len(held_out)
 
 
-def _fit_variant(caller, task, X, y, X_test, X_val=None, y_val=None):
-    pipeline = clone(caller.pipelines[task.task_name])
-    fit_params = {} if X_val is None else {"cnn__X_val": X_val, "cnn__y_val": y_val}
+def _fit_variant(caller, task, name, pipeline, X, y, split):
+    pipeline = clone(pipeline)
+    X_train, y_train = _safe_indexing(X, split.train), y[split.train]
+    fit_params, validation = {}, None
+    if split.validation is not None:
+        validation = _safe_indexing(X, split.validation), y[split.validation]
+        if "cnn" in pipeline.named_steps:
+            scaler = clone(pipeline["scale"]).fit(X_train)
+            fit_params["cnn__X_val"] = scaler.transform(validation[0])
+            fit_params["cnn__y_val"] = validation[1]
     start = perf_counter()
-    # Whatever the caller set: with metadata routing, a pipeline knows no
+    # Whatever the caller set: with metadata routing, a pipeline does not know
     # parameters by the name of a step.
     with (
         config_context(enable_metadata_routing=False),
         task.propagate_callback_context(pipeline),
     ):
-        task.call_on_fit_task_begin(estimator=caller, X=X, y=y)
-        pipeline.fit(X, y, **fit_params)
-        task.call_on_fit_task_end(estimator=caller, X=X, y=y)
+        task.call_on_fit_task_begin(estimator=caller, X=X_train, y=y_train)
+        pipeline.fit(X_train, y_train, **fit_params)
+        task.call_on_fit_task_end(estimator=caller, X=X_train, y=y_train)
     seconds = perf_counter() - start
-    cnn = pipeline["cnn"]
-    if X_val is not None:
-        validated, n_validated = cnn.score(X_val, y_val), len(y_val)
-    else:
-        validated, n_validated = score_held_out(pipeline, X, y)
+    predictions = pipeline.predict(_safe_indexing(X, split.test))
+    right = predictions == y[split.test]
+    validated, n_validated = _validate(pipeline, X_train, y_train, validation)
     return {
-        "pipeline": pipeline,
-        "training": pipeline.score(X, y),
-        "n_training": len(y),
+        "repeat": split.repeat,
+        "model": name,
+        "seed": split.seed,
+        "training": pipeline.score(X_train, y_train),
+        "n_training": len(y_train),
         "validation": validated,
         "n_validation": n_validated,
-        "predictions": pipeline.predict(X_test),
+        "test": right.mean(),
+        "n_test": len(right),
+        "predictions": predictions,
+        "right": right,
         "seconds": seconds,
+        "history": _history(pipeline),
+        "pipeline": pipeline if split.repeat == 0 else None,
     }
+
+
+def _validate(pipeline, X_train, y_train, validation):
+    """Return the validation accuracy and the number of its rows."""
+    if validation is not None:
+        return pipeline.score(*validation), len(validation[1])
+    if "cnn" in pipeline.named_steps:
+        return score_held_out(pipeline, X_train, y_train)
+    return np.nan, 0
+
+
+def _history(pipeline):
+    if "cnn" not in pipeline.named_steps:
+        return None
+    return {name: list(values) for name, values in pipeline["cnn"].history_.items()}

@@ -153,7 +153,7 @@ class BaseNetwork(
         state, epochs, own_callbacks = fitted._plan(state, *batches, **kwargs)
         if context is not None:
             own_callbacks.append(
-                EpochTasks(self, context, fitted._attributes, X, y, sample_weight)
+                EpochTasks(self, context, fitted._as_fitted, X, y, sample_weight)
             )
         last = _LastEpoch()
         try:
@@ -196,6 +196,10 @@ class BaseNetwork(
         if "best_epoch" in state.schedule:
             attributes["best_epoch_"] = state.schedule["best_epoch"]
         return attributes
+
+    def _as_fitted(self, state):
+        """Return all attributes of an estimator that is fitted as far as `state`."""
+        return vars(self) | self._attributes(state)
 
     # Validate
 

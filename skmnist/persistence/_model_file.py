@@ -92,7 +92,11 @@ def save_model(estimator, path, *, optimizer=True):
     True
     """
     cnn, extra = _describe(estimator)
-    params = cnn.get_params(deep=False) | {"checkpoint_dir": None}
+    params = cnn.get_params(deep=False) | {
+        "checkpoint_dir": None,
+        # None follows a policy that other processes do not have.
+        "dtype": cnn._fitted_architecture.dtype,
+    }
     state = cnn._export_state()
     if not optimizer:
         rate = state["optimizer"]["learning_rate"]

@@ -4,12 +4,14 @@ from itertools import combinations
 from math import comb, sqrt
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from skmnist.model_selection._paired_tests import (
+    corrected_interval,
     corrected_t_test,
     holm,
     mcnemar,
@@ -26,13 +28,13 @@ from skmnist.model_selection._paired_tests import (
         (1, 29, 0.0061, 0.1718),
     ],
 )
-def test_wilson_interval_as_published(k, n, low, high):
+def test_wilson_interval_published(k, n, low, high):
     # Newcombe 1998, Statistics in Medicine 17, table I, method 3.
     assert wilson_interval(k, n) == pytest.approx((low, high), abs=5e-5)
 
 
 @given(n=st.integers(1, 9999), part=st.floats(0, 1))
-def test_wilson_interval_solves_its_equation(n, part):
+def test_wilson_interval_equation(n, part):
     k = int(n * part)
     z = stats.norm.ppf(0.975)
     for bound, side in zip(wilson_interval(k, n), (1, -1), strict=True):
@@ -48,7 +50,7 @@ def rights(both, gained, lost, neither):
     return np.array(first), np.array(second)
 
 
-def test_mcnemar_of_a_textbook_example():
+def test_mcnemar_textbook_example():
     # Agresti, Categorical Data Analysis, approval ratings: z² = 17.36.
     gained, lost, p = mcnemar(*rights(794, 86, 150, 570))
     assert (gained, lost) == (86, 150)
@@ -56,7 +58,7 @@ def test_mcnemar_of_a_textbook_example():
 
 
 @given(counts=st.tuples(*[st.integers(0, 25)] * 4))
-def test_mcnemar_is_the_tail_of_fair_coins(counts):
+def test_mcnemar_binomial_tail(counts):
     gained, lost, p = mcnemar(*rights(*counts))
     assert (gained, lost) == counts[1:3]
     n, few = gained + lost, min(gained, lost)
@@ -64,7 +66,7 @@ def test_mcnemar_is_the_tail_of_fair_coins(counts):
     assert p == pytest.approx(min(tail, 1))
 
 
-def test_mcnemar_without_a_difference_is_one():
+def test_mcnemar_without_difference():
     assert mcnemar([True, False], [True, False]) == (0, 0, 1.0)
 
 
@@ -77,14 +79,14 @@ def test_corrected_t_test_by_hand():
     assert corrected_t_test([-1, -2, -3], 1 / 2) == pytest.approx(by_hand)
 
 
-def test_corrected_t_test_without_the_correction_is_the_ordinary_one():
+def test_corrected_t_test_without_correction():
     differences = np.random.default_rng(0).normal(0.3, 1, 10)
     ordinary = stats.ttest_1samp(differences, 0).pvalue
     assert corrected_t_test(differences, 0) == pytest.approx(ordinary)
     assert corrected_t_test(differences, 1 / 9) > ordinary
 
 
-def test_corrected_t_test_where_the_folds_agree():
+def test_corrected_t_test_equal_folds():
     assert corrected_t_test([0, 0, 0], 0.5) == 1
     # Three folds that agree prove nothing, with rounding or without.
     assert np.isnan(corrected_t_test([1, 1, 1], 0.5))
@@ -92,14 +94,14 @@ def test_corrected_t_test_where_the_folds_agree():
     assert np.isnan(corrected_t_test([0.3], 0.5))
 
 
-def test_holm_of_a_worked_example():
+def test_holm_worked_example():
     np.testing.assert_allclose(
         holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02]
     )
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
-def test_holm_is_the_closed_bonferroni_test(p_values):
+def test_holm_closed_bonferroni(p_values):
     # The largest Bonferroni-corrected p-value over all sets that hold the test.
     everything = range(len(p_values))
     for i, corrected in enumerate(holm(p_values)):
@@ -112,6 +114,65 @@ def test_holm_is_the_closed_bonferroni_test(p_values):
         assert corrected == pytest.approx(min(closed, 1))
 
 
-def test_holm_leaves_out_what_was_not_tested():
+def test_holm_nan():
     np.testing.assert_allclose(holm([np.nan, 0.02, 0.5]), [np.nan, 0.04, 0.5])
     assert np.isnan(holm([np.nan, np.nan])).all()
+
+
+class UncopiedColumn(pd.Series):
+    """A column of pandas 2.2, which NumPy does not copy when told to."""
+
+    def __array__(self, dtype=None, copy=None):
+        return super().__array__(dtype)
+
+
+def test_holm_does_not_change_its_argument():
+    column = UncopiedColumn([0.01, 0.04, 0.03, 0.005])
+    holm(column)
+    assert column.tolist() == [0.01, 0.04, 0.03, 0.005]
+
+
+def test_corrected_interval_by_hand():
+    # mean 2, variance 1; the quantile of Student's t with 2 degrees of freedom has
+    # the closed form (2 p - 1) sqrt(2 / (4 p (1 - p))).
+    quantile = 0.95 * sqrt(2 / (4 * 0.975 * 0.025))
+    half = quantile * sqrt(1 / 3 + 1 / 4)
+    expected = (2, 2 - half, 2 + half)
+    assert corrected_interval([1, 2, 3], 1 / 4) == pytest.approx(expected)
+
+
+@given(
+    st.lists(st.floats(-1, 1), min_size=2, max_size=8),
+    st.floats(0, 1),
+    st.floats(0.5, 0.99),
+)
+def test_corrected_interval_excludes_zero_where_the_test_does(values, ratio, level):
+    _, low, high = corrected_interval(values, ratio, level)
+    p = corrected_t_test(values, ratio)
+    if not np.isnan(low) and abs(p - (1 - level)) > 1e-9:
+        assert (low <= 0 <= high) == (p > 1 - level)
+
+
+def test_corrected_interval_without_variance():
+    mean, *bounds = corrected_interval([0.5, 0.5], 1 / 3)
+    assert mean == 0.5 and np.isnan(bounds).all()
+    assert np.isnan(corrected_interval([0.5], 1 / 3)[1:]).all()
+
+
+def test_corrected_t_test_false_alarms_over_repeated_splits():
+    """Two classifiers that are equally good, on 10 splits of 90 rows, 400 times.
+
+    Repeated splits share test rows. The ordinary t-test takes them for new ones and
+    sees a difference far too often; the corrected one in 5% of the cases.
+    """
+    rng = np.random.default_rng(0)
+    alarms = {0: 0, 1 / 2: 0}
+    for _ in range(400):
+        # The rows that the one gets right and the other wrong, or the reverse.
+        rows = rng.choice([-1, 0, 1], 90, p=[0.2, 0.6, 0.2])
+        splits = [rng.choice(rows, 30, replace=False) for _ in range(10)]
+        differences = np.mean(splits, axis=1)
+        for ratio in alarms:
+            alarms[ratio] += corrected_t_test(differences, ratio) < 0.05
+    assert alarms[0] > 100
+    assert alarms[1 / 2] == pytest.approx(20, abs=10)

@@ -1,0 +1,314 @@
+"""The comparison of variants: splits, searches, fits."""
+
+import warnings
+from contextlib import nullcontext
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from joblib.parallel import get_active_backend
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold, check_cv, train_test_split
+from sklearn.utils import (
+    _safe_indexing,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
+from sklearn.utils.multiclass import check_classification_targets
+
+from skmnist.model_selection._variant_comparison import VariantComparison
+from skmnist.model_selection._variant_fits import Split, VariantFits
+from skmnist.model_selection._variants import (
+    VARIANTS,
+    make_variant_search,
+    variant_pipeline,
+)
+from skmnist.neural_network._progress import TrainingProgress
+
+__all__ = ["compare_variants"]
+
+# One more than the largest seed that scikit-learn takes.
+_SEEDS = 2**32
+
+
+def compare_variants(
+    X,
+    y,
+    *,
+    variants=VARIANTS,
+    repeats=1,
+    cv=3,
+    test_size=0.2,
+    n_jobs=None,
+    random_state=None,
+    image_shape=None,
+    max_value=255,
+    progress=False,
+    **cnn_params,
+):
+    """Compare variants of the network, and other classifiers, on the same splits.
+
+    A stratified test set is put aside. On the rest, the development part, a grid
+    search cross-validates the variants; then each is fitted once on all of the
+    development part and measured on the test set. The best variant is chosen
+    without the test set: by the mean over the folds, the earlier one of two that are
+    equal.
+
+    With `cv="holdout"` there is no search. As many rows as for the test are put
+    aside for validation, given to `fit` as `X_val` and `y_val`. Each variant is
+    trained exactly once on what is left, and the validation accuracy chooses.
+
+    With `repeats`, all of this is repeated with other splits and seeds, and the
+    variants are compared over the repeats. `cv="holdout"` suits that best, since
+    each repeat then costs one fit a variant.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, height * width), \
+            (n_samples, height, width) or (n_samples, height, width, 1)
+        Pixels from 0 to `max_value`.
+    y : array-like of shape (n_samples,)
+        Labels.
+    variants : dict of str to dict or classifier, default=VARIANTS
+        For each name hyperparameters of `MnistCNN`, or a classifier, such as
+        ``SVC()`` or a Pipeline, which gets rows of pixels from 0 to 1 and the seed
+        of the repeat wherever it has a `random_state`.
+    repeats : int, default=1
+        How many times the rows are split and the variants fitted. Repeat r, from
+        0, takes `random_state` + r for its split and its networks, so that a longer
+        comparison begins with the repeats of a shorter one, and finds their fits in
+        `checkpoint_dir`.
+    cv : int, cross-validation splitter or "holdout", default=3
+        The folds; an int of 2 or more for so many stratified ones.
+    test_size : float or int, default=0.2
+        Rows for the test: a fraction between 0 and 1, or a number from that of the
+        classes upwards.
+    n_jobs : int, default=None
+        Number of fits that run at once, in each search and after them.
+    random_state : int, RandomState instance or None, default=None
+        Decides on the splits and on the networks. All variants of a repeat get the
+        same seed, and so start from the same weights. An int gives the same outcome
+        at each call.
+    image_shape : tuple of (int, int), default=None
+        Height and width in pixels, see `ImageScaler`.
+    max_value : float, default=255
+        The value of a full pixel, above 0.
+    progress : bool, default=False
+        Whether to show on the standard error stream how far the networks are, and
+        how long they still take. Workers must run on this machine.
+    **cnn_params : dict
+        Hyperparameters of `MnistCNN` that all variants share. A variant may set
+        them otherwise.
+
+    Returns
+    -------
+    comparison : VariantComparison
+        Accuracies, fitted pipelines and tests of the differences.
+
+    Raises
+    ------
+    ValueError
+        Before any training, if the labels are missing, of one class only or too
+        few of one class for the splits, if `variants`, `repeats` or `cv` are not as
+        described, or if `MnistCNN` does not have a hyperparameter.
+
+    See Also
+    --------
+    make_variant_search : The search alone.
+    ComparisonDisplay : A picture of the accuracies.
+
+    References
+    ----------
+    C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
+    Learning 52, 2003.
+
+    R. R. Bouckaert and E. Frank, "Evaluating the replicability of significance tests
+    for comparing learning algorithms", PAKDD 2004.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from skmnist import compare_variants, load_images
+    >>> digits = load_images("digits")
+    >>> comparison = compare_variants(
+    ...     digits.data[:600], digits.target[:600], cv="holdout", repeats=2,
+    ...     variants={"network": {}, "neighbours": KNeighborsClassifier()},
+    ...     max_value=16, filters=(4, 8), dense_units=16, epochs=1, random_state=0)
+    >>> comparison.repeats_["model"].tolist()
+    ['network', 'neighbours', 'network', 'neighbours']
+    """
+    y = _check_labels(y)
+    check_consistent_length(X, y)
+    _check_cv(cv)
+    _check_repeats(repeats)
+    seed = _first_seed(random_state)
+    make_search = partial(
+        make_variant_search,
+        variants,
+        n_jobs=n_jobs,
+        image_shape=image_shape,
+        max_value=max_value,
+        **cnn_params,
+    )
+    template = make_search(random_state=seed).estimator
+    with warnings.catch_warnings():
+        # What can be found wrong in X is found now; the fits warn of the rest.
+        warnings.simplefilter("ignore")
+        clone(template["scale"]).fit(X)
+    splits = [
+        _split(X, y, cv, test_size, Split(repeat, repeats, (seed + repeat) % _SEEDS))
+        for repeat in range(repeats)
+    ]
+    pipelines = [
+        {
+            name: variant_pipeline(variant, template, split.seed)
+            for name, variant in variants.items()
+        }
+        for split in splits
+    ]
+    fits = VariantFits(n_jobs=n_jobs)
+    progress = TrainingProgress(_lengths(splits, pipelines), shown=progress)
+    with _sending_once(), warnings.catch_warnings(), progress:
+        # Other classifiers do not report how far they are.
+        warnings.filterwarnings("ignore", ".* does not support callbacks")
+        searches = [
+            _search(
+                make_search, split, X, y, progress.callbacks(split.fold_names(variants))
+            )
+            for split in splits
+            if split.folds is not None
+        ]
+        names = [split.fit_name(name) for split in splits for name in variants]
+        fits.set_callbacks(*progress.callbacks(names)).fit(X, y, pipelines, splits)
+    first = splits[0].test
+    return VariantComparison(
+        fits.results_,
+        _safe_indexing(X, first),
+        y[first],
+        searches=searches,
+        test_to_train=_test_to_train(splits),
+    )
+
+
+def _split(X, y, cv, test_size, split):
+    """Choose the rows of one repeat."""
+    holdout = _is_holdout(cv)
+    _check_counts(y, 3 if holdout else 2, "the split into parts needs")
+    train, test = train_test_split(
+        np.arange(len(y)), test_size=test_size, stratify=y, random_state=split.seed
+    )
+    if not holdout:
+        folds = _fold(X, y, cv, train)
+        return split._replace(train=train, test=test, folds=folds)
+    if len(test) >= len(train):
+        raise ValueError(
+            f"test_size={test_size} takes {len(test)} of {len(y)} rows, and as "
+            "many again are needed for validation: make it smaller."
+        )
+    train, validation = train_test_split(
+        train, test_size=len(test), stratify=y[train], random_state=split.seed
+    )
+    return split._replace(train=train, test=test, validation=validation)
+
+
+def _fold(X, y, cv, rows):
+    """Split rows into folds: pairs of rows to train on and to test on."""
+    labels = y[rows]
+    folds = check_cv(cv, labels, classifier=True)
+    if isinstance(folds, StratifiedKFold):
+        n_folds = folds.get_n_splits()
+        _check_counts(
+            labels, n_folds, f"{n_folds} folds of what the test set leaves need"
+        )
+    parts = folds.split(_safe_indexing(X, rows), labels)
+    return [(rows[train], rows[test]) for train, test in parts]
+
+
+def _search(make_search, split, X, y, callbacks):
+    """Cross-validate the variants in the folds of one repeat, without a refit."""
+    search = make_search(cv=split.folds, random_state=split.seed)
+    search.set_params(refit=False, error_score="raise")
+    return search.set_callbacks(*callbacks).fit(X, y).set_callbacks()
+
+
+def _test_to_train(splits):
+    """Return rows tested on for each row trained on in the folds; None without."""
+    ratios = [
+        len(test) / len(train) for split in splits for train, test in split.folds or ()
+    ]
+    return float(np.mean(ratios)) if ratios else None
+
+
+def _lengths(splits, pipelines):
+    """Return rows times epochs of the fits of each network, by their names."""
+    lengths = {}
+    for split, of_split in zip(splits, pipelines, strict=True):
+        for name, pipeline in of_split.items():
+            if "cnn" not in pipeline.named_steps:
+                continue
+            epochs = pipeline["cnn"].epochs
+            for fold, (train, _) in enumerate(split.folds or ()):
+                lengths[split.fit_name(name, fold)] = epochs * len(train)
+            lengths[split.fit_name(name)] = epochs * len(split.train)
+    return lengths
+
+
+def _sending_once():
+    """Let the loops on Dask send the same data once; leave others as they are."""
+    active, _ = get_active_backend()
+    return getattr(active, "keeping_data", nullcontext)()
+
+
+def _first_seed(random_state):
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _check_repeats(repeats):
+    is_number = isinstance(repeats, Integral) and not isinstance(repeats, bool)
+    if not is_number or repeats < 1:
+        raise ValueError(
+            f"repeats must be an integer of at least 1, but it is {repeats!r}."
+        )
+
+
+def _is_holdout(cv):
+    return isinstance(cv, str) and cv == "holdout"
+
+
+def _check_cv(cv):
+    is_number = isinstance(cv, Integral) and cv >= 2
+    is_splitter = hasattr(cv, "split") and hasattr(cv, "get_n_splits")
+    if not (is_number or is_splitter or _is_holdout(cv)):
+        raise ValueError(
+            f"cv must be an integer of at least 2, a cross-validation splitter or "
+            f"'holdout', but it is {cv!r}."
+        )
+
+
+def _check_labels(y):
+    y = column_or_1d(y)
+    n_missing = int(pd.isna(y).sum())
+    if n_missing:
+        raise ValueError(f"y misses {n_missing} of its {len(y)} labels: drop the rows.")
+    check_classification_targets(y)
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y must hold at least two classes, but it holds only "
+            f"{', '.join(map(str, classes)) or 'none'}."
+        )
+    return y
+
+
+def _check_counts(y, least, need):
+    classes, counts = np.unique(y, return_counts=True)
+    rarest = counts.argmin()
+    if counts[rarest] < least:
+        raise ValueError(
+            f"Class {classes[rarest]} has {counts[rarest]} of {len(y)} rows, but "
+            f"{need} at least {least} of each class: add rows or leave the class out."
+        )

@@ -1,0 +1,108 @@
+"""The report of a comparison: one HTML file that needs neither scripts nor network."""
+
+import base64
+import os
+import platform
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from skmnist._utils import display_name
+from skmnist.model_selection._drawings import drawings
+
+__all__ = ["environment", "render_first_screen", "render_report"]
+
+# Decide on the outcome, or on how long it takes.
+_PACKAGES = ("skmnist", "keras", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
+
+_DPI = 150
+
+
+def environment():
+    """Return versions and machine, as text by name."""
+    from skmnist.neural_network._keras import keras
+
+    back_end = keras.config.backend()
+    packages = [*_PACKAGES, back_end]
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    machine = f"{platform.platform()}, {os.cpu_count()} processors"
+    return {
+        "versions": f"Python {platform.python_version()}, {versions}",
+        "machine": machine,
+    }
+
+
+def render_first_screen(comparison):
+    """Return verdict, table and sentences as HTML, for a page or a notebook."""
+    return _template("first_screen.html.jinja").render(_first_screen(comparison))
+
+
+def render_report(comparison, command=None):
+    """Return the whole report, pictures included, as a page of HTML."""
+    return _template("report.html.jinja").render(
+        _first_screen(comparison),
+        figures={name: _as_image(draw) for name, draw in drawings(comparison).items()},
+        pairs=list(comparison.significance_.itertuples()),
+        mcnemar=list(comparison.mcnemar_.itertuples()),
+        reports={
+            display_name(name): comparison.report(name)
+            for name in comparison.estimators_
+        },
+        repeats=list(comparison.repeats_.itertuples()),
+        settings=_settings(comparison),
+        command=command,
+        environment=comparison.environment_,
+    )
+
+
+def _template(name):
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["name"] = display_name
+    return templates.get_template(name)
+
+
+def _first_screen(comparison):
+    text = comparison.as_text()
+    return {
+        "verdict": comparison.sentences[0],
+        "sentences": comparison.sentences[1:],
+        "columns": list(text.columns),
+        "rows": text.values.tolist(),
+        "best": display_name(comparison.best_variant_),
+        "caption": comparison.caption,
+        "n_repeats": comparison.n_repeats_,
+    }
+
+
+def _settings(comparison):
+    """Return what was set of each variant, as text by name."""
+    return {
+        display_name(name): repr(pipeline[-1])
+        for name, pipeline in comparison.estimators_.items()
+    }
+
+
+def _as_image(draw):
+    """Draw a picture; return it as a data URI, and its width in CSS pixels."""
+    from matplotlib import pyplot as plt
+
+    figure = draw().figure_
+    stream = BytesIO()
+    try:
+        figure.savefig(stream, format="png", dpi=_DPI, bbox_inches="tight")
+    finally:
+        plt.close(figure)
+    image = stream.getvalue()
+    width = int.from_bytes(image[16:20])  # in the header of a PNG file
+    return {
+        "source": "data:image/png;base64," + base64.b64encode(image).decode(),
+        "width": round(width * 96 / _DPI),
+    }

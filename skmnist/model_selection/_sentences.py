@@ -1,0 +1,158 @@
+"""What a comparison found, in words that can be read aloud."""
+
+import numpy as np
+
+from skmnist._utils import display_name
+
+__all__ = ["findings", "say_pair"]
+
+# A p-value below this is called unlikely to be chance.
+_LEVEL = 0.05
+# Hyperparameters without effect where the learning rate never fell.
+_OF_ANNEALING = {"anneal", "anneal_factor", "anneal_patience", "min_learning_rate"}
+
+
+def findings(comparison):
+    """Say which variant is best, how each pair differs, and what was not tried."""
+    sentences = [_say_best(comparison), *comparison.significance_["sentence"]]
+    sentences += _say_constant_rates(comparison)
+    if comparison.n_repeats_ == 1:
+        sentences.append(
+            "Other seeds were not tried: with repeats=5, five splits and seeds would "
+            "tell whether these differences last."
+        )
+    return sentences
+
+
+def _say_best(comparison):
+    best = comparison.best_variant_
+    row = comparison.table_.set_index("model").loc[best]
+    by = "cross-validation" if comparison.searches_ else "validation"
+    reached = f"reaches {row.test_accuracy:.2f}% on the test set"
+    if comparison.n_repeats_ > 1:
+        reached += f" on average over {comparison.n_repeats_} repeats"
+    if not np.isnan(row.test_low):
+        reached += f" (95% interval {row.test_low:.2f}% to {row.test_high:.2f}%)"
+    if len(comparison.table_) == 1:
+        return f"{display_name(best)} {reached}."
+    tied, open_ = comparison.tied_variants_, _not_shown_worse(comparison, best)
+    if len(tied) > 1:
+        score = f"{comparison.chosen_by_[best]:.2f}%"
+        said = (
+            f"{_list(tied)} are equal in {by} ({score}), and {display_name(best)} is "
+            "kept as the first of them"
+        )
+    elif open_:
+        said = (
+            f"{display_name(best)} is ahead in {by}, but it is not shown to be better "
+            f"than {_list(open_)}"
+        )
+    else:
+        said = f"{display_name(best)} is best in {by}"
+    return f"{said}; it {reached}."
+
+
+def _not_shown_worse(comparison, best):
+    """Return the variants that the tests do not show to be worse than the best."""
+    p_name, difference = (
+        ("mcnemar_p_holm", "difference")
+        if comparison.n_repeats_ == 1
+        else ("repeats_p_holm", "mean_difference")
+    )
+    remaining = []
+    for pair in comparison.significance_.to_dict("records"):
+        if best not in (pair["variant"], pair["baseline"]):
+            continue
+        lead = pair[difference] if pair["variant"] == best else -pair[difference]
+        if not (lead > 0 and pair[p_name] < _LEVEL):
+            remaining.append(
+                pair["baseline"] if pair["variant"] == best else pair["variant"]
+            )
+    return remaining
+
+
+def say_pair(pair, n_repeats):
+    """Say how a pair of `significance_` differs, and whether that could be chance.
+
+    Judged by McNemar's test for one repeat, otherwise by the corrected t-test over
+    the repeats, after Holm's correction.
+    """
+    variant, baseline = display_name(pair.variant), display_name(pair.baseline)
+    if n_repeats > 1:
+        return _say_repeated(pair, variant, baseline, n_repeats)
+    if pair.gained == pair.lost:
+        return f"{variant} and {baseline} are right equally often."
+    points = f"{abs(pair.difference):.2f} points"
+    finding = (
+        f"{variant} gains {points} over {baseline}"
+        if pair.gained > pair.lost
+        else f"{variant} loses {points} to {baseline}"
+    )
+    return f"{finding}; this {_judge(pair.mcnemar_p_holm)}."
+
+
+def _say_repeated(pair, variant, baseline, n_repeats):
+    points = abs(pair.mean_difference)
+    if np.isnan(pair.mean_low):  # the same difference in each repeat
+        if pair.repeats_p == 1:
+            return f"{variant} and {baseline} are right equally often in each repeat."
+        return (
+            f"{variant} and {baseline} differ by {points:.2f} points in each repeat, "
+            "so that chance cannot be judged."
+        )
+    bounds = pair.mean_low, pair.mean_high
+    if pair.mean_difference < 0:
+        variant, baseline = baseline, variant
+        bounds = -bounds[1], -bounds[0]
+    low, high = (f"{bound:.2f}" for bound in bounds)
+    return (
+        f"On average over {n_repeats} repeats, {variant} gains {points:.2f} points "
+        f"over {baseline} (95% interval {low} to {high}); "
+        f"this {_judge(pair.repeats_p_holm)}."
+    )
+
+
+def _judge(p):
+    verdict = "is unlikely to be chance" if p < _LEVEL else "could be chance"
+    value = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    return f"{verdict} ({value})"
+
+
+def _say_constant_rates(comparison):
+    """Say which annealed variants never lowered their learning rate."""
+    networks = {
+        name: pipeline["cnn"].get_params(deep=False)
+        for name, pipeline in comparison.estimators_.items()
+        if "cnn" in pipeline.named_steps
+    }
+    sentences = []
+    for name, params in networks.items():
+        rates = [history["learning_rate"] for history in comparison.histories_[name]]
+        if not params["anneal"] or any(len(set(of_fit)) > 1 for of_fit in rates):
+            continue
+        same = [
+            display_name(other)
+            for other, of_other in networks.items()
+            if not of_other["anneal"] and _rest(of_other) == _rest(params)
+        ]
+        effect = (
+            f"it is the same training as {same[0]}"
+            if same
+            else "annealing had no effect"
+        )
+        sentences.append(
+            f"{display_name(name)} never lowered the learning rate: {effect}."
+        )
+    return sentences
+
+
+def _rest(params):
+    """Return the hyperparameters that have nothing to do with annealing."""
+    return {name: params[name] for name in params.keys() - _OF_ANNEALING}
+
+
+def _list(names):
+    """Write names as a list; one with a comma in quotation marks."""
+    shown = [display_name(name) for name in names]
+    shown = [f'"{name}"' if "," in name else name for name in shown]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)

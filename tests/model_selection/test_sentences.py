@@ -1,0 +1,155 @@
+"""What a comparison says, of made-up fits."""
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
+
+from skmnist import MnistCNN, VariantComparison
+
+SEEDS = (
+    "Other seeds were not tried: with repeats=5, five splits and seeds would tell "
+    "whether these differences last."
+)
+
+
+def compare(*repeats, validation=None, networks=None, rates=None, n_samples=1000):
+    """Return the comparison of variants that are wrong on their first images.
+
+    Each repeat gives the number of wrong images for each variant.
+    """
+    fits = []
+    for repeat, n_wrong in enumerate(repeats):
+        for i, (name, wrong) in enumerate(n_wrong.items()):
+            predictions = (np.arange(n_samples) < wrong).astype(int)
+            network = (networks or {}).get(name)
+            step = ("other", DummyClassifier()) if network is None else ("cnn", network)
+            fits.append(
+                {
+                    "repeat": repeat,
+                    "model": name,
+                    "seed": repeat,
+                    "training": 1.0,
+                    "n_training": 3 * n_samples,
+                    "validation": validation[i] if validation else 1 - wrong / 1000,
+                    "n_validation": n_samples,
+                    "test": 1 - wrong / n_samples,
+                    "n_test": n_samples,
+                    "predictions": predictions,
+                    "right": predictions == 0,
+                    "seconds": 1.0,
+                    "history": {"learning_rate": (rates or {}).get(name, [1.0, 0.3])},
+                    "pipeline": Pipeline([step]) if repeat == 0 else None,
+                }
+            )
+    return VariantComparison(fits, None, np.zeros(n_samples, int))
+
+
+def test_gain_loss_and_chance():
+    assert compare({"a": 20, "b": 14, "c": 30}).sentences == [
+        "b is best in validation; it reaches 98.60% on the test set (95% interval "
+        "97.66% to 99.16%).",
+        "b gains 0.60 points over a; this is unlikely to be chance (p = 0.031).",
+        "c loses 1.00 points to a; this is unlikely to be chance (p = 0.0039).",
+        "c loses 1.60 points to b; this is unlikely to be chance (p < 0.001).",
+        SEEDS,
+    ]
+
+
+def test_best_that_could_be_chance():
+    best, pair, _ = compare({"a": 20, "b": 17}).sentences
+    assert best.startswith(
+        "b is ahead in validation, but it is not shown to be better than a; it reaches"
+    )
+    assert pair == "b gains 0.30 points over a; this could be chance (p = 0.25)."
+
+
+def test_best_in_validation_and_worse_on_the_test_set():
+    best, *_ = compare({"a": 1, "b": 500, "c": 1}, validation=(0.5, 0.9, 0.8)).sentences
+    assert best.startswith(
+        "b is ahead in validation, but it is not shown to be better than a and c; it"
+    )
+
+
+def test_tie_names_what_is_kept():
+    found = compare(
+        {"x": 9, "annealed_augmented": 5, "c": 5}, validation=(0.9, 0.95, 0.95)
+    )
+    assert found.tied_variants_ == ["annealed_augmented", "c"]
+    assert found.best_variant_ == "annealed_augmented"
+    assert found.sentences[0].startswith(
+        '"annealed, augmented" and c are equal in validation (95.00%), and annealed, '
+        "augmented is kept as the first of them; it reaches 99.50%"
+    )
+    assert "c and annealed, augmented are right equally often." in found.sentences
+
+
+def test_holm_corrected_p_value_decides():
+    pair = compare({"a": 20, "b": 14}).significance_.iloc[0]
+    assert pair.mcnemar_p == pair.mcnemar_p_holm == pytest.approx(2 / 2**6)
+    found = compare({"a": 20, "b": 14, "c": 20})
+    pair = found.significance_.iloc[0]
+    assert pair.mcnemar_p < 0.05 < pair.mcnemar_p_holm
+    assert "b gains 0.60 points over a; this could be chance" in found.sentences[1]
+
+
+def test_one_variant():
+    said = compare({"annealed_augmented": 20}).sentences
+    assert said[0].startswith("annealed, augmented reaches 98.00% on the test set")
+    assert said[1:] == [SEEDS]
+
+
+def test_repeats_that_agree():
+    wrong = [{"a": 30, "b": 20}, {"a": 29, "b": 20}, {"a": 31, "b": 20}]
+    best, pair = compare(*wrong).sentences
+    assert best == (
+        "b is best in validation; it reaches 98.00% on the test set on average over 3 "
+        "repeats."
+    )
+    # mean 1, variance 0.01: t = 10 / sqrt(1/3 + 1/3) on 2 degrees of freedom.
+    assert pair == (
+        "On average over 3 repeats, b gains 1.00 points over a (95% interval 0.65 to "
+        "1.35); this is unlikely to be chance (p = 0.0066)."
+    )
+
+
+def test_repeats_name_the_better_one_first():
+    wrong = [{"a": 20, "b": 24}, {"a": 22, "b": 20}, {"a": 20, "b": 26}]
+    best, pair = compare(*wrong).sentences
+    assert best.startswith(
+        "a is ahead in validation, but it is not shown to be better than b; it reaches "
+        "97.93% on the test set on average over 3 repeats (95% interval "
+    )
+    # mean 0.2667, variance 0.1733: t = 0.784, and 4.303 errors to either side.
+    assert pair == (
+        "On average over 3 repeats, a gains 0.27 points over b (95% interval -1.20 to "
+        "1.73); this could be chance (p = 0.51)."
+    )
+
+
+def test_repeats_with_equal_differences():
+    _, equal = compare({"a": 2, "b": 2}, {"a": 5, "b": 5}).sentences
+    assert equal == "b and a are right equally often in each repeat."
+    best, same = compare({"a": 5, "b": 2}, {"a": 6, "b": 3}).sentences
+    assert "not shown to be better than a" in best
+    assert same == (
+        "b and a differ by 0.30 points in each repeat, so that chance cannot be judged."
+    )
+
+
+def test_annealing_that_never_lowered_the_rate():
+    networks = {
+        "plain": MnistCNN(),
+        "annealed": MnistCNN(anneal=True),
+        "wide": MnistCNN(anneal=True, dense_units=500),
+    }
+    rates = {"plain": [1.0, 1.0], "annealed": [1.0, 1.0], "wide": [1.0, 1.0]}
+    wrong = {"plain": 5, "annealed": 5, "wide": 5}
+    said = compare(wrong, networks=networks, rates=rates).sentences
+    assert said[-3:-1] == [
+        "annealed never lowered the learning rate: it is the same training as plain.",
+        "wide never lowered the learning rate: annealing had no effect.",
+    ]
+    rates["annealed"] = [1.0, 0.3]
+    said = compare(wrong, networks=networks, rates=rates).sentences
+    assert not any(line.startswith("annealed never") for line in said)

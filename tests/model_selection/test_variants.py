@@ -1,0 +1,110 @@
+"""Variants: hyperparameters of the network and other classifiers, and their checks."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skmnist import (
+    MnistCNN,
+    compare_variants,
+    make_mnist_pipeline,
+    make_variant_search,
+)
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+DIGITS, LABELS = DIGITS[:500], LABELS[:500]
+NETWORK = {"filters": (4, 8), "kernel_sizes": (3, 3), "dense_units": 16}
+QUICK = {**NETWORK, "max_value": 16, "epochs": 1, "random_state": 3}
+
+
+@pytest.mark.parametrize("shape", [(-1, 64), (-1, 8, 8), (-1, 8, 8, 1)])
+def test_classifier_gets_rows_from_0_to_1(shape):
+    found = compare_variants(
+        DIGITS.reshape(shape), LABELS, variants={"svm": SVC()}, cv="holdout", **QUICK
+    )
+    train, test = train_test_split(
+        np.arange(500), test_size=0.2, stratify=LABELS, random_state=3
+    )
+    train, _ = train_test_split(
+        train, test_size=100, stratify=LABELS[train], random_state=3
+    )
+    alone = SVC().fit(DIGITS[train].astype("float32") / 16, LABELS[train])
+    expected = alone.predict(DIGITS[test].astype("float32") / 16)
+    np.testing.assert_array_equal(found.predictions_["svm"], expected)
+    assert found.table_["test_accuracy"][0] > 90
+
+
+def test_classifier_gets_the_seed_of_the_repeat():
+    forest = RandomForestClassifier(5)
+    variants = {"forest": forest, "scaled": make_pipeline(StandardScaler(), forest)}
+    found = compare_variants(DIGITS, LABELS, variants=variants, cv="holdout", **QUICK)
+    assert found.estimators_["forest"]["classifier"].random_state == 3
+    assert found.estimators_["scaled"]["classifier"][-1].random_state == 3
+    assert forest.random_state is None
+
+
+def test_classifiers_beside_networks_with_folds():
+    variants = {"network": {"anneal": True}, "neighbours": KNeighborsClassifier(3)}
+    found = compare_variants(DIGITS, LABELS, variants=variants, cv=2, **QUICK)
+    assert found.best_variant_ == "neighbours"
+    assert found.search_.best_index_ == 1
+    np.testing.assert_array_equal(
+        found.search_.predict(found.X_test_), found.predictions_["neighbours"]
+    )
+    assert found.table_["cv_mean"].notna().all()
+    assert found.table_["validation_accuracy"].isna().tolist() == [False, True]
+    assert len(found.histories_["network"][0]["loss"]) == 1
+
+
+def test_variant_overrides_shared_hyperparameter():
+    variants = {"short": {}, "long": {"epochs": 2}}
+    search = make_variant_search(variants, max_value=16, epochs=1)
+    assert search.param_grid == [{}, {"cnn__epochs": [2]}]
+    found = compare_variants(DIGITS, LABELS, variants=variants, cv="holdout", **QUICK)
+    n_epochs = {name: len(of[0]["loss"]) for name, of in found.histories_.items()}
+    assert n_epochs == {"short": 1, "long": 2}
+
+
+def test_hyperparameter_that_every_network_sets():
+    variants = {"a": {"epochs": 1}, "b": {"epochs": 2}, "svm": SVC()}
+    with pytest.raises(ValueError, match="epochs=1 cannot be given.*each variant"):
+        compare_variants(DIGITS, LABELS, variants=variants, **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("variants", "message"),
+    [
+        ({}, "at least one name.*but it is {}"),
+        ([SVC()], "variants must be a dict"),
+        ({"": {}}, "a text that is not empty, but it is ''"),
+        ({3: {}}, "a text that is not empty, but it is 3"),
+        (
+            {"annealed_augmented": {}, "annealed, augmented": {}},
+            "'annealed_augmented' and 'annealed, augmented' would both be shown as",
+        ),
+        ({"long": {"epoch": 3}}, "'long' cannot be trained: .*'epoch'.*'epochs'"),
+        ({"long": {"epochs": 0}}, "'long' cannot be trained: .*'epochs'.*Got 0"),
+        ({"deep": {"filters": (4, 4, 4)}}, "'deep' cannot be trained: .*kernel_sizes"),
+        ({"a": {"random_state": 1}}, "'a' sets random_state.*share one seed"),
+        ({"line": LinearRegression()}, "'line' must be .*LinearRegression()"),
+        ({"svm": SVC}, r"'svm' must be .*such as SVC\(\), but it is <class"),
+        ({"svm": "SVC"}, "'svm' must be .* but it is 'SVC'"),
+        ({"net": MnistCNN()}, "'net' is a MnistCNN with the network.*as a dict"),
+        ({"net": make_mnist_pipeline()}, "'net' is a Pipeline with the network"),
+    ],
+)
+def test_bad_variants_before_training(variants, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        compare_variants(
+            DIGITS, LABELS, variants=variants, checkpoint_dir=tmp_path, **QUICK
+        )
+    with pytest.raises(ValueError, match=message):
+        make_variant_search(variants)
+    assert not list(tmp_path.iterdir())
