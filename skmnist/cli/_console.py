@@ -1,4 +1,4 @@
-"""How the command speaks: one line for an error, one for a warning, no noise."""
+"""How the command speaks: one line for an error, one for a warning."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ _SPEAKERS = ("skmnist", "sklearn", "joblib")
 
 
 def say(text):
-    """Print, and go on quietly where nobody reads any more."""
+    """Print a text; a reader who has closed the pipe is not an error."""
     # Labels and file names may hold what the terminal cannot show.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     with _readers_may_leave():
@@ -23,7 +23,7 @@ def say(text):
 
 
 def flush_output():
-    """Write out what was printed; a reader who has left is no error."""
+    """Write out what was printed; a reader who has closed the pipe is not an error."""
     with _readers_may_leave():
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -45,7 +45,7 @@ def end(words, status):
 
 
 def is_sentence(error):
-    """Tell an error that speaks to the user from one that nobody foresaw."""
+    """Tell an error that speaks to the user from a bug."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     package = frame.f_globals.get("__name__", "").partition(".")[0]
     return isinstance(error, OSError) or package in _SPEAKERS
@@ -67,9 +67,12 @@ def one_line_warnings():
 
 
 def begin_worker():
-    """Let a worker process warn in one line, and leave Ctrl-C to its parent."""
-    warnings.showwarning = _Warnings().show
+    """Let a worker process speak as the command does, and leave Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.showwarning = _Warnings().show
+    from skmnist.cli._log_filter import start_keras
+
+    start_keras()
 
 
 class _Warnings:

@@ -1,7 +1,13 @@
-"""The command ``skmnist``: its way in, and its way out when something is wrong."""
+"""The command ``skmnist``: its way in, and its way out when something is wrong.
+
+The parser and the commands are imported late, so that Ctrl-C and errors end in one line
+whenever they come.
+"""
 
 import contextlib
 import os
+import shlex
+import signal
 import stat
 import sys
 import tempfile
@@ -14,7 +20,6 @@ from skmnist.cli._console import (
     is_sentence,
     one_line_warnings,
 )
-from skmnist.cli._parser import COMPARE_FILES, HYPERPARAMETERS, make_parser
 
 __all__ = ["main"]
 
@@ -30,16 +35,19 @@ def main(argv=None):
     Returns
     -------
     status : int
-        0 after success, 2 after an error, of which one line on the standard error
-        stream speaks, 130 after an interruption.
+        0 after success, 2 after an error, 130 after Ctrl-C, 143 after SIGTERM. One
+        line on the standard error stream says what happened.
     """
     try:
-        with one_line_warnings():
+        with one_line_warnings(), _stopped_by_sigterm():
             return _run(argv)
     except SystemExit as stop:  # the parser's
         return stop.code
-    except KeyboardInterrupt:
-        return end("interrupted", 130)
+    except KeyboardInterrupt as stop:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed twice, say
+        words = "terminated" if stop.args else "interrupted"
+        notes = getattr(stop, "__notes__", ())
+        return end("; ".join([words, *notes]), 143 if stop.args else 130)
     except MemoryError:
         return end("error: there is not enough memory for this", 2)
     except (ValueError, OSError) as error:
@@ -50,80 +58,117 @@ def main(argv=None):
         flush_output()
 
 
+@contextlib.contextmanager
+def _stopped_by_sigterm():
+    """Let SIGTERM end the command as Ctrl-C does, new and empty folders removed."""
+
+    def stop(signum, frame):
+        raise KeyboardInterrupt(signum)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _run(argv):
+    # The command draws to files, whatever a notebook has set for its own process.
+    os.environ["MPLBACKEND"] = "agg"
+    from skmnist.cli._parser import make_parser
+
     parser = make_parser()
     args = parser.parse_args(argv)
-    _check_together(parser, args)
+    args.typed = shlex.join(["skmnist", *(sys.argv[1:] if argv is None else argv)])
     for name in ("output", "model", "checkpoint"):
         if getattr(args, name, None):
             setattr(args, name, os.path.expanduser(getattr(args, name)))
-    args.progress = _shows_progress(args)
+    if hasattr(args, "rotation_range"):
+        _check_hyperparameters(parser, args)
+    if args.command == "predict":
+        from skmnist.cli._predict import take_model
+
+        take_model(args)
+    wanted = not getattr(args, "no_progress", True)
+    args.progress = wanted and sys.stderr is not None and sys.stderr.isatty()
     _check_inputs(args)
     with _prepare_outputs(args):
         from skmnist.cli import _commands
 
-        getattr(_commands, args.command)(args)
+        try:
+            getattr(_commands, args.command)(args)
+        except KeyboardInterrupt as stop:
+            if hasattr(args, "checkpoint"):
+                stop.add_note(_how_to_resume(args.checkpoint))
+            raise
     return 0
 
 
-def _check_together(parser, args):
-    """Check that options fit together which are sound by themselves."""
-    if not hasattr(args, "filters"):
-        return
-    default, *_ = HYPERPARAMETERS["validation_fraction"]
-    if getattr(args, "all_rows", False) and args.validation_fraction != default:
+def _check_hyperparameters(parser, args):
+    from skmnist.cli._options import given_hyperparameters
+    from skmnist.neural_network._param_constraints import HYPERPARAMETERS, check_params
+
+    if getattr(args, "all_rows", False) and args.validation_fraction is not None:
         parser.error("--all-rows holds nothing out: leave --validation-fraction out")
-    n_blocks = len(args.filters)
-    if len(args.kernel_sizes) != n_blocks or len(args.dropout) != n_blocks + 1:
-        parser.error(
-            f"--filters has {n_blocks} values, --kernel-sizes {len(args.kernel_sizes)} "
-            f"and --dropout {len(args.dropout)}: the first two need the same number, "
-            "--dropout one more"
+    args.params = given_hyperparameters(args)
+    check_params({k: each.default for k, each in HYPERPARAMETERS.items()} | args.params)
+
+
+def _how_to_resume(checkpoint):
+    if checkpoint is None:
+        return (
+            "nothing was saved. With --checkpoint DIR, the same command resumes after "
+            "the last finished epoch"
         )
-
-
-def _shows_progress(args):
-    """Progress is for people, and comes from processes of this machine."""
-    wanted = not getattr(args, "no_progress", True) and not getattr(
-        args, "scheduler", None
+    return (
+        f"finished epochs are in {checkpoint}, and the same command resumes after them"
     )
-    return wanted and sys.stderr is not None and sys.stderr.isatty()
+
+
+def _inputs(args):
+    """Return the files and folders that the command reads."""
+    named = [args.data] if isinstance(args.data, str) else args.data
+    paths = [os.path.expanduser(p) for p in named if p not in ("digits", "mnist")]
+    return [*filter(None, [getattr(args, "model", None)]), *paths]
 
 
 def _check_inputs(args):
     """Check that the files to read exist, before anything slow is imported."""
-    sources = [args.data] if args.data not in ("digits", "mnist") else []
-    if args.command == "predict":
-        sources.insert(0, args.model)
-    for source in sources:
-        if not os.path.exists(os.path.expanduser(source)):
-            raise FileNotFoundError(f"there is no file or folder {source!r}")
+    for path in _inputs(args):
+        if not os.path.exists(path):
+            raise FileNotFoundError(f"there is no file or folder {path!r}")
+        if args.output is not None and _would_replace(args.output, path):
+            raise ValueError(
+                f"--output {args.output} would replace what is read: give another name"
+            )
     if getattr(args, "scheduler", None) and not find_spec("distributed"):
         raise ValueError('--scheduler needs Dask: pip install "skmnist[dask]"')
+
+
+def _would_replace(output, path):
+    if not os.path.isfile(output):
+        return False
+    if os.path.isdir(path):  # of pictures or idx files: a table there is not read
+        folder = os.path.realpath(path)
+        inside = os.path.commonpath([folder, os.path.realpath(output)]) == folder
+        return inside and ".csv" not in os.path.basename(output).lower()
+    return os.path.samefile(output, path)
 
 
 @contextlib.contextmanager
 def _prepare_outputs(args):
     """Check that the results can be written, and take new folders back on failure."""
-    folders = []
-    if getattr(args, "checkpoint", None):
-        folders.append(os.path.expanduser(args.checkpoint))
-    files = []
-    if args.command == "compare":
-        if args.output is not None:
-            parts = ("", "figures", "models")
-            folders += [os.path.join(args.output, part) for part in parts]
-            files = [os.path.join(args.output, name) for name in COMPARE_FILES]
-    else:
+    folders = [getattr(args, "checkpoint", None)]
+    if args.command == "compare" and args.output is not None:
+        folders += [os.path.join(args.output, p) for p in ("", "figures", "models")]
+    elif args.output is not None:
         _check_replaceable(args.output)
         _try_to_write(os.path.dirname(os.path.realpath(args.output)))
     made = []
     try:
-        for folder in folders:
+        for folder in filter(None, folders):
             _make_folder(folder, made)
             _try_to_write(folder)
-        for file in files:
-            _check_replaceable(file)
         yield
     except BaseException:
         for folder in reversed(made):
@@ -133,7 +178,7 @@ def _prepare_outputs(args):
 
 
 def _check_replaceable(path):
-    """Refuse what is no file, and names that the system does not take."""
+    """Refuse what is not a file, and names that the system does not take."""
     try:
         is_file = stat.S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
@@ -141,7 +186,7 @@ def _check_replaceable(path):
     except OSError as error:
         raise OSError(f"cannot write {path!r}: {error.strerror}") from None
     if not is_file:
-        raise OSError(f"{path!r} exists, and is no file that can be replaced")
+        raise OSError(f"{path!r} exists, and is not a file that can be replaced")
 
 
 def _make_folder(folder, made):
@@ -153,7 +198,7 @@ def _make_folder(folder, made):
         os.mkdir(folder)
     except FileExistsError:
         if not os.path.isdir(folder):
-            raise OSError(f"{folder!r} is no folder") from None
+            raise OSError(f"{folder!r} is not a folder") from None
     except OSError as error:
         raise OSError(f"cannot make the folder {folder!r}: {error.strerror}") from None
     else:

@@ -1,34 +1,16 @@
-"""What the command takes: its sub-commands, their options and the bounds of these.
-
-Help and wrong arguments must not cost the seconds that Keras takes to import, so the
-hyperparameters of `MnistCNN` are listed here once more, with their defaults.
-"""
+"""What the command takes: its sub-commands and their options."""
 
 import argparse
-import math
+from numbers import Integral
+
+from sklearn.utils._param_validation import Interval
 
 from skmnist import __version__
+from skmnist._utils import POSITIVE_FLOAT
+from skmnist.cli._options import add_hyperparameters, checked, variant, within
+from skmnist.neural_network._param_constraints import SCHEDULES
 
-__all__ = [
-    "AUGMENTATION",
-    "COMPARE_FILES",
-    "DIGITS",
-    "HYPERPARAMETERS",
-    "SCHEDULES",
-    "make_parser",
-]
-
-# What `compare` leaves in its folder, as `_report.py` writes it.
-COMPARE_FILES = (
-    *("comparison.csv", "history.csv", "reports.txt", "significance.csv"),
-    *("model.safetensors", "figures/accuracy.png", "figures/augmented_digits.png"),
-    *("figures/batch_loss.png", "figures/confusion_matrix.png", "figures/digits.png"),
-    *("figures/learning_rate.png", "figures/training_curves.png"),
-    *("figures/worst_mistakes.png", "models/annealed.safetensors"),
-    *("models/annealed_augmented.safetensors", "models/plain.safetensors"),
-)
-# The names in `_schedules.py`.
-SCHEDULES = ("plateau", "one_cycle")
+__all__ = ["make_parser"]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,89 +25,33 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"skmnist: error: {shown} (try {self.prog} --help)\n")
 
 
-def _checked(kind, fits, words):
-    """Make a function that turns a text into a value, or says what it should be."""
-
-    def parse(text):
-        try:
-            value = kind(text)
-            if fits(value):
-                return value
-        except ValueError:
-            pass
-        raise argparse.ArgumentTypeError(f"{text!r} is not {words}")
-
-    return parse
-
-
 def _ending(*suffixes):
     def fits(path):
         return path.lower().endswith(suffixes)
 
     *others, last = suffixes
     words = f"a file name ending in {', '.join(others)} or {last}"
-    return _checked(str, fits, words)
+    return checked(str, fits, words)
 
 
 def _whole_or_real(text):
     return int(text) if text.isdigit() else float(text)
 
 
-_POSITIVE_INT = _checked(
-    int, lambda n: 1 <= n < 2**31, f"a whole number from 1 to {2**31 - 1}"
-)
-_KERNEL_SIDE = _checked(int, lambda n: 1 <= n <= 255, "a whole number from 1 to 255")
-_COUNT = _checked(int, lambda n: 0 <= n <= 10_000, "a whole number from 0 to 10000")
-_POSITIVE = _checked(float, lambda x: 0 < x < math.inf, "a number above 0")
-_NOT_NEGATIVE = _checked(float, lambda x: 0 <= x < math.inf, "a number of at least 0")
-_INSIDE = _checked(float, lambda x: 0 < x < 1, "a number between 0 and 1")
-_BELOW_ONE = _checked(float, lambda x: 0 <= x < 1, "a number from 0 up to, but not, 1")
-_FRACTION = _checked(float, lambda x: 0 <= x <= 1, "a number from 0 to 1")
-_ANGLE = _checked(float, lambda x: 0 <= x <= 180, "a number from 0 to 180")
-_SEED = _checked(int, lambda n: 0 <= n < 2**32, "a whole number from 0 to 4294967295")
-_JOBS = _checked(int, lambda n: n != 0, "a whole number other than 0")
-_TEST_SIZE = _checked(
+_SEED = within(Interval(Integral, 0, 2**32 - 1, closed="both"))
+_POSITIVE_INT = within(Interval(Integral, 1, None, closed="left"))
+_JOBS = checked(int, lambda n: n != 0, "a whole number other than 0")
+_TEST_SIZE = checked(
     _whole_or_real,
     lambda size: 0 < size < 1 or (size >= 1 and isinstance(size, int)),
     "a fraction between 0 and 1 or a whole number of rows",
 )
-_CV = _checked(
+_CV = checked(
     lambda text: text if text == "holdout" else int(text),
     lambda cv: cv == "holdout" or cv >= 2,
     "'holdout' or a whole number of at least 2",
 )
-_BALANCED = _checked(str, lambda text: text == "balanced", "'balanced'")
-_NOT_EMPTY = _checked(str, bool, "a name")
-
-# Each hyperparameter: its default, how its text is read, the name of the value in the
-# help (a list for several values), what it means.
-AUGMENTATION = {
-    "rotation_range": (10.0, _ANGLE, "DEGREES", "largest rotation to either side"),
-    "zoom_range": (0.05, _BELOW_ONE, "FRACTION", "largest zoom along each axis"),
-    "shift_range": (0.05, _FRACTION, "FRACTION", "largest shift, of each side"),
-}
-_TRAINING = {
-    "epochs": (30, _POSITIVE_INT, "N", "passes over the training rows"),
-    "batch_size": (42, _POSITIVE_INT, "N", "images in one step of training"),
-    "learning_rate": (0.001, _POSITIVE, "RATE", "first rate (one_cycle: highest)"),
-    "anneal_factor": (0.3, _INSIDE, "FACTOR", "what annealing multiplies the rate by"),
-    "anneal_patience": (2, _POSITIVE_INT, "N", "epochs without progress before that"),
-    "min_learning_rate": (1e-5, _NOT_NEGATIVE, "RATE", "where annealing stops"),
-    "validation_fraction": (0.1, _INSIDE, "FRACTION", "part of the rows to hold out"),
-    "class_weight": (None, _BALANCED, "balanced", "let all classes weigh the same"),
-}  # fmt: skip
-_NETWORK = {
-    "filters": ((32, 64), _POSITIVE_INT, ["N"], "filters of each block"),
-    "kernel_sizes": ((5, 3), _KERNEL_SIDE, ["N"], "side of their kernels, in pixels"),
-    "dense_units": (384, _POSITIVE_INT, "N", "units of the dense layer"),
-    "dropout": ((0.4, 0.5, 0.5), _BELOW_ONE, ["FRACTION"],
-                "after each block and after the dense layer"),
-    "tta_copies": (0, _COUNT, "N", "transformed copies to average predictions over"),
-}  # fmt: skip
-HYPERPARAMETERS = _TRAINING | AUGMENTATION | _NETWORK
-# The embedded digits are few: with smaller steps, and more of them in an epoch, the
-# annealing does not end before the network has learnt them.
-DIGITS = {"epochs": 15, "batch_size": 16}
+_NOT_EMPTY = checked(str, bool, "a name")
 
 
 def make_parser():
@@ -159,20 +85,42 @@ def _add_compare(commands):
     parser = _add_command(
         commands,
         "compare",
-        "compare three ways to train",
+        "compare ways to train",
         "The network is trained plain, with learning-rate annealing, and with "
-        "annealing and augmentation. Printed are the accuracies, a report for each "
-        "class, and whether the differences could be chance.",
+        "annealing and augmentation, or in the ways that --variants names. Printed "
+        "are the accuracies, and whether the differences could be chance.",
     )
     _add_data(parser)
     group = parser.add_argument_group("comparison")
+    group.add_argument(
+        "--variants",
+        type=variant,
+        nargs="+",
+        default=[],
+        metavar="NAME:PARAM=VALUE,...",
+        help="what is compared: hyperparameters of the network, such as "
+        "'wide:filters=64 128,epochs=10'; a name alone is one of the three ways, or "
+        "all defaults",
+    )
+    group.add_argument(
+        "--baseline",
+        action="store_true",
+        help="compare with a support vector machine (scikit-learn's SVC) too",
+    )
+    group.add_argument(
+        "--repeats",
+        type=_POSITIVE_INT,
+        default=1,
+        metavar="N",
+        help="repeat all of it with other splits and seeds (default: %(default)s)",
+    )
     group.add_argument(
         "--cv",
         type=_CV,
         default=3,
         metavar="N|holdout",
-        help="folds of the cross-validation, or holdout: train each way once, on 60 "
-        "percent of the rows, and validate on 20 percent (default: %(default)s)",
+        help="folds of the cross-validation, or holdout: train each way once, on 60%% "
+        "of the rows, and validate on 20%% (default: %(default)s)",
     )
     group.add_argument(
         "--test-size",
@@ -198,9 +146,14 @@ def _add_compare(commands):
         "--output",
         type=_NOT_EMPTY,
         metavar="DIR",
-        help="leave tables, reports, models and figures in this folder",
+        help="leave report.html, tables, models and figures in this folder",
     )
-    _add_hyperparameters(parser)
+    parser.add_argument(
+        "--reports",
+        action="store_true",
+        help="print precision and recall of each class too",
+    )
+    add_hyperparameters(parser)
 
 
 def _add_train(commands):
@@ -216,7 +169,6 @@ def _add_train(commands):
         "--anneal",
         nargs="?",
         const="plateau",
-        default=False,
         choices=SCHEDULES,
         help="plateau: lower the learning rate when the validation loss stops to "
         "fall; one_cycle: one warm-up and one decay, for few epochs (default: neither; "
@@ -224,7 +176,8 @@ def _add_train(commands):
     )
     group.add_argument(
         "--augment",
-        action="store_true",
+        action="store_const",
+        const=True,
         help="transform the training images at random at every epoch",
     )
     group.add_argument(
@@ -241,7 +194,7 @@ def _add_train(commands):
         metavar="MODEL",
         help="file to write: .safetensors, which is safe to open, or .joblib",
     )
-    _add_hyperparameters(parser)
+    add_hyperparameters(parser)
 
 
 def _add_predict(commands):
@@ -249,31 +202,38 @@ def _add_predict(commands):
         commands,
         "predict",
         "label images with a saved network",
-        "Writes a CSV file with the columns ImageId, counted from 1, and Label.",
-    )
-    parser.add_argument(
-        "model", type=_NOT_EMPTY, metavar="MODEL", help="file that train wrote"
+        "Prints a line for each image: its name, the label, its probability and the "
+        "runner-up. With --output, writes a CSV file with the columns ImageId and "
+        "Label instead; ImageId is the name of a picture, and otherwise counts from 1.",
     )
     parser.add_argument(
         "data",
+        nargs="+",
         type=_NOT_EMPTY,
         metavar="IMAGES",
-        help="test.csv or anything else that --data of train takes; if it has labels, "
-        "they are compared with the predictions",
+        help="pictures, folders of them, test.csv, or anything else that --data of "
+        "train takes; labels in them are compared with the predictions",
+    )
+    parser.add_argument(
+        "--model",
+        type=_NOT_EMPTY,
+        metavar="MODEL",
+        help="file that train wrote; it may also stand before IMAGES",
     )
     _add_source_details(parser, subset="all")
     parser.add_argument(
         "--output",
         type=_NOT_EMPTY,
-        required=True,
         metavar="CSV",
-        help="file to write, such as submission.csv",
+        help="file to write, such as submission.csv; compressed if the name ends in "
+        ".gz, .bz2, .xz or .zip",
     )
     parser.add_argument(
         "--trust",
         action="store_true",
         help="open a .joblib file, too, which can run any code: only one of your own",
     )
+    _add_no_progress(parser)
 
 
 def _add_show(commands):
@@ -297,7 +257,7 @@ def _add_show(commands):
         metavar="PICTURE",
         help="file to write: .png, .jpg, .svg or .pdf",
     )
-    _add_group(parser, "augmentation", AUGMENTATION)
+    add_hyperparameters(parser, "augmentation")
 
 
 def _add_data(parser):
@@ -313,7 +273,7 @@ def _add_data(parser):
     _add_source_details(parser)
     parser.add_argument(
         "--max-value",
-        type=_POSITIVE,
+        type=within(POSITIVE_FLOAT),
         metavar="N",
         help="value of a full pixel (default: 16 for digits, otherwise 255)",
     )
@@ -340,10 +300,15 @@ def _add_run(parser):
         "--checkpoint",
         type=_NOT_EMPTY,
         metavar="DIR",
-        help="keep in this folder what is needed to go on after an interruption",
+        help="keep finished epochs in this folder, so that the same command resumes "
+        "after an interruption",
     )
+    _add_no_progress(parser)
+
+
+def _add_no_progress(parser):
     parser.add_argument(
-        "--no-progress", action="store_true", help="show no progress bars"
+        "--no-progress", action="store_true", help="do not show how long it takes"
     )
 
 
@@ -355,26 +320,3 @@ def _add_seed(parser):
         metavar="SEED",
         help="the same seed gives the same outcome (default: %(default)s)",
     )
-
-
-def _add_hyperparameters(parser):
-    _add_group(parser, "training", _TRAINING)
-    _add_group(parser, "augmentation", AUGMENTATION)
-    _add_group(parser, "network", _NETWORK)
-
-
-def _add_group(parser, title, options):
-    group = parser.add_argument_group(title)
-    for name, (default, parse, metavar, meaning) in options.items():
-        several = isinstance(metavar, list)
-        shown = " ".join(map(str, default)) if several else default
-        if name in DIGITS:
-            shown, default = f"{default}, for digits {DIGITS[name]}", None
-        group.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=parse,
-            default=default,
-            metavar=metavar[0] if several else metavar,
-            nargs="+" if several else None,
-            help=meaning if shown is None else f"{meaning} (default: {shown})",
-        )

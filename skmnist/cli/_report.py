@@ -5,27 +5,31 @@ import re
 from functools import partial
 from textwrap import fill
 
-import numpy as np
+import joblib
 import pandas as pd
 
+from skmnist._utils import display_name
 from skmnist.io._atomic import write_atomically
+from skmnist.model_selection._drawings import drawings
 from skmnist.persistence._model_file import save_model
-from skmnist.plotting._batch_loss import BatchLossDisplay
-from skmnist.plotting._comparison import ComparisonDisplay
-from skmnist.plotting._image_grid import ImageGridDisplay
-from skmnist.plotting._learning_rate import LearningRateDisplay
-from skmnist.plotting._training_curve import TrainingCurveDisplay
 
-__all__ = ["as_text", "save_figure", "write_figures", "write_models", "write_tables"]
+__all__ = [
+    "as_text",
+    "reports",
+    "save_figure",
+    "write_figures",
+    "write_models",
+    "write_tables",
+]
 
 _WIDTH = 79
 
 
 def as_text(comparison):
-    """Give table, reports and sentences as text for a terminal of 80 columns."""
-    return "\n\n".join(
-        [_table(comparison), _reports(comparison).rstrip("\n"), _sentences(comparison)]
-    )
+    """Return table and sentences as text for a terminal of 80 columns."""
+    sentences = "\n".join(map(_wrap, comparison.sentences))
+    sentences = sentences.replace("with repeats=5", "with --repeats 5")
+    return f"{_table(comparison)}\n\n{sentences}"
 
 
 def _table(comparison):
@@ -36,20 +40,17 @@ def _table(comparison):
     return f"{lines}\n\n{_wrap(comparison.caption)}"
 
 
-def _reports(comparison):
+def reports(comparison):
+    """Return precision, recall and F1 of each class, for each variant."""
     return "\n".join(
-        f"{name}, on the test set\n\n{comparison.report(name)}"
+        f"{display_name(name)}, on the test set\n\n{comparison.report(name)}"
         for name in comparison.estimators_
     )
 
 
-def _sentences(comparison):
-    return "\n".join(map(_wrap, comparison.sentences))
-
-
 def _wrap(text):
-    """Break a text into lines, but not within "95 %" or "p = 0.1"."""
-    glued = re.sub(r" (?=[%=<])|(?<=[=<]) ", "\xa0", text)
+    """Break a text into lines, but not within "p = 0.1"."""
+    glued = re.sub(r" (?=[=<])|(?<=[=<]) ", "\xa0", text)
     return fill(glued, _WIDTH).replace("\xa0", " ")
 
 
@@ -63,96 +64,59 @@ def write_tables(comparison, folder):
     folder : str
         Where to write; exists.
     """
-    networks = {name: pipe["cnn"] for name, pipe in comparison.estimators_.items()}
     history = pd.concat(
         [
-            pd.DataFrame(network.history_).assign(variant=name).rename_axis("epoch")
-            for name, network in networks.items()
+            pd.DataFrame(pipeline["cnn"].history_).assign(variant=name)
+            for name, pipeline in _networks(comparison).items()
         ]
     )
-    history = history.reset_index()
+    history = history.rename_axis("epoch").reset_index()
     history["epoch"] += 1
     order = ["variant", "epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     history = history.reindex(columns=[*order, "learning_rate"])
     for name, content in {
         "comparison.csv": comparison.table_.to_csv(index=False),
         "significance.csv": comparison.significance_.to_csv(index=False),
-        "reports.txt": _reports(comparison),
+        "reports.txt": reports(comparison),
         "history.csv": history.to_csv(index=False),
     }.items():
         write_atomically(os.path.join(folder, name), content.encode())
 
 
 def write_models(comparison, folder):
-    """Save the best fitted pipeline, and in `models` those of all variants."""
-    save_model(comparison.best_estimator_, os.path.join(folder, "model.safetensors"))
-    os.makedirs(os.path.join(folder, "models"), exist_ok=True)
+    """Save the best network, and in `models` all variants."""
+    best = _best_network(comparison)
+    save_model(best, os.path.join(folder, "model.safetensors"))
     for name, pipeline in comparison.estimators_.items():
-        save_model(pipeline, os.path.join(folder, "models", f"{name}.safetensors"))
+        path = os.path.join(folder, "models", name)
+        if name in _networks(comparison):
+            save_model(pipeline, f"{path}.safetensors")
+        else:
+            write_atomically(f"{path}.joblib", partial(joblib.dump, pipeline))
 
 
-def write_figures(comparison, images, folder):
-    """Draw the pictures of a comparison into a folder.
-
-    Parameters
-    ----------
-    comparison : VariantComparison
-        The comparison.
-    images : Bunch
-        The images of the sheets, in the form in which `load_images` returns them.
-    folder : str
-        Where to write: into `figures`, which is made.
-    """
-    X, y = images.data, images.target
-    estimators, best = comparison.estimators_, comparison.best_estimator_
-    folder = os.path.join(folder, "figures")
-    os.makedirs(folder, exist_ok=True)
-    for name, draw in {
-        "digits": partial(
-            ImageGridDisplay.from_images, X, y, image_shape=images.image_shape
-        ),
-        "augmented_digits": partial(ImageGridDisplay.from_augmentation, best, X, y),
-        "training_curves": partial(TrainingCurveDisplay.from_estimators, estimators),
-        "batch_loss": partial(BatchLossDisplay.from_estimators, estimators),
-        "learning_rate": partial(LearningRateDisplay.from_estimators, estimators),
-        "accuracy": partial(ComparisonDisplay.from_comparison, comparison),
-        "confusion_matrix": partial(_draw_confusion, comparison),
-        "worst_mistakes": partial(
-            ImageGridDisplay.from_mistakes, best, comparison.X_test_, comparison.y_test_
-        ),
-    }.items():
-        save_figure(draw, os.path.join(folder, f"{name}.png"))
+def _networks(comparison):
+    """Return the pipelines of the variants that are networks."""
+    return {
+        name: pipeline
+        for name, pipeline in comparison.estimators_.items()
+        if "cnn" in pipeline.named_steps
+    }
 
 
-def _draw_confusion(comparison):
-    from matplotlib import pyplot as plt
-    from sklearn.metrics import ConfusionMatrixDisplay
+def _best_network(comparison):
+    networks = _networks(comparison)
+    return networks[comparison.chosen_by_[list(networks)].idxmax()]
 
-    labels = np.unique(comparison.y_test_)
-    side = min(2 + 0.36 * len(labels), 40)  # inches
-    _, ax = plt.subplots(figsize=(side, side), layout="constrained")
-    display = ConfusionMatrixDisplay.from_predictions(
-        comparison.y_test_,
-        comparison.predictions_[comparison.best_variant_],
-        cmap="Blues",
-        colorbar=False,
-        xticks_rotation="vertical" if max(map(len, map(str, labels))) > 3 else 0,
-        ax=ax,
-    )
-    for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
-        label.set_parse_math(False)
-    for text in display.text_.flat:
-        if text.get_text() == "0":  # the mistakes should catch the eye
-            text.set_text("")
-    ax.set_title(f"{comparison.best_variant_}, test set", fontsize="medium")
-    return display
+
+def write_figures(comparison, folder):
+    """Draw the pictures of the report into `figures`, which exists."""
+    for name, draw in drawings(comparison).items():
+        save_figure(draw, os.path.join(folder, "figures", f"{name}.png"))
 
 
 def save_figure(draw, path):
     """Call a function that returns a display, and write its figure to a file."""
-    import matplotlib
-
-    matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
     figure = draw().figure_

@@ -1,4 +1,8 @@
-"""Plain values as JSON that comes back exactly, and JSON that is read strictly."""
+"""Plain values as JSON that comes back exactly, and JSON that is read strictly.
+
+Every error is a ValueError whose message is the second half of a sentence, in which
+the caller names the file.
+"""
 
 import json
 import math
@@ -8,54 +12,33 @@ import reprlib
 import numpy as np
 
 __all__ = [
+    "check_labels_storable",
     "check_members",
     "get",
+    "get_strings",
     "pack_labels",
     "pack_number",
     "pack_param",
     "parse_json",
-    "unpack_image_shape",
     "unpack_labels",
     "unpack_number",
     "unpack_param",
 ]
 
-_MAX_DEPTH = 16
 _MAX_DIGITS = 20
 _MAX_LABEL_BYTES = 16 * 2**20
-# 4096 x 4096: a network that halves its images often enough has small weights for
-# images of any size.
-_MAX_PIXELS = 2**24
-# A text without an end counts as one too: each of its quotes would start a new search.
-_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
-_INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
-_NOT_FINITE = ("nan", "inf", "-inf")
+_LABEL_DTYPES = re.compile(
+    "u?int(8|16|32|64)|float(16|32|64)|bool|object|U(?P<width>[1-9][0-9]{0,7})"
+)
+_LABEL_TYPES = {"b": bool, "i": int, "u": int, "f": float, "U": str, "O": str}
 
 
-def parse_json(data, what):
-    """Parse JSON that nobody vouches for.
+# Reading
 
-    Parameters
-    ----------
-    data : str, bytes or bytearray
-        The text; bytes must be UTF-8.
-    what : str
-        How error messages call the text.
 
-    Returns
-    -------
-    document : dict
-        All numbers in it are finite.
-
-    Raises
-    ------
-    ValueError
-        If the text is no JSON object, is nested more than 16 deep, names a member
-        twice, or holds a number that is not finite or has more than 20 digits.
-    """
+def parse_json(text, what):
+    """Parse a JSON object, called `what` in errors; all its numbers are finite."""
     try:
-        text = data if isinstance(data, str) else data.decode("utf-8")
-        _check_depth(text)
         document = json.loads(
             text,
             object_pairs_hook=_without_duplicates,
@@ -63,19 +46,13 @@ def parse_json(data, what):
             parse_float=_finite_float,
             parse_constant=_finite_float,
         )
+    except RecursionError:
+        raise ValueError(f"{what} is nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"{what} cannot be read as JSON: {error}") from None
     if type(document) is not dict:
-        raise ValueError(f"{what} is no JSON object")
+        raise ValueError(f"{what} is not a JSON object")
     return document
-
-
-def _check_depth(text):
-    depth = 0
-    for token in _TOKENS.finditer(text):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-        if depth > _MAX_DEPTH:
-            raise ValueError(f"it is nested more than {_MAX_DEPTH} deep")
 
 
 def _without_duplicates(pairs):
@@ -99,7 +76,7 @@ def _finite_float(digits):
 
 
 def check_members(document, names):
-    """Refuse a JSON object that has not exactly these members."""
+    """Refuse a JSON object that does not have exactly these members."""
     for name in sorted(document.keys() ^ set(names)):
         verb = "lacks" if name in names else "has a surplus"
         raise ValueError(f"its description {verb} member {reprlib.repr(name)}")
@@ -110,44 +87,51 @@ def get(document, name, kind):
     value = document.get(name)
     if type(value) is not kind:
         raise ValueError(
-            f"{name} is to be of type {kind.__name__}, but it is {reprlib.repr(value)}"
+            f"{name} must be of type {kind.__name__}, but it is {reprlib.repr(value)}"
         )
     return value
+
+
+def get_strings(document, name, length=None):
+    """Return a member of a JSON object that must be a list of strings, or null."""
+    values = document.get(name)
+    if values is None:
+        return None
+    if type(values) is not list or not _are_of(str, values):
+        raise ValueError(f"{name} must hold strings, but it is {reprlib.repr(values)}")
+    if length not in (None, len(values)):
+        raise ValueError(f"{name} must hold {length} strings, not {len(values)}")
+    return values
+
+
+def _are_of(kind, values):
+    return all(type(value) is kind for value in values)
+
+
+# Parameters
 
 
 def pack_param(name, value):
     """Turn a parameter into JSON, in which tuples are lists.
 
-    Parameters
-    ----------
-    name : str
-        Name of the parameter.
-    value : object
-        Its value: None, a boolean, a number, a text, or a tuple, list or dict of
-        such.
-
-    Returns
-    -------
-    packed : object
-        What :func:`unpack_param` turns back into an equal value.
-
-    Raises
-    ------
-    ValueError
-        If `value` is anything else; names the parameter.
+    It may be None, a boolean, a number, a string, or a tuple, list or dict of such.
     """
+    if isinstance(value, tuple):
+        return [_pack_scalar(name, item) for item in value]
+    if isinstance(value, list):
+        return {"list": [_pack_scalar(name, item) for item in value]}
+    if isinstance(value, dict):
+        return {"dict": [pack_param(name, entry) for entry in value.items()]}
+    return _pack_scalar(name, value)
+
+
+def _pack_scalar(name, value):
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
-    if isinstance(value, tuple):
-        return [pack_param(name, item) for item in value]
-    if isinstance(value, list):
-        return {"list": pack_param(name, tuple(value))}
-    if isinstance(value, dict):
-        return {"dict": pack_param(name, tuple(value.items()))}
     raise ValueError(
         f"the parameter {name} cannot be kept in a model file, because it holds "
         f"{reprlib.repr(value)}: set it to a plain value with set_params first"
@@ -156,31 +140,38 @@ def pack_param(name, value):
 
 def unpack_param(packed):
     """Turn JSON back into a parameter; the inverse of :func:`pack_param`."""
-    if type(packed) is list:
-        return tuple(unpack_param(item) for item in packed)
-    if type(packed) is not dict:
+    if _is_scalar(packed):
         return packed
-    ((kind, items),) = packed.items() if len(packed) == 1 else ((None, None),)
-    if type(items) is list and kind == "list":
-        return [unpack_param(item) for item in items]
-    if type(items) is list and kind == "dict" and all(map(_is_entry, items)):
-        value = dict(items)
-        if len(value) == len(items):
-            return value
+    if _are_scalars(packed):
+        return tuple(packed)
+    if type(packed) is dict and len(packed) == 1:
+        ((kind, items),) = packed.items()
+        if kind == "list" and _are_scalars(items):
+            return items
+        if kind == "dict" and type(items) is list and all(map(_is_entry, items)):
+            value = dict(items)
+            if len(value) == len(items):
+                return value
     raise ValueError(f"a parameter holds {reprlib.repr(packed)}")
 
 
+def _is_scalar(value):
+    return type(value) not in (list, dict)
+
+
+def _are_scalars(values):
+    return type(values) is list and all(map(_is_scalar, values))
+
+
 def _is_entry(item):
-    return (
-        type(item) is list
-        and len(item) == 2
-        and type(item[0]) in (bool, int, float, str)
-        and type(item[1]) in (int, float)
-    )
+    return _are_scalars(item) and len(item) == 2 and type(item[1]) in (int, float)
+
+
+# Numbers and labels
 
 
 def pack_number(value):
-    """Turn a number into JSON, which knows none that is not finite."""
+    """Turn a number into JSON, in which NaN and infinities are strings."""
     if isinstance(value, (int, np.integer)):
         return int(value)
     value = float(value)
@@ -189,75 +180,52 @@ def pack_number(value):
 
 def unpack_number(packed):
     """Turn JSON back into a number; the inverse of :func:`pack_number`."""
-    if type(packed) is str and packed in _NOT_FINITE:
+    if packed in ("nan", "inf", "-inf"):
         return float(packed)
     if type(packed) not in (int, float):
-        raise ValueError(f"{reprlib.repr(packed)} stands where a number should")
+        raise ValueError(f"{reprlib.repr(packed)} stands in place of a number")
     return packed
 
 
 def pack_labels(labels):
-    """Turn class labels into JSON.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n_classes,)
-        Integers, booleans or texts.
-
-    Returns
-    -------
-    packed : dict
-        What :func:`unpack_labels` turns back into the same array.
-
-    Raises
-    ------
-    ValueError
-        If the labels are of any other type.
-    """
-    kind, values = labels.dtype.kind, labels.tolist()
-    if kind in "iub":
-        dtype = labels.dtype.name
-    elif kind == "U":
-        dtype = f"U{labels.dtype.itemsize // 4}"
-    elif kind == "O" and all(isinstance(label, str) for label in values):
-        dtype = "object"
-    else:
+    """Turn an array of integers, finite floats, booleans or strings into JSON."""
+    values, kind = labels.tolist(), labels.dtype.kind
+    width = labels.dtype.itemsize // 4
+    dtype = f"U{width}" if kind == "U" else labels.dtype.name
+    if (
+        not _LABEL_DTYPES.fullmatch(dtype)
+        or not _are_of(_LABEL_TYPES[kind], values)
+        or (kind == "f" and not np.isfinite(labels).all())
+    ):
         raise ValueError(
-            f"labels of dtype {labels.dtype} cannot be kept in a model file, only "
-            f"integers, booleans and texts: give y another type and fit again"
+            f"the labels {reprlib.repr(values)} of dtype {labels.dtype} cannot be kept "
+            "in a model file, only integers, finite floats, booleans or strings, all "
+            "of one type: convert y first"
         )
     return {"dtype": dtype, "values": values}
 
 
+def check_labels_storable(labels):
+    """Raise a ValueError if a model file cannot hold these labels."""
+    pack_labels(np.unique(labels))
+
+
 def unpack_labels(packed):
-    """Turn JSON back into labels: two at least, sorted and all different."""
+    """Turn JSON back into labels: at least two, sorted and all different."""
     dtype, values = get(packed, "dtype", str), get(packed, "values", list)
-    if dtype in _INTEGERS:
-        limits = np.iinfo(dtype)
-        fits = all(type(v) is int and limits.min <= v <= limits.max for v in values)
-    elif dtype == "bool":
-        fits = all(type(v) is bool for v in values)
-    elif match := re.fullmatch(r"U([1-9][0-9]{0,7})", dtype):
-        fits = 4 * int(match[1]) * len(values) <= _MAX_LABEL_BYTES
-        fits = fits and all(type(v) is str for v in values)
-    else:
-        fits = dtype == "object" and all(type(v) is str for v in values)
-    if not fits:
+    known = _LABEL_DTYPES.fullmatch(dtype)
+    if (
+        not known
+        or 4 * int(known["width"] or 0) * len(values) > _MAX_LABEL_BYTES
+        or not _are_of(_LABEL_TYPES[np.dtype(dtype).kind], values)
+    ):
         raise ValueError(f"labels are not of dtype {reprlib.repr(dtype)}")
-    labels = np.array(values, dtype=dtype)
-    # A width that is too small cuts texts, and NumPy drops closing null characters.
+    try:
+        with np.errstate(over="raise"):
+            labels = np.array(values, dtype=dtype)
+    except ArithmeticError:
+        raise ValueError(f"labels are too large for {dtype}") from None
+    # NumPy cuts strings that are too long, drops closing nulls and rounds floats.
     if labels.tolist() != values or values != sorted(set(values)) or len(values) < 2:
         raise ValueError("labels are not two at least, sorted and all different")
     return labels
-
-
-def unpack_image_shape(packed):
-    """Turn JSON back into height and width."""
-    if len(packed) != 2 or not all(type(n) is int and n >= 1 for n in packed):
-        raise ValueError(f"image_shape is {reprlib.repr(packed)}")
-    if packed[0] * packed[1] > _MAX_PIXELS:
-        raise ValueError(
-            f"its images have {packed[0]} x {packed[1]} pixels, and more than "
-            f"{_MAX_PIXELS} are not allowed in a file"
-        )
-    return tuple(packed)

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from joblib.parallel import get_active_backend
 from sklearn.base import clone
-from sklearn.callback import ProgressBar
 from sklearn.model_selection import StratifiedKFold, check_cv, train_test_split
 from sklearn.utils import (
     _safe_indexing,
@@ -26,6 +25,7 @@ from skmnist.model_selection._variants import (
     make_variant_search,
     variant_pipeline,
 )
+from skmnist.neural_network._progress import TrainingProgress
 
 __all__ = ["compare_variants"]
 
@@ -96,8 +96,8 @@ def compare_variants(
     max_value : float, default=255
         The value of a full pixel, above 0.
     progress : bool, default=False
-        Whether to show scikit-learn's progress bars on the standard output.
-        Workers must run on this machine.
+        Whether to show on the standard error stream how far the networks are, and
+        how long they still take. Workers must run on this machine.
     **cnn_params : dict
         Hyperparameters of `MnistCNN` that all variants share. A variant may set
         them otherwise.
@@ -158,7 +158,7 @@ def compare_variants(
         warnings.simplefilter("ignore")
         clone(template["scale"]).fit(X)
     splits = [
-        _split(X, y, cv, test_size, repeat, (seed + repeat) % _SEEDS)
+        _split(X, y, cv, test_size, Split(repeat, repeats, (seed + repeat) % _SEEDS))
         for repeat in range(repeats)
     ]
     pipelines = [
@@ -169,15 +169,19 @@ def compare_variants(
         for split in splits
     ]
     fits = VariantFits(n_jobs=n_jobs)
-    with _sending_once(), warnings.catch_warnings():
-        # Other classifiers take no part in progress bars.
+    progress = TrainingProgress(_lengths(splits, pipelines), shown=progress)
+    with _sending_once(), warnings.catch_warnings(), progress:
+        # Other classifiers do not report how far they are.
         warnings.filterwarnings("ignore", ".* does not support callbacks")
         searches = [
-            _search(make_search, split, X, y, progress)
+            _search(
+                make_search, split, X, y, progress.callbacks(split.fold_names(variants))
+            )
             for split in splits
             if split.folds is not None
         ]
-        _show_progress(fits, progress).fit(X, y, pipelines, splits)
+        names = [split.fit_name(name) for split in splits for name in variants]
+        fits.set_callbacks(*progress.callbacks(names)).fit(X, y, pipelines, splits)
     first = splits[0].test
     return VariantComparison(
         fits.results_,
@@ -188,24 +192,25 @@ def compare_variants(
     )
 
 
-def _split(X, y, cv, test_size, repeat, seed):
+def _split(X, y, cv, test_size, split):
     """Choose the rows of one repeat."""
     holdout = _is_holdout(cv)
     _check_counts(y, 3 if holdout else 2, "the split into parts needs")
     train, test = train_test_split(
-        np.arange(len(y)), test_size=test_size, stratify=y, random_state=seed
+        np.arange(len(y)), test_size=test_size, stratify=y, random_state=split.seed
     )
     if not holdout:
-        return Split(repeat, seed, train, test, None, _fold(X, y, cv, train))
+        folds = _fold(X, y, cv, train)
+        return split._replace(train=train, test=test, folds=folds)
     if len(test) >= len(train):
         raise ValueError(
             f"test_size={test_size} takes {len(test)} of {len(y)} rows, and as "
             "many again are needed for validation: make it smaller."
         )
     train, validation = train_test_split(
-        train, test_size=len(test), stratify=y[train], random_state=seed
+        train, test_size=len(test), stratify=y[train], random_state=split.seed
     )
-    return Split(repeat, seed, train, test, validation, None)
+    return split._replace(train=train, test=test, validation=validation)
 
 
 def _fold(X, y, cv, rows):
@@ -221,11 +226,11 @@ def _fold(X, y, cv, rows):
     return [(rows[train], rows[test]) for train, test in parts]
 
 
-def _search(make_search, split, X, y, progress):
+def _search(make_search, split, X, y, callbacks):
     """Cross-validate the variants in the folds of one repeat, without a refit."""
     search = make_search(cv=split.folds, random_state=split.seed)
     search.set_params(refit=False, error_score="raise")
-    return _show_progress(search, progress).fit(X, y).set_callbacks()
+    return search.set_callbacks(*callbacks).fit(X, y).set_callbacks()
 
 
 def _test_to_train(splits):
@@ -236,16 +241,24 @@ def _test_to_train(splits):
     return float(np.mean(ratios)) if ratios else None
 
 
+def _lengths(splits, pipelines):
+    """Return rows times epochs of the fits of each network, by their names."""
+    lengths = {}
+    for split, of_split in zip(splits, pipelines, strict=True):
+        for name, pipeline in of_split.items():
+            if "cnn" not in pipeline.named_steps:
+                continue
+            epochs = pipeline["cnn"].epochs
+            for fold, (train, _) in enumerate(split.folds or ()):
+                lengths[split.fit_name(name, fold)] = epochs * len(train)
+            lengths[split.fit_name(name)] = epochs * len(split.train)
+    return lengths
+
+
 def _sending_once():
     """Let the loops on Dask send the same data once; leave others as they are."""
     active, _ = get_active_backend()
     return getattr(active, "keeping_data", nullcontext)()
-
-
-def _show_progress(estimator, progress):
-    if progress:
-        estimator.set_callbacks(ProgressBar(max_propagation_depth=2))
-    return estimator
 
 
 def _first_seed(random_state):

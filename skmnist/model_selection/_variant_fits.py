@@ -18,13 +18,28 @@ class Split(NamedTuple):
     """The rows of one repeat, by number, and its seed."""
 
     repeat: int
+    n_repeats: int
     seed: int
-    train: np.ndarray
-    test: np.ndarray
+    train: np.ndarray | None = None
+    test: np.ndarray | None = None
     # Rows given to the network as X_val; None leaves the validation to it.
-    validation: np.ndarray | None
+    validation: np.ndarray | None = None
     # Pairs of rows to train on and to test on, of `train`; None without a search.
-    folds: list | None
+    folds: list | None = None
+
+    def fit_name(self, variant, fold=None):
+        """Return how the fit of a variant is shown, in a fold by number from 0."""
+        parts = [display_name(variant)]
+        if self.n_repeats > 1:
+            parts.append(f"repeat {self.repeat + 1}")
+        if fold is not None:
+            parts.append(f"fold {fold + 1} of {len(self.folds)}")
+        return ", ".join(parts)
+
+    def fold_names(self, variants):
+        """Return the names of the fits of a search, in its order."""
+        folds = range(len(self.folds or ()))
+        return [self.fit_name(variant, fold) for variant in variants for fold in folds]
 
 
 class VariantFits(CallbackSupportMixin, BaseEstimator):
@@ -82,7 +97,7 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
         ).call_on_fit_task_begin(estimator=self, X=X, y=y)
         # Made ahead of the parallel loop, which pickles them with the estimator.
         tasks = [
-            context.subcontext(task_name=_task_name(split, name, splits), task_id=i)
+            context.subcontext(task_name=split.fit_name(name), task_id=i)
             for i, (split, name, _) in enumerate(fits)
         ]
         results = Parallel(n_jobs=self.n_jobs)(
@@ -105,11 +120,6 @@ def score_held_out(pipeline, X, y):
         return np.nan, 0
     rows, labels = (_safe_indexing(part, held_out) for part in (X, y))
     return pipeline.score(rows, labels), len(held_out)
-
-
-def _task_name(split, name, splits):
-    repeat = f", repeat {split.repeat + 1}" if len(splits) > 1 else ""
-    return display_name(name) + repeat
 
 
 def _fit_variant(caller, task, name, pipeline, X, y, split):

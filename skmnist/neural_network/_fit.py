@@ -17,6 +17,7 @@ from skmnist._utils import (
     resolve_image_shape,
     validate_images,
     warn_if_flat,
+    warn_user,
 )
 from skmnist.neural_network._architecture import Architecture
 from skmnist.neural_network._checkpoint import Checkpoint, check_resumable, fingerprint
@@ -140,11 +141,6 @@ class BaseNetwork(
         state = super().__getstate__()
         return {k: v for k, v in state.items() if k not in ("_model", "callbacks_")}
 
-    def _shallow_copy(self):
-        copied = object.__new__(type(self))
-        vars(copied).update(vars(self))
-        return copied
-
     def _fit(
         self, X, y, sample_weight, X_val, y_val, *, context=None, classes=None, **kwargs
     ):
@@ -157,7 +153,7 @@ class BaseNetwork(
         state, epochs, own_callbacks = fitted._plan(state, *batches, **kwargs)
         if context is not None:
             own_callbacks.append(
-                EpochTasks(self, context, fitted._attributes, X, y, sample_weight)
+                EpochTasks(self, context, fitted._as_fitted, X, y, sample_weight)
             )
         last = _LastEpoch()
         try:
@@ -200,6 +196,10 @@ class BaseNetwork(
         if "best_epoch" in state.schedule:
             attributes["best_epoch_"] = state.schedule["best_epoch"]
         return attributes
+
+    def _as_fitted(self, state):
+        """Return all attributes of an estimator that is fitted as far as `state`."""
+        return vars(self) | self._attributes(state)
 
     # Validate
 
@@ -290,6 +290,11 @@ class BaseNetwork(
                 "the last fit, whose weights do not fit any more: set them back, or "
                 "train anew with fit and warm_start=False."
             )
+        if "iterations" not in self._state.optimizer:
+            warn_user(
+                "The model was saved without the state of its optimizer: training "
+                "continues with a fresh optimizer."
+            )
         return self._state.resumed(self.learning_rate)
 
     # Split
@@ -367,11 +372,9 @@ class BaseNetwork(
         check_resumable(self)
         name = fingerprint(self, start, batches, validation)
         checkpoint = Checkpoint(self, name)
-        found = checkpoint.load(start)
-        if found is None:
-            return checkpoint, start, 0
-        done = found.n_epochs - start.n_epochs
-        return checkpoint, found, int(self.epochs) if checkpoint.is_finished else done
+        state = checkpoint.load(start)
+        done = state.n_epochs - start.n_epochs
+        return checkpoint, state, int(self.epochs) if checkpoint.is_finished else done
 
     # What others read of a fitted estimator
 

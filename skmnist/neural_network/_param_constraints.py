@@ -97,7 +97,12 @@ HYPERPARAMETERS = {
     "shift_range": _augmentation(
         0.05, _FRACTION_OR_ONE, "FRACTION", "largest shift, of each side"
     ),
-    "early_stopping": _unlisted(False, "boolean", in_checkpoint=True),
+    "early_stopping": _training(
+        False,
+        ["boolean"],
+        "",
+        "stop when the validation loss does not improve, and keep the best epoch",
+    ),
     "n_iter_no_change": _training(
         5, [_POSITIVE_INT], "N", "epochs without progress before early stopping"
     ),
@@ -129,8 +134,17 @@ HYPERPARAMETERS = {
         "FRACTION",
         "after each block and after the dense layer",
     ),
-    "batch_norm": _unlisted(False, "boolean", in_checkpoint=True),
-    "dtype": _unlisted("float32", StrOptions(set(DTYPES)), None, in_checkpoint=True),
+    "batch_norm": Hyperparameter(
+        False, ["boolean"], None, "network", "", "normalize the outputs of each block"
+    ),
+    "dtype": Hyperparameter(
+        "float32",
+        [StrOptions(set(DTYPES)), None],
+        None,
+        "network",
+        "DTYPE",
+        "float32, or mixed_bfloat16 or mixed_float16 for mixed precision",
+    ),
     "image_shape": _unlisted(None, tuple, list, None),
     "class_weight": Hyperparameter(
         None,

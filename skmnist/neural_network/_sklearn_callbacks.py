@@ -1,4 +1,7 @@
-"""The bridge to scikit-learn's callbacks: each epoch is a task of the fit."""
+"""The bridge to scikit-learn's callbacks: each epoch is a task of the fit.
+
+Those that have a method `on_batch_end` are told of the batches too.
+"""
 
 from skmnist.neural_network._keras import keras
 
@@ -28,6 +31,11 @@ class EpochTasks(keras.callbacks.Callback):
         super().__init__()
         self.context = context
         self.task = None
+        self.of_batches = [
+            callback.on_batch_end
+            for callback in context._callbacks
+            if hasattr(callback, "on_batch_end")
+        ]
         self.attributes = attributes
         self.arguments = {
             "estimator": estimator,
@@ -48,8 +56,20 @@ class EpochTasks(keras.callbacks.Callback):
         self._call(self.context.call_on_fit_task_begin)
 
     def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
         self.task = self.context.subcontext(task_name="epoch")
         self._call(self.task.call_on_fit_task_begin)
+
+    def on_train_batch_end(self, batch, logs=None):
+        for on_batch_end in self.of_batches:
+            on_batch_end(
+                self.context,
+                epoch=self.epoch + 1,
+                n_epochs=self.params["epochs"],
+                batch=batch + 1,
+                n_batches=self.params["steps"],
+                accuracy=logs["accuracy"],
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         if self._call(self.task.call_on_fit_task_end):

@@ -3,17 +3,20 @@
 import os
 import re
 import reprlib
-import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skmnist._utils import resolve_image_shape
+from skmnist._utils import resolve_image_shape, warn_user
 from skmnist.io._atomic import write_atomically
-from skmnist.io._json import check_members, get, pack_param, unpack_param
-from skmnist.io._state_file import library_versions, pack_state, unpack_state
+from skmnist.io._json import check_members, get, get_strings, pack_param, unpack_param
+from skmnist.io._tensor_file import TensorFile
 from skmnist.preprocessing._image_scaler import ImageScaler
+
+# `skmnist.neural_network` is imported where it is used: Keras takes seconds, which a
+# file that is not a model need not cost.
 
 __all__ = ["load_model", "save_model"]
 
@@ -28,12 +31,12 @@ _MEMBERS = {
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+!-]{0,49}")
 
 
-def save_model(estimator, path):
+def save_model(estimator, path, *, optimizer=True):
     """Save a fitted model to a file that is safe to open.
 
-    The file is in the safetensors format and holds the weights, the optimizer's and
-    the annealing's state, the history, the labels and the hyperparameters, so that
-    the model can also go on training. It appears whole or not at all.
+    The file is in the safetensors format and holds the weights, the state of the
+    optimizer and of the learning-rate schedule, the history, the labels and the
+    hyperparameters, so that training can be continued. It appears whole or not at all.
 
     Parameters
     ----------
@@ -44,6 +47,10 @@ def save_model(estimator, path):
     path : str or path-like
         The file to write, usually named ``*.safetensors``. One that exists is
         replaced.
+    optimizer : bool, default=True
+        Whether to keep the optimizer's state, two thirds of the file. Without it,
+        predictions are the same, and training can be continued with a fresh
+        optimizer.
 
     Raises
     ------
@@ -52,9 +59,9 @@ def save_model(estimator, path):
     TypeError
         If `estimator` is neither a `MnistCNN` nor a pipeline.
     ValueError
-        If a pipeline has other steps, a parameter is no plain value (`callbacks`, a
-        `RandomState`), the labels are neither integers nor booleans nor texts, or
-        the weights are not finite.
+        If a pipeline has other steps, a parameter is not a plain value (`callbacks`, a
+        `RandomState`), the labels are not integers, finite floats, booleans or
+        strings, or the weights are not finite.
     OSError
         If the file cannot be written.
 
@@ -85,28 +92,36 @@ def save_model(estimator, path):
     True
     """
     cnn, extra = _describe(estimator)
-    params = cnn.get_params(deep=False) | {"checkpoint_dir": None}
-    try:
-        data = pack_state(params, cnn._export_state(), extra)
-        # What cannot be opened again is not written at all.
-        _rebuild(data)
-    except ValueError as error:
-        reason = str(error).rstrip(".")
-        raise ValueError(f"This model cannot be saved: {reason}.") from None
-    write_atomically(path, data)
+    params = cnn.get_params(deep=False) | {
+        "checkpoint_dir": None,
+        # None follows a policy that other processes do not have.
+        "dtype": cnn._fitted_architecture.dtype,
+    }
+    state = cnn._export_state()
+    if not optimizer:
+        rate = state["optimizer"]["learning_rate"]
+        state = state | {"optimizer": {"learning_rate": rate}}
+
+    from skmnist.neural_network._state_file import pack_state
+
+    failed = "This model cannot be saved"
+    with _explained(failed):
+        data = pack_state(params, state, extra)
+    # What cannot be opened again is not written.
+    write_atomically(path, data, check=lambda written: _open(written, failed))
 
 
 def load_model(path):
-    """Open a model file, from whomever it comes.
+    """Open a model file, which may be untrusted.
 
-    The network is rebuilt by this package's own code from numbers and texts, each
+    The network is rebuilt by this package's own code from numbers and strings, each
     of which is checked before use. Nothing in the file is executed, imported,
-    followed or fetched. It takes about as much memory as the file is long, and at most
-    some 40 MB for its JSON. That says nothing of what the model predicts: test it
-    before you rely on it.
+    followed or fetched. Opening takes up to twice as much memory as the file is long,
+    and at most some 80 MB for its JSON. That says nothing of what the model predicts:
+    test it before you rely on it.
 
-    A checksum tells a file that was damaged, on a disk or on its way. The first files
-    of format 1 have none; they are opened without that check.
+    A checksum detects a file that was damaged, on a disk or on its way. The first files
+    of format 1 do not have one; they are opened without that check.
 
     Parameters
     ----------
@@ -117,15 +132,15 @@ def load_model(path):
     -------
     estimator : MnistCNN or Pipeline
         What was saved. It predicts the same bits on the same kind of machine, and
-        `partial_fit` goes on from where the training stopped.
+        `partial_fit` continues from where the training stopped.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If it is anything but a complete, unaltered model file, or one of a newer
-        format. Says what is wrong.
+        format. The message says what is wrong.
     OSError
         If the file cannot be read.
 
@@ -149,36 +164,66 @@ def load_model(path):
     ...     load_model(path)
     Traceback (most recent call last):
     ValueError: ...model.safetensors cannot be opened as a model file of skmnist: \
-    with 17 bytes it is no safetensors file, or cut off.
+    with 17 bytes it is not a safetensors file, or it was cut off.
     """
-    try:
-        estimator, versions = _rebuild(path)
-    except ValueError as error:
-        reason = str(error)
-        raise ValueError(
-            f"{os.fsdecode(path)} cannot be opened as a model file of skmnist: "
-            f"{reason[:400].rstrip('.')}."
-        ) from None
+    path = os.fsdecode(path)
+    estimator, versions = _open(
+        path, f"{path} cannot be opened as a model file of skmnist"
+    )
+    from skmnist.neural_network._state_file import library_versions
+
     differences = [
         f"{name} {versions[name]} (here {here})"
         for name, here in library_versions().items()
         if versions[name] != here
     ]
     if differences:
-        warnings.warn(
-            f"{os.fsdecode(path)} was written with {', '.join(differences)}; compare "
-            "its predictions with known ones before you rely on them.",
-            UserWarning,
-            stacklevel=2,
+        warn_user(
+            f"{path} was written with {', '.join(differences)}; compare its "
+            "predictions with known ones before you rely on them.",
         )
     return estimator
 
 
+@contextmanager
+def _explained(beginning):
+    """Put the beginning of the sentence before what was wrong."""
+    try:
+        yield
+    except ValueError as error:
+        reason = str(error)[:400].rstrip(".")
+        raise ValueError(f"{beginning}: {reason}.") from None
+
+
+def _open(path, failed):
+    """Return the model in a file, and the versions that wrote it."""
+    with _explained(failed):
+        file = TensorFile(path)
+    # An error of this import is not the file's.
+    from skmnist.neural_network._classifier import MnistCNN
+    from skmnist.neural_network._state_file import library_versions, unpack_state
+
+    with _explained(failed):
+        params, state, extra = unpack_state(file)
+        kind = get(extra, "kind", str)
+        if kind not in _MEMBERS:
+            raise ValueError(f"it does not hold a model but {reprlib.repr(kind)}")
+        check_members(extra, _MEMBERS[kind])
+        versions = get(extra, "versions", dict)
+        check_members(versions, library_versions())
+        for name in versions:
+            if not _VERSION.fullmatch(get(versions, name, str)):
+                raise ValueError(f"the version of {name} is not one")
+        model = MnistCNN(**params)._import_state(state)
+        if kind == "pipeline":
+            model = _rebuild_pipeline(extra, model)
+    return model, versions
+
+
 def _describe(estimator):
     """Return the network of a fitted model, and what else the file must say."""
-    from skmnist.neural_network._classifier import (
-        MnistCNN,  # late, as in _complete_params
-    )
+    from skmnist.neural_network._classifier import MnistCNN
+    from skmnist.neural_network._state_file import library_versions
 
     extra = {"kind": "classifier", "versions": library_versions()}
     if type(estimator) is MnistCNN:
@@ -206,89 +251,37 @@ def _describe(estimator):
     scaler, cnn = steps
     inputs = estimator.transform_input
     names = getattr(scaler, "feature_names_in_", None)
+    params = scaler.get_params(deep=False)
     extra |= {
         "kind": "pipeline",
         "steps": [name for name, _ in estimator.steps],
         "transform_input": inputs and list(inputs),
         "verbose": bool(estimator.verbose),
-        "scaler": {
-            name: pack_param(name, value)
-            for name, value in scaler.get_params(deep=False).items()
-        },
+        "scaler": {name: pack_param(name, value) for name, value in params.items()},
         "scaler_feature_names": None if names is None else names.tolist(),
     }
     return cnn, extra
 
 
-def _rebuild(source):
-    """Return the model that a file describes, and the versions that wrote it."""
-    params, state, extra = unpack_state(source, _complete_params)
-    kind = get(extra, "kind", str)
-    if kind not in _MEMBERS:
-        raise ValueError(f"it holds no model but {reprlib.repr(kind)}")
-    check_members(extra, _MEMBERS[kind])
-    versions = get(extra, "versions", dict)
-    check_members(versions, library_versions())
-    for name in versions:
-        if not _VERSION.fullmatch(get(versions, name, str)):
-            raise ValueError(f"the version of {name} is none")
-    from skmnist.neural_network._classifier import (
-        MnistCNN,  # late, as in _complete_params
-    )
-
-    cnn = MnistCNN(**params)._import_state(state)
-    if kind == "pipeline":
-        return _rebuild_pipeline(extra, cnn), versions
-    return cnn, versions
-
-
-def _complete_params(params):
-    # Importing Keras takes seconds, which a file that is no model need not cost.
-    from skmnist.neural_network._classifier import MnistCNN
-    from skmnist.neural_network._param_constraints import check_params
-
-    _check_names(params, MnistCNN)
-    if params.get("checkpoint_dir") is not None:
-        raise ValueError("checkpoint_dir names a folder, which no file may choose")
-    # Parameters that are newer than the file have their defaults.
-    params = MnistCNN(**params).get_params(deep=False)
-    check_params(params)
-    if params["callbacks"]:
-        raise ValueError("callbacks are code, which a file does not hold")
-    return params
-
-
-def _check_names(params, kind):
-    for name in params.keys() - set(kind._get_param_names()):
-        raise ValueError(f"{kind.__name__} has no parameter {reprlib.repr(name)}")
-
-
 def _rebuild_pipeline(extra, cnn):
     params = {k: unpack_param(v) for k, v in get(extra, "scaler", dict).items()}
-    _check_names(params, ImageScaler)
+    for name in params.keys() - set(ImageScaler._get_param_names()):
+        raise ValueError(f"ImageScaler does not have a parameter {reprlib.repr(name)}")
     scaler = ImageScaler(**params)
     scaler._validate_params()
-    names = extra.get("scaler_feature_names")
     scaler.image_shape_ = resolve_image_shape(
         cnn.n_features_in_, scaler.image_shape, cnn.image_shape_, "the network"
     )
     scaler.n_features_in_ = cnn.n_features_in_
+    names = get_strings(extra, "scaler_feature_names", scaler.n_features_in_)
     if names is not None:
-        scaler.feature_names_in_ = np.array(_texts(names), dtype=object)
-        if len(names) != scaler.n_features_in_:
-            raise ValueError("the scaler has too many or too few names of columns")
-    transform_input = extra.get("transform_input")
-    steps = _texts(extra.get("steps"))
+        scaler.feature_names_in_ = np.array(names, dtype=object)
+    get(extra, "steps", list)  # which may not be null
+    steps = get_strings(extra, "steps", length=2)
     pipeline = Pipeline(
         list(zip(steps, (scaler, cnn), strict=True)),
-        transform_input=None if transform_input is None else _texts(transform_input),
+        transform_input=get_strings(extra, "transform_input"),
         verbose=get(extra, "verbose", bool),
     )
     pipeline._validate_names(steps)
     return pipeline
-
-
-def _texts(values):
-    if type(values) is not list or not all(type(value) is str for value in values):
-        raise ValueError(f"{reprlib.repr(values)} stands where texts should")
-    return values

@@ -4,7 +4,7 @@ Run as ``python -m tests.benchmarks.voting_accuracy --checkpoint DIR``. It takes
 hours of one core, and goes on where it was interrupted. With each seed, 20 % of the
 rows are put aside for the test. On all the others five networks are trained that
 differ in nothing but their seeds; what is measured for one network is the mean of the
-five. ``--dtype mixed_bfloat16`` sets Keras's policy.
+five. ``--dtype mixed_bfloat16`` trains in mixed precision.
 """
 
 import json
@@ -14,7 +14,6 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from skmnist import make_mnist_pipeline
-from skmnist.neural_network._keras import keras
 from tests.benchmarks._contestants import pixels
 from tests.benchmarks._report import interval, options, report_means
 from tests.benchmarks.time_to_accuracy import RECIPE
@@ -29,7 +28,7 @@ def split(seed, n_rows):
     return train_test_split(X, y, test_size=0.2, stratify=y, random_state=seed)
 
 
-def probabilities(seed, voter, n_rows, folder):
+def probabilities(seed, voter, n_rows, folder, dtype):
     """Train a voter; return what it says about the test rows, without copies and with.
 
     Returns an array of shape (2, n_test, n_classes).
@@ -41,6 +40,7 @@ def probabilities(seed, voter, n_rows, folder):
         validation_fraction=None,
         random_state=N_VOTERS * seed + voter,
         checkpoint_dir=folder or None,
+        dtype=dtype,
         **RECIPE,
     ).fit(X, y)
     return np.array(
@@ -74,11 +74,10 @@ def accuracies(said, y):
 
 def main():
     args = options(seeds=3, rows=42_000, checkpoint="", dtype="float32")
-    keras.config.set_dtype_policy(args.dtype)
     found = []
     for seed in range(args.seeds):
         said = [
-            probabilities(seed, voter, args.rows, args.checkpoint)
+            probabilities(seed, voter, args.rows, args.checkpoint, args.dtype)
             for voter in range(N_VOTERS)
         ]
         y_test = split(seed, args.rows)[3]

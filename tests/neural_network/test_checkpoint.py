@@ -1,12 +1,12 @@
-"""An interrupted fit goes on where it stopped, to the bit."""
+"""An interrupted fit is resumed where it stopped, to the bit."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -16,38 +16,41 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skmnist import MnistCNN
-from skmnist.io._state_file import pack_state, unpack_state
-from skmnist.neural_network._checkpoint import fingerprint
+from skmnist.io._tensor_file import TensorFile
 from skmnist.neural_network._keras import keras
-from skmnist.neural_network._training_loop import Batches
+from skmnist.neural_network._state_file import pack_state, unpack_state
 
 
-class StopAfter(keras.callbacks.Callback):
-    """Interrupt as Ctrl-C does, in the middle of an epoch."""
+class Epochs:
+    """Callback of scikit-learn that counts epochs, and interrupts as Ctrl-C does."""
 
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
+    def __init__(self, interrupt_after=None):
+        self.interrupt_after = interrupt_after
+        self.n_begun = 0
 
-    def on_train_batch_end(self, batch, logs=None):
-        if self.n_epochs == self.epoch and batch == 3:
+    def setup(self, estimator, context):
+        pass
+
+    teardown = on_fit_task_end = setup
+
+    def on_fit_task_begin(self, estimator, context):
+        if context.task_name != "epoch":
+            return
+        if self.n_begun == self.interrupt_after:
             raise KeyboardInterrupt
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.n_epochs = epoch
+        self.n_begun += 1
 
 
-def test_weights_of_64_bits_are_refused_before_the_training(digits, tmp_path):
-    X, y = digits[0][:50], digits[1][:50]
-    cnn = MnistCNN(checkpoint_dir=tmp_path / "points", random_state=0)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")
-    try:
-        with pytest.raises(ValueError, match="policy 'float64' they are in float64"):
-            cnn.fit(X, y)
-    finally:
-        keras.config.set_dtype_policy(before)
-    assert not (tmp_path / "points").exists()
+def interrupt(cnn, X, y, after):
+    """Fit until the beginning of an epoch, after so many others."""
+    with pytest.raises(KeyboardInterrupt):
+        clone(cnn).set_callbacks(Epochs(interrupt_after=after)).fit(X, y)
+
+
+def fit_counted(cnn, X, y):
+    """Fit a clone, and return it with the number of epochs that it trained."""
+    epochs = Epochs()
+    return clone(cnn).set_callbacks(epochs).fit(X, y), epochs.n_begun
 
 
 def assert_same_fit(one, other):
@@ -58,71 +61,138 @@ def assert_same_fit(one, other):
             assert_array_equal(array, getattr(other._state, group)[name], err_msg=name)
 
 
-def interrupted(cnn, epoch, X, y, monkeypatch, *others):
-    """Fit until the middle of an epoch, in a way that the checkpoint cannot see."""
-    from skmnist.neural_network import _fit as _fitting
-
-    make_schedule = _fitting.make_schedule
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            _fitting,
-            "make_schedule",
-            lambda *a, **k: [*make_schedule(*a, **k), *others, StopAfter(epoch)],
-        )
-        with pytest.raises(KeyboardInterrupt):
-            cnn.fit(X, y)
+def rewrite(file, change):
+    """Write another checkpoint, sound by itself, in the place of this one."""
+    params, state, extra = unpack_state(TensorFile(file))
+    change(state, extra)
+    file.write_bytes(pack_state(params, state, extra))
 
 
-@pytest.mark.parametrize("anneal", ["plateau", "one_cycle"])
-def test_an_interrupted_fit_goes_on_to_the_same_bits(
-    anneal, digits, small, tmp_path, monkeypatch
-):
+@pytest.fixture(scope="module")
+def few(digits):
+    return digits[0][:150], digits[1][:150]
+
+
+@pytest.fixture
+def cnn(small, tmp_path):
+    return MnistCNN(epochs=2, random_state=0, checkpoint_dir=tmp_path, **small)
+
+
+@pytest.fixture
+def finished(cnn, few, tmp_path):
+    """Return a finished fit and its checkpoint."""
+    whole = clone(cnn).fit(*few)
+    (file,) = tmp_path.iterdir()
+    return whole, file
+
+
+# Resuming
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"anneal": "plateau", "anneal_patience": 1, "augment": True},
+        {"anneal": "one_cycle", "augment": True},
+        {"early_stopping": True, "batch_norm": True, "learning_rate": 0.03},
+    ],
+    ids=["plateau", "one_cycle", "early_stopping"],
+)
+def test_fit_resumed_same_bits(params, digits, small, tmp_path):
     X, y, _, _ = digits
-    params = small | {
-        "epochs": 6,
-        "anneal": anneal,
-        "anneal_patience": 1,
-        "augment": True,
-        "random_state": 0,
-    }
-    whole = MnistCNN(**params).fit(X, y)
-    cnn = MnistCNN(checkpoint_dir=tmp_path / "new" / "folder", **params)
-    for epoch in (2, 4):
-        interrupted(cnn, epoch, X, y, monkeypatch)
-        assert not hasattr(cnn, "classes_")
-    trained = []
-
-    class Count(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            trained.append(epoch)
-
-    from skmnist.neural_network import _fit as _fitting
-
-    make_schedule = _fitting.make_schedule
-    monkeypatch.setattr(
-        _fitting, "make_schedule", lambda *a, **k: [*make_schedule(*a, **k), Count()]
-    )
-    assert_same_fit(cnn.fit(X, y), whole)
-    assert trained == [4, 5]
-    assert_same_fit(clone(cnn).fit(X, y), whole)
-    assert trained == [4, 5]
-    assert_same_fit(cnn.partial_fit(X, y), whole.partial_fit(X, y))
+    whole = MnistCNN(**small | params, epochs=6, random_state=0).fit(X, y)
+    cnn = clone(whole).set_params(checkpoint_dir=tmp_path / "new" / "folder")
+    interrupt(cnn, X, y, after=2)
+    interrupt(cnn, X, y, after=2)
+    again, n_trained = fit_counted(cnn, X, y)
+    assert_same_fit(again, whole)
+    assert n_trained == 2
+    again, n_trained = fit_counted(cnn, X, y)
+    assert_same_fit(again, whole)
+    assert n_trained == 0
+    assert_same_fit(again.partial_fit(X, y), whole.partial_fit(X, y))
 
 
-def test_another_fit_has_another_checkpoint(digits, small, tmp_path):
+def test_fit_resumed_warm_start_and_any_labels(few, cnn, tmp_path):
+    X, labels = few[0], few[1].astype("M8[D]").astype(str)
+    cnn.set_params(warm_start=True)
+    again = clone(cnn)
+    cnn.fit(X, labels).fit(X, labels)
+    assert len(os.listdir(tmp_path)) == 2
+    assert_same_fit(again.fit(X, labels).fit(X, labels), cnn)
+    assert len(os.listdir(tmp_path)) == 2
+    assert_array_equal(again.predict(X), cnn.predict(X))
+
+
+def test_fit_resumed_by_two_threads(few, cnn, tmp_path):
+    whole = clone(cnn).set_params(checkpoint_dir=None).fit(*few)
+    interrupt(cnn, *few, after=1)
+    with ThreadPoolExecutor(2) as pool:
+        fits = pool.map(lambda one: one.fit(*few), (clone(cnn), clone(cnn)))
+        for fitted in fits:
+            assert_same_fit(fitted, whole)
+    assert len(os.listdir(tmp_path)) == 1
+
+
+def test_grid_search_finished_fits(few, cnn, tmp_path):
+    grid = {"batch_size": [30, 60]}
+    first = GridSearchCV(cnn, grid, cv=2).fit(*few)
+    written = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+    assert len(written) == 5
+    second = GridSearchCV(cnn, grid, cv=2).fit(*few)
+    assert {f: f.stat().st_mtime_ns for f in tmp_path.iterdir()} == written
+    for name in ("mean_test_score", "split0_test_score"):
+        assert_array_equal(first.cv_results_[name], second.cv_results_[name])
+    assert_same_fit(first.best_estimator_, second.best_estimator_)
+
+
+@pytest.mark.slow
+def test_fit_killed_process_loses_one_epoch(digits, small, tmp_path):
     X, y, _, _ = digits
-    X, y = X[:200], y[:200]
-    cnn = MnistCNN(epochs=1, random_state=0, checkpoint_dir=tmp_path, **small)
+    params = small | {"epochs": 400, "random_state": 0, "filters": (4, 4)}
+    joblib.dump((X, y, params), tmp_path / "data.joblib")
+    points = tmp_path / "points"
+    code = f"""
+import joblib
+from skmnist import MnistCNN
+X, y, params = joblib.load({str(tmp_path / "data.joblib")!r})
+MnistCNN(checkpoint_dir={str(points)!r}, **params).fit(X, y)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code])
+    while not points.exists() or not list(points.glob("*.safetensors")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    # Fewer epochs would be another fit, so the state is read as the fit reads it.
+    (file,) = points.glob("*.safetensors")
+    _, state, extra = unpack_state(TensorFile(file))
+    n_epochs = len(state["history"]["loss"])
+    assert extra["finished"] is False
+    assert 1 <= n_epochs < 400
+    # One cycle apart, the first epochs do not depend on how many are to come.
+    short = MnistCNN(**(params | {"epochs": n_epochs})).fit(X, y)
+    assert short.history_ == state["history"]
+    for name, weight in short._state.weights.items():
+        assert_array_equal(weight, state["weights"][name])
+
+
+# Another fit is never taken for this one
+
+
+def test_fit_checkpoint_of_other_fits(few, cnn, tmp_path):
+    X, y = few
+    cnn.set_params(epochs=1)
     others = [
         (cnn, X, y, {}),
         (clone(cnn).set_params(random_state=1), X, y, {}),
         (clone(cnn).set_params(batch_size=20), X, y, {}),
-        (clone(cnn).set_params(augment=True), X, y, {}),
         (clone(cnn).set_params(class_weight={1: 2}), X, y, {}),
-        (clone(cnn).set_params(anneal=True), X, y, {}),
+        (clone(cnn).set_params(image_shape=(4, 16)), X, y, {}),
         (cnn, X[::-1], y[::-1], {}),
         (cnn, X, (y + 1) % 10, {}),
-        (cnn, X, y, {"sample_weight": np.linspace(1, 2, 200)}),
+        (cnn, X, y, {"sample_weight": np.linspace(1, 2, len(X))}),
         (cnn, X, y, {"X_val": X[:50], "y_val": y[:50]}),
     ]
     for n, (estimator, X_part, y_part, more) in enumerate(others, start=1):
@@ -141,6 +211,8 @@ OTHER_VALUES = {
     **{"kernel_sizes": (1, 3), "dense_units": 16, "dropout": (0.1, 0.1, 0.4)},
     **{"image_shape": (4, 16), "class_weight": {1: 9}, "warm_start": True},
     **{"random_state": 1, "verbose": 2, "callbacks": [], "tta_copies": 1},
+    **{"early_stopping": False, "n_iter_no_change": 1, "batch_norm": True},
+    **{"dtype": "mixed_bfloat16"},
 }
 
 
@@ -148,289 +220,103 @@ OTHER_VALUES = {
 @pytest.mark.parametrize(
     "name", sorted({*MnistCNN().get_params()} - {"checkpoint_dir"})
 )
-def test_a_fit_is_never_taken_for_one_with_another_hyperparameter(
-    name, digits, small, tmp_path, capsys
-):
-    X, y = (part[:150] for part in digits[:2])
+def test_fit_checkpoint_other_hyperparameter(name, few, small, tmp_path):
     settings = {"anneal": True, "anneal_patience": 1, "augment": True, "epochs": 3}
+    settings |= {"early_stopping": True, "n_iter_no_change": 2}
     cnn = MnistCNN(**small | settings | {"random_state": 0})
-    clone(cnn).set_params(checkpoint_dir=tmp_path).fit(X, y)
+    clone(cnn).set_params(checkpoint_dir=tmp_path).fit(*few)
     assert cnn.get_params()[name] != OTHER_VALUES[name]
     cnn.set_params(**{name: OTHER_VALUES[name]})
-    expected = clone(cnn).fit(X, y)
-    found = cnn.set_params(checkpoint_dir=tmp_path).fit(X, y)
+    expected = clone(cnn).fit(*few)
+    found = cnn.set_params(checkpoint_dir=tmp_path).fit(*few)
     assert_same_fit(found, expected)
+    X, _ = few
     assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
 
 
-def test_a_damaged_checkpoint_or_one_of_another_version_is_passed_over(
-    digits, small, tmp_path, monkeypatch
-):
-    X, y, _, _ = digits
-    cnn = MnistCNN(epochs=2, random_state=0, checkpoint_dir=tmp_path, **small)
-    whole = clone(cnn).fit(X, y)
-    (file,) = tmp_path.iterdir()
+def test_fit_checkpoint_renamed_from_other_fit(few, cnn, finished, tmp_path):
+    whole, own = finished
+    clone(cnn).set_params(epochs=3).fit(*few)
+    (other,) = {*tmp_path.iterdir()} - {own}
+    other.replace(own)
+    with pytest.warns(UserWarning, match="ignored.*belongs to another fit"):
+        assert_same_fit(clone(cnn).fit(*few), whole)
+
+
+# Files that cannot be used
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[:1000],
+        lambda content: content[:-1],
+        lambda content: b"\x80" * 1000,
+        lambda content: content[:-400] + bytes([content[-400] ^ 1]) + content[-399:],
+        lambda content: content[:-4096] + bytes(4096),
+        lambda content: content.replace(rb"\"seed\": ", rb"\"seed\": 1"),
+    ],
+    ids=["empty", "start", "cut", "other", "bit", "zeros", "seed"],
+)
+def test_fit_checkpoint_damaged(damage, few, cnn, finished):
+    whole, file = finished
     content = file.read_bytes()
-    for damaged in (b"", content[:1000], content[:-1], b"\x80" * 1000):
-        file.write_bytes(damaged)
-        with pytest.warns(UserWarning, match="passed over"):
-            assert_same_fit(clone(cnn).fit(X, y), whole)
-        assert file.read_bytes() == content
-    monkeypatch.setattr(
-        "skmnist.neural_network._checkpoint.library_versions", lambda: {"keras": "1"}
-    )
-    with pytest.warns(UserWarning, match="it was written with"):
-        assert_same_fit(clone(cnn).fit(X, y), whole)
+    file.write_bytes(damage(content))
+    with pytest.warns(UserWarning, match="is ignored, and the fit starts from the beg"):
+        assert_same_fit(clone(cnn).fit(*few), whole)
+    assert file.read_bytes() == content
 
 
-def with_bytes(content, place, new):
-    place %= len(content)
-    return content[:place] + new + content[place + len(new) :]
+def test_fit_checkpoint_of_other_versions(few, cnn, finished):
+    whole, file = finished
+    rewrite(file, lambda state, extra: extra["versions"].update(keras="1.0"))
+    with pytest.warns(UserWarning, match="ignored.*it was written with .*keras.*1.0"):
+        assert_same_fit(clone(cnn).fit(*few), whole)
 
 
-def with_description(content, change):
-    """Write other JSON with as many epochs, tensors and members as it takes."""
-    end = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:end])
-    description = json.loads(header["__metadata__"]["skmnist"])
-    change(description)
-    header["__metadata__"]["skmnist"] = json.dumps(description)
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + content[end:]
-
-
-def test_damage_that_leaves_a_checkpoint_well_formed_is_passed_over(
-    digits, small, tmp_path
-):
-    X, y = (part[:150] for part in digits[:2])
-    cnn = MnistCNN(epochs=2, random_state=0, checkpoint_dir=tmp_path, **small)
-    whole = clone(cnn).fit(X, y)
+def test_fit_checkpoint_impossible_schedule(few, cnn, tmp_path):
+    cnn.set_params(anneal=True)
+    whole = clone(cnn).fit(*few)
     (file,) = tmp_path.iterdir()
-    content = file.read_bytes()
-    digit = content.index(b'loss\\": [') + 11
-    without_validation = {
-        name: values
-        for name, values in whole.history_.items()
-        if not name.startswith("val_")
-    }
-    one_epoch = {name: values[:1] for name, values in whole.history_.items()}
-    for damaged in (
-        with_bytes(content, -400, bytes([content[-400] ^ 1])),
-        with_bytes(content, digit, b"9" if content[digit] != ord("9") else b"8"),
-        with_bytes(content, -4096, bytes(4096)),
-        with_description(content, lambda it: it.update(history=one_epoch)),
-        with_description(content, lambda it: it.update(history=without_validation)),
-        with_description(content, lambda it: it.pop("checksum")),
-    ):
-        assert damaged != content
-        file.write_bytes(damaged)
-        with pytest.warns(UserWarning, match="passed over.*checksum"):
-            assert_same_fit(clone(cnn).fit(X, y), whole)
-        assert file.read_bytes() == content
-
-
-def test_a_schedules_memory_that_cannot_be_is_passed_over(digits, small, tmp_path):
-    X, y = (part[:150] for part in digits[:2])
-    cnn = MnistCNN(
-        epochs=2, anneal=True, random_state=0, checkpoint_dir=tmp_path, **small
-    )
-    whole = clone(cnn).fit(X, y)
-    (file,) = tmp_path.iterdir()
-    params, state, extra = unpack_state(file, lambda params: params)
-    state["schedule"].pop("wait")
-    file.write_bytes(pack_state(params, state, extra | {"finished": False}))
+    rewrite(file, lambda state, extra: state["schedule"].pop("wait"))
     with pytest.warns(UserWarning, match="its schedule remembers best only"):
-        assert_same_fit(clone(cnn).fit(X, y), whole)
+        assert_same_fit(clone(cnn).fit(*few), whole)
 
 
-def test_a_checkpoint_that_cannot_be_read_is_passed_over(digits, small, tmp_path):
-    X, y = (part[:150] for part in digits[:2])
-    cnn = MnistCNN(epochs=2, random_state=0, checkpoint_dir=tmp_path, **small)
-    whole = clone(cnn).fit(X, y)
-    (file,) = tmp_path.iterdir()
+def test_fit_checkpoint_unreadable(few, cnn, finished):
+    whole, file = finished
     content = file.read_bytes()
     file.unlink()
     file.symlink_to(file)
-    with pytest.warns(UserWarning, match="passed over.*symbolic links"):
-        assert_same_fit(clone(cnn).fit(X, y), whole)
+    with pytest.warns(UserWarning, match="ignored.*symbolic links"):
+        assert_same_fit(clone(cnn).fit(*few), whole)
     assert file.read_bytes() == content
 
 
-def test_more_epochs_than_a_file_can_tell_of_are_refused_at_once(digits, tmp_path):
-    X, y = (part[:150] for part in digits[:2])
-    cnn = MnistCNN(epochs=15_001, random_state=0, checkpoint_dir=tmp_path)
-    with pytest.raises(ValueError, match="up to 15,000 epochs.*would have 15,001"):
-        cnn.fit(X, y)
-    assert os.listdir(tmp_path) == []
+# Refused before the training, which would not end in the time of a test
+
+MANY = 1_000_000
 
 
-class Faster(keras.callbacks.Callback):
-    """Do in the second epoch what another process does that is further on."""
-
-    def __init__(self, file, content):
-        super().__init__()
-        self.file = file
-        self.content = content
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 1:
-            self.file.write_bytes(self.content)
-
-
-@pytest.mark.parametrize("finished", [True, False], ids=["finished", "further on"])
-def test_a_slower_process_leaves_the_checkpoint_of_one_that_is_ahead(
-    finished, digits, small, tmp_path, monkeypatch
-):
-    X, y = (part[:150] for part in digits[:2])
-    cnn = MnistCNN(epochs=4, random_state=0, checkpoint_dir=tmp_path, **small)
-    if finished:
-        cnn.fit(X, y)
-    else:
-        interrupted(cnn, 3, X, y, monkeypatch)
-    (file,) = tmp_path.iterdir()
-    content = file.read_bytes()
-    file.unlink()
-    ahead = Faster(file, content)
-    interrupted(clone(cnn), 2, X, y, monkeypatch, ahead)
-    assert file.read_bytes() == content
-    # What is said to be ahead but cannot be used is no obstacle,
-    file.unlink()
-    damaged = with_bytes(content, -400, bytes([content[-400] ^ 1]))
-    interrupted(clone(cnn), 2, X, y, monkeypatch, Faster(file, damaged))
-    assert file.read_bytes() not in (content, damaged)
-    # whether it comes during the fit or was there before.
-    file.write_bytes(content[:-1])
-    with pytest.warns(UserWarning, match="passed over"):
-        clone(cnn).fit(X, y)
-    assert len(file.read_bytes()) > len(content) - 1
-    assert os.listdir(tmp_path) == [file.name]
-
-
-def test_a_checkpoint_dir_that_cannot_be_used_is_found_before_training(
-    digits, small, tmp_path, monkeypatch
-):
-    X, y = (part[:150] for part in digits[:2])
-    cnn = MnistCNN(epochs=1, random_state=0, checkpoint_dir=tmp_path / "used", **small)
-    cnn.fit(X, y)
-    (file,) = (tmp_path / "used").iterdir()
-    (tmp_path / "folder" / file.name).mkdir(parents=True)
-
-    def trained(*args, **kwargs):
-        raise AssertionError("it trained")
-
-    monkeypatch.setattr("skmnist.neural_network._fit.train", trained)
-    for folder in (file, file / "below", "", tmp_path / "folder"):
-        again = clone(cnn).set_params(checkpoint_dir=folder)
-        with pytest.raises(OSError, match=r"this checkpoint_dir \(.*\): '"):
+def test_fit_checkpoint_dir_not_writable(few, cnn, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    for folder in (file, file / "below", ""):
+        cnn.set_params(checkpoint_dir=folder, epochs=MANY)
+        with pytest.raises(OSError, match=r"into checkpoint_dir \(.*\): '"):
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of the folder that is no file
-                again.fit(X, y)
-        assert not hasattr(again, "classes_")
+                warnings.simplefilter("ignore")  # of the folder that is a file
+                cnn.fit(*few)
+        assert not hasattr(cnn, "classes_")
 
 
-def test_another_global_dtype_policy_is_another_fit(digits, small):
-    X, y = (part[:150] for part in digits[:2])
-    cnn = MnistCNN(epochs=1, random_state=0, **small).fit(X, y)
-    batches = Batches(X, y, None, (8, 8), 50)
-    usual = keras.config.dtype_policy()
-    names = {fingerprint(cnn, cnn._state, batches, None)}
-    try:
-        keras.config.set_dtype_policy("mixed_float16")
-        names.add(fingerprint(cnn, cnn._state, batches, None))
-    finally:
-        keras.config.set_dtype_policy(usual)
-    names.add(fingerprint(cnn, cnn._state, batches, None))
-    assert len(names) == 2
-
-
-def test_a_checkpoint_of_another_fit_under_this_ones_name_is_passed_over(
-    digits, small, tmp_path
-):
-    X, y, _, _ = digits
-    cnn = MnistCNN(epochs=2, random_state=0, checkpoint_dir=tmp_path, **small)
-    whole = clone(cnn).fit(X, y)
-    (own,) = tmp_path.iterdir()
-    others = [
-        clone(cnn).set_params(epochs=3).fit(X, y),
-        clone(cnn).set_params(random_state=1).fit(X, y),
-        clone(cnn).fit(X[y < 9], y[y < 9]),
-        clone(cnn).set_params(image_shape=(4, 16)).fit(X, y),
-    ]
-    files = set(tmp_path.iterdir()) - {own}
-    assert len(files) == len(others)
-    for other in files:
-        own.write_bytes(other.read_bytes())
-        with pytest.warns(UserWarning, match="another fit"):
-            assert_same_fit(clone(cnn).fit(X, y), whole)
-
-
-def test_labels_of_any_type_and_a_warm_start_have_checkpoints(digits, small, tmp_path):
-    X, y, _, _ = digits
-    cnn = MnistCNN(
-        epochs=1, warm_start=True, random_state=0, checkpoint_dir=tmp_path, **small
-    )
-    again = clone(cnn)
-    labels = y.astype(float)
-    cnn.fit(X, labels).fit(X, labels)
-    assert len(os.listdir(tmp_path)) == 2
-    assert_same_fit(again.fit(X, labels).fit(X, labels), cnn)
-    assert len(os.listdir(tmp_path)) == 2
-    assert_array_equal(again.predict(X), cnn.predict(X))
-
-
-def test_what_cannot_be_resumed_is_refused_before_training(digits, tmp_path):
-    X, y, _, _ = digits
+def test_fit_checkpoint_not_resumable(few, cnn, tmp_path):
     for random_state in (None, np.random.RandomState(0)):
-        cnn = MnistCNN(checkpoint_dir=tmp_path, random_state=random_state)
+        other = clone(cnn).set_params(random_state=random_state, epochs=MANY)
         with pytest.raises(ValueError, match="integer random_state"):
-            cnn.fit(X, y)
-    cnn = MnistCNN(checkpoint_dir=tmp_path, random_state=0, callbacks=[StopAfter(0)])
-    with pytest.raises(ValueError, match="callbacks"):
-        cnn.fit(X, y)
+            other.fit(*few)
+    stop = keras.callbacks.EarlyStopping()
+    with pytest.raises(ValueError, match="cannot be combined with callbacks"):
+        cnn.set_params(callbacks=[stop], epochs=MANY).fit(*few)
     assert os.listdir(tmp_path) == []
-
-
-def test_a_search_takes_finished_fits_from_their_checkpoints(digits, small, tmp_path):
-    X, y, _, _ = digits
-    cnn = MnistCNN(epochs=2, random_state=0, checkpoint_dir=tmp_path, **small)
-    grid = {"batch_size": [30, 60]}
-    first = GridSearchCV(cnn, grid, cv=2).fit(X, y)
-    written = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
-    assert len(written) == 5
-    second = GridSearchCV(cnn, grid, cv=2).fit(X, y)
-    assert {f: f.stat().st_mtime_ns for f in tmp_path.iterdir()} == written
-    for name in ("mean_test_score", "split0_test_score"):
-        assert_array_equal(first.cv_results_[name], second.cv_results_[name])
-    assert_same_fit(first.best_estimator_, second.best_estimator_)
-
-
-def test_a_killed_process_loses_one_epoch_at_most(digits, small, tmp_path):
-    X, y, _, _ = digits
-    params = small | {"epochs": 400, "random_state": 0, "filters": (4, 4)}
-    joblib.dump((X, y, params), tmp_path / "data.joblib")
-    code = f"""
-import joblib
-from skmnist import MnistCNN
-X, y, params = joblib.load({str(tmp_path / "data.joblib")!r})
-MnistCNN(checkpoint_dir={str(tmp_path / "points")!r}, **params).fit(X, y)
-"""
-    process = subprocess.Popen([sys.executable, "-c", code])
-    points = tmp_path / "points"
-    while not points.exists() or not list(points.glob("*.safetensors")):
-        assert process.poll() is None
-        time.sleep(0.05)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    cnn = MnistCNN(checkpoint_dir=points, **params)
-    # Fewer epochs would be another fit, so the state is read as the fit reads it.
-    (file,) = points.glob("*.safetensors")
-    _, state, extra = unpack_state(file, lambda params: cnn.get_params(deep=False))
-    n_epochs = len(state["history"]["loss"])
-    assert extra["finished"] is False
-    assert 1 <= n_epochs < 400
-    # One cycle apart, the first epochs do not depend on how many are to come.
-    short = MnistCNN(**(params | {"epochs": n_epochs})).fit(X, y)
-    assert short.history_ == state["history"]
-    for name, weight in short._state.weights.items():
-        assert_array_equal(weight, state["weights"][name])

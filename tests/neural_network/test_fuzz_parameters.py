@@ -119,7 +119,7 @@ def test_any_hyperparameters_are_refused_or_make_a_network(folder, params):
     with warnings.catch_warnings():
         # Those of libraries are errors.
         warnings.filterwarnings("ignore", "validation_fraction=.* is less than one row")
-        warnings.filterwarnings("ignore", "The checkpoint .* is passed over")
+        warnings.filterwarnings("ignore", "The checkpoint .* is ignored")
         try:
             cnn.fit(X, Y)
         except ValueError as error:

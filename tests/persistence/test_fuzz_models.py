@@ -3,7 +3,8 @@
 Short by default. SKMNIST_FUZZ_EXAMPLES=20000 tries that many files in each test,
 other ones each time:
 
-    SKMNIST_FUZZ_EXAMPLES=20000 python -m pytest tests/test_fuzz_models.py --timeout 0
+    SKMNIST_FUZZ_EXAMPLES=20000 python -m pytest --timeout 0 \\
+        tests/persistence/test_fuzz_models.py
 """
 
 import json
@@ -67,7 +68,7 @@ EDITS = st.lists(
 
 @fuzz
 @given(edits=EDITS, keep_length=st.booleans())
-def test_files_with_bytes_changed_cut_out_or_put_in(path, edits, keep_length):
+def test_load_model_random_bytes_edited(path, edits, keep_length):
     content = GOOD
     for place, n_cut, put_in in edits:
         n_cut = len(put_in) if keep_length else n_cut
@@ -77,7 +78,7 @@ def test_files_with_bytes_changed_cut_out_or_put_in(path, edits, keep_length):
 
 @fuzz
 @given(bits=st.lists(st.integers(0, 8 * HEADER_END - 1), min_size=1, max_size=3))
-def test_files_with_bits_of_the_header_flipped(path, bits):
+def test_load_model_random_bits_flipped_in_header(path, bits):
     content = bytearray(GOOD)
     for bit in bits:
         content[bit // 8] ^= 1 << bit % 8
@@ -86,7 +87,7 @@ def test_files_with_bits_of_the_header_flipped(path, bits):
 
 @fuzz
 @given(content=st.binary(max_size=500), length=st.integers(0, 500))
-def test_files_of_random_bytes(path, content, length):
+def test_load_model_random_bytes(path, content, length):
     assert_refused_or_a_model(path, content)
     assert_refused_or_a_model(path, length.to_bytes(8, "little") + content)
 
@@ -167,7 +168,7 @@ def join(header):
 
 @fuzz
 @given(data=st.data(), n_changes=st.integers(1, 3))
-def test_files_with_another_header(path, data, n_changes):
+def test_load_model_random_header(path, data, n_changes):
     header = header_of(GOOD)
     for _ in range(n_changes):
         if header:
@@ -177,7 +178,7 @@ def test_files_with_another_header(path, data, n_changes):
 
 @fuzz
 @given(data=st.data(), n_changes=st.integers(1, 3))
-def test_files_with_another_description(path, data, n_changes):
+def test_load_model_random_description(path, data, n_changes):
     header = header_of(GOOD)
     description = json.loads(header["__metadata__"]["skmnist"])
     for _ in range(n_changes):

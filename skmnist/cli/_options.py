@@ -1,0 +1,161 @@
+"""Texts to values: the options that follow from the table of hyperparameters."""
+
+import argparse
+import os
+import re
+from numbers import Integral
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skmnist.neural_network._param_constraints import HYPERPARAMETERS
+
+__all__ = [
+    "DIGITS",
+    "add_hyperparameters",
+    "checked",
+    "given_hyperparameters",
+    "variant",
+    "within",
+]
+
+# The embedded digits are few: with smaller steps, and more of them in an epoch, the
+# annealing does not end before the network has learnt them.
+DIGITS = {"epochs": 15, "batch_size": 16}
+
+
+def checked(kind, fits, words):
+    """Make a function that turns a text into a value, or says what it should be."""
+
+    def parse(text):
+        try:
+            value = kind(text)
+            if fits(value):
+                return value
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"{text!r} is not {words}")
+
+    return parse
+
+
+def within(constraint):
+    """Make a function that reads what one of scikit-learn's constraints allows."""
+    whole = isinstance(constraint, Interval) and constraint.type is Integral
+    kind = str if isinstance(constraint, StrOptions) else int if whole else float
+    return checked(kind, constraint.is_satisfied_by, constraint)
+
+
+_BOOLEAN = checked(
+    {"true": True, "false": False}.get, lambda x: x is not None, "true or false"
+)
+
+
+def _reader(each):
+    """Make a function that reads one value, or one entry, of a hyperparameter."""
+    allowed = [each.entries] if isinstance(each.default, tuple) else each.constraints
+    readers = [within(c) for c in allowed if isinstance(c, Interval | StrOptions)]
+    if "boolean" in allowed:
+        readers.append(_BOOLEAN)
+
+    def read(text):
+        problems = []
+        for reader in readers:
+            try:
+                return reader(text)
+            except argparse.ArgumentTypeError as problem:
+                problems.append(str(problem).removeprefix(f"{text!r} is not "))
+        words = " or ".join(problems) or "a value that the command line can give"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {words}")
+
+    return read
+
+
+def variant(text):
+    """Read ``NAME:param=value,...``; entries of a tuple stand between blanks.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``wide:filters=64 128,epochs=10``.
+
+    Returns
+    -------
+    name : str
+        The name.
+    settings : dict or None
+        The hyperparameters; None for a name alone.
+    """
+    name, colon, settings = text.partition(":")
+    if not re.fullmatch(r"\w[\w +-]*", name):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} does not begin with a name of letters, digits and underscores"
+        )
+    if not colon:
+        return name, None
+    return name, dict(_setting(each) for each in settings.split(",") if each)
+
+
+def _setting(text):
+    name, _, value = text.partition("=")
+    each = HYPERPARAMETERS.get(name)
+    if each is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} does not begin with one of {', '.join(HYPERPARAMETERS)}"
+        )
+    read = _reader(each)
+    several = isinstance(each.default, tuple)
+    return name, tuple(map(read, value.split())) if several else read(value)
+
+
+def _listed(*groups):
+    """Return the lines of the table that are options, of these groups or of all."""
+    return {
+        name: each
+        for name, each in HYPERPARAMETERS.items()
+        if each.group and (not groups or each.group in groups)
+    }
+
+
+def given_hyperparameters(args):
+    """Return the hyperparameters that the arguments of a sub-command set."""
+    params = {}
+    if args.data == "digits" and hasattr(args, "epochs"):
+        variants = [settings or {} for _, settings in getattr(args, "variants", ())]
+        params = {
+            name: value
+            for name, value in DIGITS.items()
+            if not variants or not all(name in settings for settings in variants)
+        }
+    for name in HYPERPARAMETERS:
+        if (given := getattr(args, name, None)) is not None:
+            params[name] = tuple(given) if isinstance(given, list) else given
+    if getattr(args, "checkpoint", None) is not None:
+        # Workers elsewhere have working folders of their own.
+        params["checkpoint_dir"] = os.path.abspath(args.checkpoint)
+    return params
+
+
+def add_hyperparameters(parser, *groups):
+    """Add an option for each hyperparameter of these groups of the table, or of all."""
+    for title in dict.fromkeys(each.group for each in _listed(*groups).values()):
+        group = parser.add_argument_group(title)
+        for name, each in _listed(title).items():
+            _add_hyperparameter(group, f"--{name.replace('_', '-')}", name, each)
+
+
+def _add_hyperparameter(group, option, name, each):
+    # None stands for what was not given.
+    if "boolean" in each.constraints:
+        group.add_argument(option, action="store_const", const=True, help=each.help)
+        return
+    several = isinstance(each.default, tuple)
+    shown = " ".join(map(str, each.default)) if several else each.default
+    if name in DIGITS:
+        shown = f"{shown}, for digits {DIGITS[name]}"
+    group.add_argument(
+        option,
+        type=_reader(each),
+        metavar=each.metavar,
+        nargs="+" if several else None,
+        help=each.help if shown is None else f"{each.help} (default: {shown})",
+    )

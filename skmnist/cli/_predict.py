@@ -1,0 +1,226 @@
+"""``skmnist predict``: pictures, folders and tables to labels."""
+
+import os
+import re
+from functools import partial
+
+import numpy as np
+
+from skmnist.cli._console import say
+from skmnist.cli._log_filter import start_keras
+from skmnist.datasets._load_images import load_images
+from skmnist.io._atomic import open_regular, write_atomically
+
+__all__ = ["predict", "take_model"]
+
+_PICKLED = (".joblib", ".pkl", ".pickle")
+_MODELS = (".safetensors", *_PICKLED)
+# How files begin that Python's pickle wrote, and those that joblib compressed.
+_PICKLE = b"\x80"
+_COMPRESSED = (
+    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\0\0", b"\x04\x22M"),
+    *(b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"),
+)
+_COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}
+# Images between two steps of the progress bar, a multiple of the blocks of MnistCNN.
+_STEP = 2048
+
+
+def take_model(args):
+    """Take the first of the images for the model if it is one and none is given."""
+    if args.model is None and _is_model(args.data[0]):
+        args.model = os.path.expanduser(args.data.pop(0))
+        if not args.data:
+            raise ValueError(
+                f"there are no IMAGES to label with {args.model}: name pictures, "
+                "folders or tables"
+            )
+
+
+def predict(args):
+    """Label images, and print the labels or write them to a file."""
+    pickled = args.model is not None and _is_pickle(args.model)
+    if pickled and not args.trust:
+        raise ValueError(
+            f"{args.model} is a pickle, and opening a pickle can run any code that its "
+            "author put into it: add --trust if the file is your own, or train with "
+            "--output MODEL.safetensors"
+        )
+    loaded = {
+        source: load_images(source, label_column=args.label_column, subset=args.subset)
+        for source in args.data
+    }
+    start_keras()
+    open_model = _open_pickle if pickled else _open_safely
+    model = _default_model() if args.model is None else open_model(args.model)
+    pixels = [_as_trained(model, *each, args.model) for each in loaded.items()]
+    if args.output is None:
+        labels = _print_labels(model, pixels, loaded, args.progress)
+    else:
+        labels = _ask(model.predict, pixels, args.progress)
+        _write_labels(labels, loaded.values(), args.output)
+        say(f"{args.output} holds {len(labels):,} labels.")
+    _compare_with_known(labels, loaded)
+
+
+def _default_model():
+    """Return the model that labels where --model names none."""
+    raise ValueError("give the model that skmnist train wrote: --model MODEL")
+
+
+def _start_of(path):
+    try:
+        with open_regular(path) as (stream, _):
+            return stream.read(9)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be opened as a model: {error}") from None
+
+
+def _is_safetensors(start):
+    return start[8:] == b"{"  # the ninth byte of every such file
+
+
+def _is_model(path):
+    """Tell a model file by its name or its content."""
+    if path.lower().endswith(_MODELS):
+        return True
+    start = _start_of(path) if os.path.isfile(path) else b""
+    return _is_safetensors(start) or start.startswith(_PICKLE)
+
+
+def _is_pickle(path):
+    """Tell by its content, or at least by its name, a file that can run code."""
+    start = _start_of(path)
+    if _is_safetensors(start):
+        return False
+    named = path.lower().endswith(_PICKLED)
+    return named or start.startswith((_PICKLE, *_COMPRESSED))
+
+
+def _open_safely(path):
+    from skmnist.persistence._model_file import load_model
+
+    return load_model(path)
+
+
+def _open_pickle(path):
+    import joblib
+
+    try:
+        model = joblib.load(path)
+    except Exception as error:  # which ones a pickle raises is its author's choice
+        raise ValueError(
+            f"{path} cannot be opened as a pickle ({type(error).__name__}: {error})"
+        ) from error
+    if not hasattr(model, "predict"):
+        raise ValueError(f"{path} does not hold a model but a {type(model).__name__}")
+    return model
+
+
+def _as_trained(model, source, images, path):
+    """Return the pixels of a source in the size, order and scale of the training."""
+    from skmnist.neural_network._classifier import MnistCNN
+
+    network = getattr(model, "best_estimator_", model)
+    network = network[-1] if hasattr(network, "steps") else network
+    expected = tuple(getattr(network, "image_shape_", images.image_shape))
+    if expected != tuple(images.image_shape):
+        seen, trained = ("x".join(map(str, s)) for s in (images.image_shape, expected))
+        raise ValueError(
+            f"{source} holds images of {seen} pixels, but {path} was trained on images "
+            f"of {trained}"
+        )
+    pixels = images.data
+    if isinstance(model, MnistCNN):  # without the scaler that trained with it
+        pixels = pixels.astype("float32") / images.max_value
+    names = getattr(model, "feature_names_in_", None)
+    return pixels if names is None else _in_order_of(names, pixels, path)
+
+
+def _in_order_of(names, pixels, path):
+    """Bring pixels, sorted by their numbers, into the order of a model's columns."""
+    import pandas as pd
+
+    numbers = [tuple(map(int, re.findall(r"\d+", name))) for name in names]
+    if len(set(numbers)) < len(names):
+        raise ValueError(
+            f"{path} was trained on columns whose names do not number the pixels, such "
+            f"as {names[0]!r}: call its predict in Python, with a DataFrame"
+        )
+    ranks = np.empty(len(names), dtype=int)
+    ranks[sorted(range(len(names)), key=numbers.__getitem__)] = np.arange(len(names))
+    return pd.DataFrame(pixels[:, ranks], columns=names)
+
+
+def _ask(ask, sources, progress):
+    """Return what a method of the model says of all images, with a progress bar."""
+    from rich.console import Console
+    from rich.progress import track
+
+    blocks = [
+        rows[i : i + _STEP] for rows in sources for i in range(0, len(rows), _STEP)
+    ]
+    shown = track(
+        blocks,
+        "Predicting",
+        console=Console(stderr=True),
+        transient=True,
+        disable=not progress,
+    )
+    return np.concatenate([ask(block) for block in shown])
+
+
+def _print_labels(model, pixels, loaded, progress):
+    if not hasattr(model, "predict_proba"):
+        raise ValueError("the model does not tell probabilities: add --output CSV")
+    proba = _ask(model.predict_proba, pixels, progress)
+    best, second = np.argsort(-proba, axis=1, kind="stable")[:, :2].T
+    names = [
+        name or f"{source}, row {row}"
+        for source, images in loaded.items()
+        for row, name in enumerate(_file_names(images), 1)
+    ]
+    width, rows = max(map(len, names)), np.arange(len(names))
+    labels = model.classes_[best]
+    lines = zip(
+        *(names, labels, proba[rows, best]),
+        *(model.classes_[second], proba[rows, second]),
+        strict=True,
+    )
+    say(
+        "\n".join(
+            f"{name:{width}}  {label}  {p:6.1%}  runner-up {other} ({q:.1%})"
+            for name, label, p, other, q in lines
+        )
+    )
+    return labels
+
+
+def _file_names(images):
+    """Return the name of each picture, None for each row of a table."""
+    return images.get("filenames") or [None] * len(images.data)
+
+
+def _write_labels(labels, loaded, path):
+    import pandas as pd
+
+    names = [name for images in loaded for name in _file_names(images)]
+    ids = [name or number for number, name in enumerate(names, 1)]
+    table = pd.DataFrame({"ImageId": ids, "Label": labels})
+    name, ending = os.path.splitext(os.path.basename(path))
+    how = {"method": _COMPRESSIONS.get(ending.lower())}
+    if ending.lower() == ".zip":
+        how["archive_name"] = name
+    write_atomically(
+        path, partial(table.to_csv, index=False, mode="wb", compression=how)
+    )
+
+
+def _compare_with_known(labels, loaded):
+    start = 0
+    for source, images in loaded.items():
+        answers = labels[start : start + len(images.data)]
+        start += len(images.data)
+        if images.target is not None:
+            same = answers.astype(str) == images.target.astype(str)
+            say(f"{100 * same.mean():.2f}% of the labels are those in {source}.")

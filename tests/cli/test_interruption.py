@@ -1,0 +1,119 @@
+"""Ctrl-C, SIGTERM and closed pipes end the command without a traceback."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def long_fit(tiny):
+    """Return options of a training that is stopped before its end."""
+    return [*tiny, "--epochs", "10000"]
+
+
+def stop_when(process, condition, signum):
+    """Send a signal to the process and its children once the condition holds."""
+    deadline = time.monotonic() + 200
+    while not condition():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signum)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def start(*args, **settings):
+    return subprocess.Popen(
+        [*map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **settings,
+    )
+
+
+@pytest.mark.parametrize(
+    ("signum", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_train_stopped(program, tmp_path, long_fit, signum, status, word):
+    model, points = tmp_path / "model.safetensors", tmp_path / "points"
+    args = ["train", *long_fit, "--output", model, "--checkpoint", points]
+    process = start(program, *args)
+    found = stop_when(process, lambda: list(points.glob("*.safetensors")), signum)
+    assert found == (
+        status,
+        "",
+        f"skmnist: {word}; finished epochs are in {points}, and the same command "
+        "resumes after them\n",
+    )
+    assert not model.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_compare_stopped_with_workers(program, tmp_path, long_fit, signum, status):
+    results = tmp_path / "new" / "results"
+    args = ["compare", *long_fit, "--n-jobs", "2", "--output", results]
+    process = start(program, *args, env=os.environ | {"TMPDIR": str(tmp_path)})
+    started = time.monotonic()
+    found = stop_when(process, lambda: time.monotonic() > started + 15, signum)
+    assert found[:2] == (status, "")
+    assert re.fullmatch(
+        r"skmnist: .*; nothing was saved\. .*--checkpoint.*\n", found[2]
+    )
+    assert not results.parent.exists()
+
+
+@pytest.mark.parametrize("library", ["numpy", "scipy", "tensorflow"])
+def test_ctrl_c_during_import(program, library):
+    process = start(program, "compare", "--cv", "holdout")
+    maps = Path(f"/proc/{process.pid}/maps")
+    found = stop_when(process, lambda: library in maps.read_text(), signal.SIGINT)
+    assert found[:2] == (130, "")
+    assert re.fullmatch("skmnist: interrupted.*\n", found[2])
+
+
+def test_closed_pipe(program, tiny):
+    for args in (["compare", "--help"], ["compare", *tiny, "--cv", "holdout"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [program, *args], stdout=writing, stderr=subprocess.PIPE, timeout=300
+        )
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_closed_pipe_unbuffered():
+    reading, writing = os.pipe()
+    os.close(reading)
+    script = "from skmnist.cli._console import say; say('one'); say('two')"
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", script], stdout=writing, stderr=subprocess.PIPE
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.slow
+def test_figures_whatever_mplbackend(run, tmp_path, tiny):
+    env = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    for args in (
+        ["show", "--augment", "--output", tmp_path / "sheet.png"],
+        ["compare", *tiny, "--cv", "holdout", "--output", tmp_path / "results"],
+        ["train", *tiny, "--output", tmp_path / "model.safetensors"],
+    ):
+        status, _, err = run(*args, env=env)
+        assert (status, err) == (0, "")
+    assert (tmp_path / "sheet.png").stat().st_size > 10_000
+    assert (tmp_path / "results" / "figures" / "accuracy.png").exists()

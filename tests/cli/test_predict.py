@@ -1,0 +1,216 @@
+"""The command labels pictures, folders and tables."""
+
+import gzip
+import os
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+
+from skmnist import MnistCNN, load_model, make_mnist_pipeline, save_model
+from skmnist.cli._main import main
+
+
+def predict(*args):
+    """Run the command within this process; return its status."""
+    return main(["predict", *map(str, args)])
+
+
+@pytest.fixture(scope="module")
+def table(trained, digits8, write_csv):
+    """Return a table without labels beside the trained model."""
+    return write_csv(trained[0].with_name("test.csv"), digits8[0])
+
+
+@pytest.fixture(scope="module")
+def expected(trained, digits8):
+    """Return the model's own labels of the rows of that table."""
+    return load_model(trained[0]).predict(digits8[0] * np.uint8(1)).tolist()
+
+
+def test_predict_output(run, trained, table, expected, tmp_path):
+    output = tmp_path / "submission.csv"
+    status, out, err = run("predict", "--model", trained[0], table, "--output", output)
+    assert (status, out, err) == (0, f"{output} holds 400 labels.\n", "")
+    lines = output.read_text().splitlines()
+    assert lines == ["ImageId,Label", *(f"{i},{y}" for i, y in enumerate(expected, 1))]
+
+
+@pytest.mark.parametrize("ending", [".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zip"])
+def test_predict_output_compressed(trained, table, expected, tmp_path, ending):
+    output = tmp_path / f"submission{ending}"
+    assert predict(table, "--model", trained[0], "--output", output) == 0
+    assert output.read_bytes()[:2] != b"Im"
+    assert pd.read_csv(output)["Label"].tolist() == expected
+
+
+def test_predict_model_before_images(trained, table, expected, tmp_path):
+    renamed = tmp_path / "model"  # recognised by its content
+    renamed.write_bytes(trained[0].read_bytes())
+    output = tmp_path / "submission.csv"
+    assert predict(renamed, table, "--output", output) == 0
+    assert pd.read_csv(output)["Label"].tolist() == expected
+
+
+def test_predict_prints(capsys, trained, table, expected, digits8):
+    assert predict(table, "--model", trained[0]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    proba = load_model(trained[0]).predict_proba(digits8[0][:3] * np.uint8(1))
+    for row, line in enumerate(lines[:3], 1):
+        name, label, share, _, other, other_share = line.rsplit(maxsplit=5)
+        assert name == f"{table}, row {row}"
+        assert int(label) == expected[row - 1]
+        first, second = np.sort(proba[row - 1])[:-3:-1]
+        assert share == f"{first:.1%}"
+        assert other_share == f"({second:.1%})"
+        assert proba[row - 1][int(other)] == second
+    assert len(lines) == 400
+
+
+def test_predict_several_sources(
+    trained, table, expected, digits8, write_csv, tmp_path
+):
+    second = write_csv(tmp_path / "second.csv", digits8[0][:10])
+    output = tmp_path / "out.csv"
+    assert predict(table, second, "--model", trained[0], "--output", output) == 0
+    found = pd.read_csv(output)
+    assert found["Label"].tolist() == expected + expected[:10]
+    assert found["ImageId"].tolist() == list(range(1, 411))
+
+
+def test_predict_compares_with_labels(capsys, trained, digits8, write_csv, tmp_path):
+    X, y = digits8
+    data = write_csv(tmp_path / "labelled.csv", X, y)
+    output = tmp_path / "submission.csv"
+    assert predict(data, "--model", trained[0], "--output", output) == 0
+    share = 100 * np.mean(pd.read_csv(output)["Label"] == y)
+    assert f"{share:.2f}% of the labels are those in" in capsys.readouterr().out
+
+
+def test_predict_columns_in_order_of_training(write_csv, tmp_path, small):
+    X, y = load_digits(return_X_y=True)
+    names = [f"pixel{i}" for i in range(64)]
+    shuffled = sorted(names)  # pixel0, pixel1, pixel10, pixel11, ...
+    frame = pd.DataFrame(X * 15, columns=names).astype(int)
+    model = make_mnist_pipeline(epochs=4, random_state=0, **small)
+    model.fit(frame[shuffled], y)
+    save_model(model, tmp_path / "model.safetensors")
+    expected = model.predict(frame[shuffled]).tolist()
+    assert np.mean(expected == y) > 0.5
+    for order in (names, shuffled, names[::-1]):
+        rows = frame[order].to_numpy().tolist()
+        data = write_csv(tmp_path / "test.csv", rows, names=order)
+        output = tmp_path / "out.csv"
+        model_file = tmp_path / "model.safetensors"
+        assert predict(data, "--model", model_file, "--output", output) == 0
+        assert pd.read_csv(output)["Label"].tolist() == expected
+
+
+def test_predict_columns_without_numbers(refused, tmp_path, small):
+    X, y = load_digits(return_X_y=True)
+    frame = pd.DataFrame(X, columns=[chr(65 + i) for i in range(64)])
+    model = make_mnist_pipeline(max_value=16, epochs=1, random_state=0, **small)
+    save_model(model.fit(frame, y), tmp_path / "m.safetensors")
+    said = refused("predict", "digits", "--model", tmp_path / "m.safetensors")
+    assert "do not number the pixels, such as 'A'" in said
+
+
+def test_predict_without_model(refused, table):
+    assert "--model MODEL" in refused("predict", table)
+
+
+def test_predict_images_of_another_size(refused, trained, write_csv, tmp_path):
+    data = write_csv(tmp_path / "test.csv", np.zeros((3, 49), int))
+    output = tmp_path / "submission.csv"
+    output.write_text("yesterday's")
+    said = refused("predict", trained[0], data, "--output", output)
+    assert "7x7" in said and "8x8" in said
+    assert output.read_text() == "yesterday's"
+
+
+def test_predict_never_over_its_input(refused, trained, table):
+    model = trained[0]
+    before = model.read_bytes(), table.read_bytes()
+    link = model.with_name("link.csv")
+    link.symlink_to(table)
+    for output in (
+        model,
+        table,
+        link,
+        model.parent / "." / "test.csv",
+    ):
+        said = refused("predict", table, "--model", model, "--output", output)
+        assert "would replace what is read" in said
+    assert (model.read_bytes(), table.read_bytes()) == before
+
+
+def test_predict_never_over_a_file_of_its_folder(refused, trained, tmp_path):
+    content = bytes([0, 0, 8, 3]) + bytes(12)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(content)
+    output = tmp_path / "train-images-idx3-ubyte"
+    said = refused("predict", tmp_path, "--model", trained[0], "--output", output)
+    assert "would replace what is read" in said
+    assert output.read_bytes() == content
+
+
+def test_predict_device_as_output(refused, trained, table):
+    assert "/dev/null" in refused("predict", trained[0], table, "--output", "/dev/null")
+
+
+def test_predict_network_without_scaler(tmp_path, small):
+    X, y = load_digits(return_X_y=True)
+    network = MnistCNN(epochs=2, random_state=0, **small).fit(X / 16, y)
+    save_model(network, tmp_path / "model.safetensors")
+    output = tmp_path / "out.csv"
+    assert predict(tmp_path / "model.safetensors", "digits", "--output", output) == 0
+    assert pd.read_csv(output)["Label"].tolist() == network.predict(X / 16).tolist()
+
+
+class Bomb:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize("name", ["model.joblib", "model.safetensors", "model.pkl"])
+@pytest.mark.parametrize("compress", [0, 3, "gzip", "xz"])
+def test_predict_pickle_without_trust(refused, tmp_path, name, compress):
+    joblib.dump(Bomb(str(tmp_path / "exploded")), tmp_path / name, compress=compress)
+    output = tmp_path / "out.csv"
+    for args in ([tmp_path / name, "digits"], ["digits", "--model", tmp_path / name]):
+        said = refused("predict", *args, "--output", output)
+        assert "--trust" in said and "code" in said
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_predict_trusted_pickle(tmp_path, tiny):
+    model = tmp_path / "model.joblib"
+    assert main(["train", *tiny, "--output", str(model)]) == 0
+    output = tmp_path / "out.csv"
+    assert predict(model, "digits", "--output", output, "--trust") == 0
+    X, _ = load_digits(return_X_y=True)
+    expected = joblib.load(model).predict(X)
+    assert pd.read_csv(output)["Label"].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"\x80\x04.", pickle.dumps([1, 2]), b"\x08" + bytes(7) + b"{}"),
+        gzip.compress(b"label,pixel0\n"),
+    ],
+)
+def test_predict_what_is_not_a_model(refused, tmp_path, content):
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(content)
+    output = tmp_path / "out.csv"
+    said = refused("predict", model, "digits", "--output", output, "--trust")
+    assert str(model) in said
+    assert not output.exists()

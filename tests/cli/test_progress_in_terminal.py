@@ -1,0 +1,125 @@
+"""Progress on a terminal of 80 x 24: complete lines, and nothing left behind."""
+
+import fcntl
+import os
+import re
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+
+_CODES = re.compile(r"\x1b\[(\??\d*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
+
+
+class Screen:
+    """A terminal that knows what rich writes: lines, cursor up, erased lines."""
+
+    def __init__(self):
+        self.lines, self.row, self.column = [""], 0, 0
+
+    def feed(self, text):
+        for number, letter, control, plain in _CODES.findall(text):
+            if letter == "A":
+                self.row -= int(number or 1)
+            elif letter == "K":
+                self.lines[self.row] = ""
+            elif control == "\r":
+                self.column = 0
+            elif control == "\n":
+                self.row += 1
+                self.lines += [""] * (self.row + 1 - len(self.lines))
+            elif plain:
+                line = self.lines[self.row].ljust(self.column)
+                end = self.column + len(plain)
+                self.lines[self.row] = line[: self.column] + plain + line[end:]
+                self.column = end
+
+
+def run_in_terminal(*args):
+    """Run a command; return what the screen showed after each write, and its output."""
+    reading, writing = os.openpty()
+    fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    screen, shown = Screen(), []
+    with subprocess.Popen(
+        [*map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "", "LINES": ""},
+        text=True,
+    ) as process:
+        os.close(writing)
+        while part := _read(reading):
+            screen.feed(part.decode(errors="replace"))
+            shown.append((time.monotonic(), [line.rstrip() for line in screen.lines]))
+        out = process.stdout.read()
+    os.close(reading)
+    assert process.returncode == 0
+    return shown, out
+
+
+def _read(descriptor):
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # Linux says so when the other side is closed
+        return b""
+
+
+def seconds_left(line):
+    """Return the seconds that a line says, or None."""
+    said = re.search(r"about (?:(\d+) min )?(\d+) s left$", line)
+    return said and 60 * int(said[1] or 0) + int(said[2])
+
+
+def check_lines(shown, longest):
+    for _, lines in shown:
+        assert all(len(line) <= 80 and "…" not in line for line in lines)
+        assert len(lines) <= longest + 1
+    assert not any(shown[-1][1])  # nothing is left on the screen
+
+
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_progress_of_compare(program, n_jobs):
+    shown, out = run_in_terminal(
+        *(program, "compare", "--cv", "2", "--epochs", "4", "--n-jobs", n_jobs),
+        *("--filters", "8", "16", "--dense-units", "32"),
+    )
+    check_lines(shown, longest=1 + n_jobs)
+    text = "\n".join("\n".join(lines) for _, lines in shown)
+    assert re.search(r"^0 of 9 fits .* about .* left$", text, re.MULTILINE)
+    for name in ("plain, fold 1 of 2", "annealed, augmented, fold 2 of 2", "annealed"):
+        pattern = rf"^{name} +epoch \d of 4, accuracy \d+\.\d%$"
+        assert re.search(pattern, text, re.MULTILINE)
+    if n_jobs == 2:
+        assert any(sum(" epoch " in line for line in lines) == 2 for _, lines in shown)
+    assert out.startswith("model")
+
+
+def test_progress_of_train(program, tmp_path):
+    shown, out = run_in_terminal(
+        *(program, "train", "--epochs", "5", "--filters", "16", "32"),
+        *("--output", tmp_path / "model.safetensors"),
+    )
+    check_lines(shown, longest=2)
+    first_epoch = [lines for _, lines in shown if "epoch 1 of 5" in "".join(lines)]
+    assert any(seconds_left(lines[0]) for lines in first_epoch)
+    assert out.startswith("Trained on")
+
+
+@pytest.mark.slow
+def test_no_progress(program, tmp_path):
+    shown, _ = run_in_terminal(
+        *(program, "train", "--epochs", "1", "--filters", "4", "8", "--no-progress"),
+        *("--output", tmp_path / "model.safetensors"),
+    )
+    assert shown == []
+
+
+def test_progress_of_predict(program, trained, write_csv, digits8, tmp_path):
+    data = write_csv(tmp_path / "test.csv", digits8[0].tolist() * 20)
+    shown, _ = run_in_terminal(
+        program, "predict", data, "--model", trained[0], "--output", tmp_path / "o.csv"
+    )
+    assert any("Predicting" in "".join(lines) for _, lines in shown)
+    check_lines(shown, longest=1)
