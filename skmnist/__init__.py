@@ -1,22 +1,6 @@
 """A convolutional network for handwritten digits that is a scikit-learn classifier."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # so that editors complete what is loaded on first use
-    from skmnist.datasets._load_images import load_images
-    from skmnist.model_selection._compare_variants import compare_variants
-    from skmnist.model_selection._variant_comparison import VariantComparison
-    from skmnist.model_selection._variants import VARIANTS, make_variant_search
-    from skmnist.neural_network._classifier import MnistCNN
-    from skmnist.neural_network._pipeline import make_mnist_pipeline
-    from skmnist.persistence._model_file import load_model, save_model
-    from skmnist.plotting._batch_loss import BatchLossDisplay
-    from skmnist.plotting._comparison import ComparisonDisplay
-    from skmnist.plotting._image_grid import ImageGridDisplay
-    from skmnist.plotting._learning_rate import LearningRateDisplay
-    from skmnist.plotting._training_curve import TrainingCurveDisplay
-    from skmnist.preprocessing._image_scaler import ImageScaler
 
 __version__ = "0.1.0"
 

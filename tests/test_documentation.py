@@ -1,6 +1,7 @@
 """The manual says what is there, and what it shows runs."""
 
 import ast
+import gzip
 import inspect
 import re
 import shlex
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 from numpydoc.docscrape import ClassDoc
 from numpydoc.validate import validate
+from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
@@ -163,11 +165,19 @@ def test_the_python_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch, capsy
     assert (tmp_path / "model.safetensors").exists()
 
 
-def write_idx(folder, X, y):
+def write_idx(folder, X, y, data_set="", pack=bytes):
     folder.mkdir()
     for name, values in {"images-idx3": X, "labels-idx1": y.astype(np.uint8)}.items():
         header = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
-        (folder / f"train-{name}-ubyte").write_bytes(header + values.tobytes())
+        path = folder / f"{data_set}train-{name}-ubyte{'.gz' * (pack is not bytes)}"
+        path.write_bytes(pack(header + values.tobytes()))
+
+
+def write_scans(folder, X, y):
+    for i, (image, label) in enumerate(zip(X, y, strict=True)):
+        scan = np.pad(255 - np.kron(image, np.ones((9, 9), np.uint8)), 9, mode="edge")
+        (folder / str(label)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scan).save(folder / str(label) / f"{i}.png")
 
 
 def test_every_command_that_is_shown_is_understood():
@@ -200,7 +210,10 @@ def workplace(tmp_path, monkeypatch):
     pixels.insert(0, "label", y[:300])
     for name in ("train.csv", "fashion-mnist_train.csv"):
         pixels.to_csv(name, index=False)
-    write_idx(tmp_path / "fashion-mnist", X.reshape(-1, 8, 8), y[:300])
+    images = X.reshape(-1, 8, 8)
+    write_idx(tmp_path / "fashion-mnist", images, y[:300])
+    write_idx(tmp_path / "gzip", images, y[:300], "emnist-letters-", gzip.compress)
+    write_scans(tmp_path / "scans", images[:5], y[:5])
     model = skmnist.make_mnist_pipeline(epochs=1, filters=(2, 2), random_state=0)
     model.fit(X[:200], y[:200])
     return {

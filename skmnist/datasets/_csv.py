@@ -1,7 +1,7 @@
-"""Kaggle's table of digits: column names, then one square image a row.
+"""Tables of digits: one image a row, its label in one column.
 
-NumPy's text reader takes the regular rows: in C, strictly, and straight to bytes.
-Rows that it refuses are read once more in Python, which says what is wrong.
+NumPy's text reader takes the rows: in C, strictly, and straight to bytes. pandas
+takes 8 times the memory, and ``1_0`` and ``٣`` for numbers.
 """
 
 import codecs
@@ -10,90 +10,158 @@ import math
 import re
 import warnings
 from collections import Counter
-from functools import lru_cache
-from itertools import islice
+from functools import partial
+from itertools import chain, groupby, islice
 
 import numpy as np
 
-_PIXEL = re.compile(r"pixel(\d{1,9})", re.ASCII)
+from skmnist.datasets._parts import ImageSet, upright
+from skmnist.datasets._stream import DIRECTLY, refuse_format, shortened
+
+_PIXEL = re.compile(r"(?:pixel)?(\d{1,9})", re.ASCII)
+_ROW_AND_COLUMN = re.compile(r"(\d{1,9})x(\d{1,9})", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-_PIXEL_VALUES = frozenset(range(256))
+_NUMBERINGS = {"id", "imageid", "index", "unnamed: 0", ""}  # columns without meaning
 _NO_LABEL = {"", "nan", "na", "n/a", "<na>", "null", "none"}
 _MAX_NAMES = 4 * 2**20  # bytes
 _MAX_LABEL = 100  # characters
 _CELLS_AT_ONCE = 2**20
 
+_BAD_CELL = re.compile(r"string (.*) to float64 at row (\d+), column (\d+)", re.DOTALL)
+_BAD_ROW = re.compile(r"but (\d+) were found at row (\d+)")
 
-def read_pixel_csv(stream, limit, path, label_column):
-    """Read images (n, side, side) and labels, or None, from a binary stream.
 
-    Of the stream at most `limit` bytes are read; `path` is for messages only.
-    """
-    names = read_names(stream, path)
-    at = names.index(label_column) if label_column in names else None
-    order, side = _pixel_order(names, label_column, path)
+def read_csv(stream, limit, path, label_column):
+    """Read a table from a binary stream, of which at most `limit` bytes are read."""
+    first = _first_line(stream, path)
+    names = _split(first)
     rows = _read_rows(stream, limit, path, 64 * len(names) + _MAX_LABEL)
+    if not _is_header(names, label_column):
+        names = _usual_names(len(names), label_column, path)
+        rows = chain([first], rows)
+    order, shape = _pixel_order(names, label_column, path)
     parts, labels, n_rows = [], [], 0
     while lines := list(islice(rows, max(1, _CELLS_AT_ONCE // len(names)))):
-        pixels, texts = _parse(lines, names, at, n_rows, path)
+        pixels, texts = _parse(lines, names, label_column, n_rows, path)
         parts.append(pixels if order is None else pixels[:, order])
         labels.extend(texts)
         n_rows += len(lines)
     if not parts:
         raise ValueError(f"{path} holds column names, but no rows below them.")
-    images = np.concatenate(parts).reshape(n_rows, side, side)
-    return images, None if at is None else _as_labels(labels, path)
+    images = np.concatenate(parts).reshape(n_rows, *shape)
+    has_labels = label_column in names
+    return upright(
+        ImageSet(images, _as_labels(labels, path) if has_labels else None), path
+    )
+
+
+def is_table(stream, path, label_column):
+    """Return whether the first line of a stream is that of a table of images."""
+    try:
+        names = _split(_first_line(stream, path))
+        if _is_header(names, label_column):
+            _pixel_order(names, label_column, path)
+        else:
+            _usual_names(len(names), label_column, path)
+    except (ValueError, csv.Error):
+        return False
+    return True
 
 
 def read_names(stream, path):
+    """Read the names of the columns."""
+    return _split(_first_line(stream, path))
+
+
+def _first_line(stream, path):
     line = stream.readline(_MAX_NAMES).removeprefix(codecs.BOM_UTF8)
     text = line.decode().strip()
     if not text.isprintable():
         refuse_format(path)
     if len(line) == _MAX_NAMES:
         raise ValueError(f"The first line of {path} is longer than {len(line)} bytes.")
-    names = [name.strip() for name in next(csv.reader([text], strict=True), [])]
-    if all(_NUMBER.fullmatch(name) for name in names):
-        raise ValueError(
-            f"The first line of {path} holds {shortened(names) or 'nothing'}, not the "
-            "names of the columns: label, pixel0, pixel1 and so on."
-        )
-    if doubled := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"{path} names columns twice: {shortened(doubled)}.")
-    return names
+    return text
+
+
+def _split(line):
+    return [name.strip() for name in next(csv.reader([line], strict=True)) or [""]]
+
+
+def _is_header(names, label_column):
+    """Tell names of columns from the cells of a first image."""
+    first, *rest = names
+    counted = [str(i) for i in range(len(names) + 1)]
+    return (
+        not {label_column, *_NUMBERINGS}.isdisjoint(names)
+        or not all(map(_NUMBER.fullmatch, rest if rest else names))
+        or names == counted[:-1]
+        or len(rest) > 1
+        and rest in (counted[:-2], counted[1:-1])
+    )
+
+
+def _usual_names(n_columns, label_column, path):
+    """Name the columns of a table that does not: the label stands first."""
+    for names in ([label_column], []):
+        n_pixels = n_columns - len(names)
+        if n_pixels and math.isqrt(n_pixels) ** 2 == n_pixels:
+            return names + [f"pixel{i}" for i in range(n_pixels)]
+    raise ValueError(
+        f"The first line of {path} holds {n_columns} numbers; without names of columns "
+        "it is a label and the pixels of a square image, or the pixels alone. "
+        f"{DIRECTLY}"
+    )
 
 
 def _pixel_order(names, label_column, path):
-    """Return the order that sorts the pixel columns, or None, and the images' side."""
-    pixels = [name for name in names if name != label_column]
-    others = [name for name in pixels if not _PIXEL.fullmatch(name)]
-    if others or not pixels:
+    """Return the order that sorts the pixel columns, or None, and the images' shape."""
+    if doubled := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"{path} names columns twice: {shortened(doubled)}.")
+    pixels = [name for name in names if _is_pixel(name, label_column)]
+    numbers, shape = _pixel_numbers(pixels)
+    if numbers is None:
         problem = (
-            f"has no column {label_column!r}"
+            f"does not have a column {label_column!r}"
             if label_column not in names
             else f"has more than {label_column!r} and pixels"
-            if others
-            else "has no pixels"
+            if pixels
+            else "does not have pixels"
         )
-        seen = sorted(names, key=set(others).__contains__, reverse=True)
+        odd = [name for name in names if not _PIXEL.fullmatch(name)]
+        seen = sorted(names, key=set(odd).__contains__, reverse=True)
         raise ValueError(
             f"{path} {problem}; its columns are {shortened(seen)}. Expected are "
-            "pixel0, pixel1 and so on, and the label, which label_column names."
+            "pixel0, pixel1 and so on, or 1x1, 1x2 and so on, and the label, which "
+            f"label_column names. {DIRECTLY}"
         )
-    numbers = np.array([int(_PIXEL.fullmatch(name)[1]) for name in pixels])
     order = np.argsort(numbers)
     if np.any(np.diff(numbers[order]) != 1) or numbers.min() > 1:
         raise ValueError(
             f"{path} has {len(numbers)} pixel columns whose numbers do not run from 0 "
             "(or 1) without a gap."
         )
-    side = math.isqrt(len(numbers))
-    if side**2 != len(numbers):
+    if math.prod(shape) != len(numbers):
         raise ValueError(
-            f"{path} has {len(numbers)} pixel columns, which is no square number: "
-            "only square images are read from a CSV file."
+            f"{path} has {len(numbers)} pixel columns, which do not make a square "
+            f"image, and those named 1x1, 1x2 and so on a rectangle. {DIRECTLY}"
         )
-    return None if np.all(np.diff(order) == 1) else order, side
+    return None if np.all(np.diff(order) == 1) else order, shape
+
+
+def _is_pixel(name, label_column):
+    return name != label_column and name.lower() not in _NUMBERINGS
+
+
+def _pixel_numbers(names):
+    """Return each pixel's place in its image, and the images' shape, or None."""
+    if names and all(found := [_PIXEL.fullmatch(name) for name in names]):
+        side = math.isqrt(len(names))
+        return np.array([int(name[1]) for name in found]), (side, side)
+    if names and all(found := [_ROW_AND_COLUMN.fullmatch(name) for name in names]):
+        rows, columns = np.array([(int(name[1]), int(name[2])) for name in found]).T
+        height, width = int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
+        return (rows - rows.min()) * width + columns - columns.min(), (height, width)
+    return None, None
 
 
 def _read_rows(stream, limit, path, longest):
@@ -112,62 +180,82 @@ def _read_rows(stream, limit, path, longest):
         yield line.rstrip(b"\r\n").decode()
 
 
-def _parse(lines, names, at, n_before, path):
+def _parse(lines, names, label_column, n_before, path):
     """Return the pixels (in the file's order) and the label texts of some rows."""
-    n_pixels = len(names) - (at is not None)
-    first = n_pixels if at is None else at
-    fields = [("before", "u1", (first,)), ("after", "u1", (n_pixels - first,))]
-    if at is not None:
-        fields.insert(1, ("label", object))
     try:
-        with warnings.catch_warnings():
-            # Before NumPy 2.3, loadtxt wraps "256" and cuts "1.5" with a warning.
-            warnings.simplefilter("error")
-            table = np.loadtxt(
-                lines, fields, delimiter=",", comments=None, quotechar='"', ndmin=1
-            )
+        table = _load(lines, names, label_column, "u1")
     except (ValueError, Warning):
-        table = ()
-    if len(table) != len(lines):  # refused, or a line break inside quotes
-        return _parse_slowly(lines, names, at, n_before, path)
-    pixels = np.concatenate([table["before"], table["after"]], axis=1)
-    return pixels, [] if at is None else table["label"]
+        table = _parse_floats(lines, names, label_column, n_before, path)
+    if len(table) != len(lines):
+        raise ValueError(
+            f"{path} has a line break inside quotes, between rows {n_before + 1} and "
+            f"{n_before + len(lines)}."
+        )
+    pixels = [table[field] for field in table.dtype.names if field.startswith("pixels")]
+    labels = table["label"] if "label" in table.dtype.names else []
+    return np.concatenate(pixels, axis=1).astype(np.uint8, copy=False), labels
 
 
-def _parse_slowly(lines, names, at, n_before, path):
-    """Parse what NumPy cannot: take 12.0 for 12, and name the first bad cell."""
-    pixel_names = [name for i, name in enumerate(names) if i != at]
-    pixels, labels = np.empty((len(lines), len(pixel_names)), np.uint8), []
-    for i, line in enumerate(lines):
-        cells = next(csv.reader([line], strict=True))
-        where = f"{path}: row {n_before + i + 1}"
-        if len(cells) != len(names):
-            raise ValueError(f"{where} has {len(cells)} of {len(names)} columns.")
-        if at is not None:
-            labels.append(cells.pop(at))
-        values = [_pixel(cell) for cell in cells]
-        if None in values:
-            bad = values.index(None)
-            raise ValueError(
-                f"{where} holds {shortened([cells[bad]])} in {pixel_names[bad]!r}; a "
-                "pixel is a whole number from 0 to 255."
-            )
-        pixels[i] = values
-    return pixels, labels
+def _load(lines, names, label_column, dtype):
+    """Read rows into a table with fields for the label and for runs of pixels."""
+    fields, runs = [], groupby(names, key=partial(_is_pixel, label_column=label_column))
+    for is_pixel, run in runs:
+        run = list(run)
+        if is_pixel:
+            fields.append((f"pixels{len(fields)}", dtype, (len(run),)))
+            continue
+        for name in run:
+            field = "label" if name == label_column else f"other{len(fields)}"
+            fields.append((field, object))
+    with warnings.catch_warnings():
+        # Before NumPy 2.3, loadtxt wraps "256" and cuts "1.5" with a warning.
+        warnings.simplefilter("error")
+        return np.loadtxt(
+            lines, fields, delimiter=",", comments=None, quotechar='"', ndmin=1
+        )
 
 
-@lru_cache(1024)
-def _pixel(text):
-    text = text.strip()
-    value = float(text) if _NUMBER.fullmatch(text) else -1
-    return int(value) if value in _PIXEL_VALUES else None
+def _parse_floats(lines, names, label_column, n_before, path):
+    """Read rows whose pixels are spelt as 12.0, and name the first bad cell."""
+    try:
+        table = _load(lines, names, label_column, "f8")
+    except ValueError as error:
+        raise ValueError(_explained(str(error), names, n_before, path)) from error
+    columns = [i for i, name in enumerate(names) if _is_pixel(name, label_column)]
+    fields = [field for field in table.dtype.names if field.startswith("pixels")]
+    pixels = np.concatenate([table[field] for field in fields], axis=1)
+    bad = np.argwhere((pixels < 0) | (pixels > 255) | (pixels != np.floor(pixels)))
+    if len(bad) and len(table) == len(lines):
+        row, column = bad[0][0], columns[bad[0][1]]
+        cell = repr(next(csv.reader([lines[row]]))[column])
+        raise ValueError(_bad_cell(cell, row, column, names, n_before, path))
+    return table
+
+
+def _explained(message, names, n_before, path):
+    """Say what NumPy found with the names of the file, the row and the column."""
+    if found := _BAD_CELL.search(message):
+        cell, row, column = found.groups()
+        return _bad_cell(cell, int(row), int(column) - 1, names, n_before, path)
+    if found := _BAD_ROW.search(message):
+        n_columns, row = map(int, found.groups())
+        where = f"{path}: row {n_before + row}"
+        return f"{where} has {n_columns} of {len(names)} columns."
+    return f"{path}: {message}"
+
+
+def _bad_cell(cell, row, column, names, n_before, path):
+    return (
+        f"{path}: row {n_before + row + 1} holds {cell[:32]} in {names[column]!r}; a "
+        "pixel is a whole number from 0 to 255."
+    )
 
 
 def _as_labels(texts, path):
     texts = [text.strip() for text in texts]
     for row, text in enumerate(texts, 1):
         if text.lower() in _NO_LABEL:
-            raise ValueError(f"{path}: row {row} has no label ({text!r}).")
+            raise ValueError(f"{path}: row {row} does not have a label ({text!r}).")
         if len(text) > _MAX_LABEL or not text.isprintable():
             raise ValueError(
                 f"{path}: row {row} has {shortened([text])} for a label; labels are "
@@ -185,18 +273,7 @@ def _as_labels(texts, path):
         return np.array(texts)
     for text in kinds:
         if not float(text).is_integer() or abs(float(text)) >= 2**53:
-            raise ValueError(f"{path} has the label {text}, which is no whole number.")
+            raise ValueError(
+                f"{path} has the label {text}, which is not a whole number."
+            )
     return np.array([int(float(text)) for text in texts], dtype=np.int64)
-
-
-def shortened(names):
-    """Show at most the first six names, each cut to 30 characters."""
-    shown = ", ".join(repr(name[:30]) for name in names[:6])
-    return shown if len(names) <= 6 else f"{shown} ... ({len(names)} in all)"
-
-
-def refuse_format(path, reason=None):
-    raise ValueError(
-        f"{path} is none of the files that can be read: a CSV file of UTF-8 text, a "
-        "Keras npz file, or a folder of idx files."
-    ) from reason

@@ -1,59 +1,46 @@
-"""Images and labels from the files in which people keep them.
+"""Load images and labels from files, folders and well-known names.
 
-Such files may come from strangers. Nothing in them is executed or unpickled, a
-size that a file claims is held against the bytes that are really there before
-memory is taken for it, and what is no image leaves as a ``ValueError``.
+What a file holds decides how it is read. Files may come from strangers: nothing in
+them is executed or unpickled.
 """
 
-import bz2
-import csv
-import errno
-import gzip
-import io
-import lzma
-import math
 import os
-import re
-import stat
-import struct
 import warnings
-import zipfile
-import zlib
-from contextlib import contextmanager
 from http.client import HTTPException
+from typing import NamedTuple
 
 import numpy as np
 
-from skmnist.datasets._csv import read_names, read_pixel_csv, refuse_format, shortened
-
-_PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
-
-# The magic bytes decide how a file is opened, since names get lost on the way.
-_DECOMPRESS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
-_DAMAGE = (
-    EOFError,
-    RuntimeError,
-    csv.Error,
-    lzma.LZMAError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-_ZIP = (b"PK\3\4", b"PK\5\6")
-_PIECE = 2**18  # bytes read at once
-
-_NPY_HEADER = re.compile(
-    r"\{'descr': '([^']{1,20})', 'fortran_order': (True|False), "
-    r"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
+from skmnist._utils import warn_user
+from skmnist.datasets._archive import ZIP, Archive, Folder
+from skmnist.datasets._csv import is_table, read_csv, read_names
+from skmnist.datasets._idx import MAGIC, find_idx_files, read_idx_files, read_idx_images
+from skmnist.datasets._npz import read_npz
+from skmnist.datasets._parquet import read_parquet
+from skmnist.datasets._parts import PARTS, ImageSet, choose, join, refuse_test
+from skmnist.datasets._pictures import is_picture, read_picture, read_pictures
+from skmnist.datasets._stream import (
+    DIRECTLY,
+    expanded,
+    opened,
+    seekable,
+    shortened,
+    unpacked,
 )
 
 
-def load_images(source, *, label_column="label", subset="train"):
+class _Options(NamedTuple):
+    label_column: str
+    subset: str
+    normalize: bool | None
+
+
+def load_images(source, *, label_column="label", subset="train", normalize=None):
     """Load images and their labels from a file, a folder or a well-known name.
 
-    How a file is read depends on its first bytes, not on its name. Files may come
-    from strangers: nothing in them is executed, and damaged files, lying sizes and
-    pixels that are no whole numbers from 0 to 255 are refused. One compressed file
+    How a file is read depends on its content, not on its name. Files may come from
+    strangers: nothing in them is executed, and damaged files, lying sizes and
+    pixels that are not whole numbers from 0 to 255 are refused. One compressed file
     may expand to 50 times its size and 128 MiB more.
 
     Parameters
@@ -64,23 +51,41 @@ def load_images(source, *, label_column="label", subset="train"):
         - ``"digits"``: scikit-learn's 1,797 embedded digits of 8x8 pixels, 0 to 16;
         - ``"mnist"``: the 70,000 digits of 28x28 pixels from OpenML, which
           scikit-learn downloads once and keeps;
-        - the path of a CSV file in Kaggle's layout, plain or compressed with gzip,
-          bzip2, xz or zip: one line of column names, one square image a row,
-          columns ``pixel0``, ``pixel1`` and so on in any order (they are put in
-          the order of their numbers), and a label column or none;
+        - the path of a picture (PNG, JPEG, BMP, TIFF, GIF, WebP), of a folder of
+          pictures, or of a folder with a subfolder of pictures for each class. Of
+          an animation the first frame is read. EXIF orientation is applied;
+        - the path of a CSV file, plain or compressed with gzip, bzip2 or xz: one
+          image a row, columns ``pixel0``, ``pixel1`` and so on (square images) or
+          ``1x1``, ``1x2`` and so on, in any order (they are put in the order of
+          their numbers), and a label column or none. A column ``id`` is ignored.
+          Without a line of column names, the label stands first;
         - the path of a Keras ``mnist.npz`` with ``x_train``, ``y_train``,
           ``x_test`` and ``y_test``;
-        - the path of a folder with the idx files ``train-images-idx3-ubyte``,
-          ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
-          ``t10k-labels-idx1-ubyte``, plain or with ``.gz``.
+        - the path of a folder with the idx files of MNIST, Fashion-MNIST,
+          Kuzushiji-MNIST, QMNIST or EMNIST under their own names
+          (``train-images-idx3-ubyte`` and so on), plain or compressed, or the path
+          of one file of images, with the labels beside it. EMNIST's images, which
+          are stored transposed, are put upright;
+        - the path of a Parquet file with a column ``image``, the bytes of pictures,
+          and a label column or none, as on the Hugging Face hub. It needs the extra
+          ``parquet``;
+        - the path of a zip file, or of a folder, of any of these.
 
         A file that is really called ``digits`` or ``mnist`` is read with
         ``Path("digits")``.
     label_column : str, default="label"
-        Name of the label column of a CSV file, wherever it stands.
+        Name of the label column of a CSV or a Parquet file, wherever it stands.
     subset : {"train", "test", "all"}, default="train"
-        Which part of ``"mnist"``, an npz file or an idx folder is loaded. The
-        other sources have one part, which ``"train"`` and ``"all"`` both name.
+        Which part of ``"mnist"``, of an npz file, or of a folder or zip file whose
+        files or subfolders are named after parts (``train.csv`` and ``test.csv``,
+        ``train/`` and ``test/``) is loaded. The other sources have one part, which
+        ``"train"`` and ``"all"`` both name.
+    normalize : bool, default=None
+        Whether the images are brought to MNIST's form, 28x28, light on dark and
+        centred, with :class:`MnistNormalizer`. By default, pictures are, unless
+        they are of one size and look like MNIST's already (up to 64x64, light on
+        dark, centred, 20 of 28 pixels long). Images in tables and the images of a
+        Parquet file that are small and of one size are taken as they are.
 
     Returns
     -------
@@ -89,7 +94,10 @@ def load_images(source, *, label_column="label", subset="train"):
 
         - ``data``: uint8 array of shape (n_images, height * width), C-contiguous;
         - ``target``: array of shape (n_images,): int64, or str for labels that are
-          no numbers; None for a CSV file without a label column;
+          not numbers; None without labels. The labels of pictures are the names of
+          their folders;
+        - ``filenames``: array of str of shape (n_images,), the paths of pictures;
+          None for other sources;
         - ``image_shape``: tuple (height, width);
         - ``max_value``: int, the largest value that a pixel can have: 16 for
           ``"digits"``, otherwise 255;
@@ -98,14 +106,23 @@ def load_images(source, *, label_column="label", subset="train"):
     Raises
     ------
     ValueError
-        If the content is no such set of images, or a label is missing.
+        If the content is not such a set of images, or a label is missing.
     OSError
         If a file is missing or cannot be read, or if ``"mnist"`` cannot be
         downloaded.
+    ImportError
+        If a Parquet file is given and pyarrow is not installed.
+
+    Warns
+    -----
+    UserWarning
+        If files beside the pictures of a folder are skipped, since they are not
+        pictures.
 
     See Also
     --------
     ImageScaler : Turn the rows into the images that the network takes.
+    MnistNormalizer : Bring pictures to MNIST's form.
 
     Examples
     --------
@@ -114,42 +131,55 @@ def load_images(source, *, label_column="label", subset="train"):
     >>> digits.data.shape, digits.image_shape, digits.max_value
     ((1797, 64), (8, 8), 16)
     """
-    if subset not in _PARTS:
+    if subset not in PARTS:
         raise ValueError(f"subset is 'train', 'test' or 'all', not {subset!r}.")
+    if normalize not in (None, True, False):
+        raise ValueError(f"normalize is None, True or False, not {normalize!r}.")
     named = source if isinstance(source, str) else None
+    max_value = 16 if named == "digits" else 255
     if named == "digits":
-        _refuse_test(subset, "'digits'")
-        from sklearn import datasets
-
-        digits = datasets.load_digits()
-        images, labels = digits.images.astype(np.uint8), digits.target.astype(int)
-        descr = digits.DESCR
+        refuse_test(subset, "'digits'")
+        image_set, descr = _embedded_digits()
     elif named == "mnist":
-        images, labels, descr = _openml_mnist(subset)
+        image_set, descr = _openml_mnist(subset)
     else:
         path = os.path.expanduser(os.fsdecode(source))
-        read = _read_folder if os.path.isdir(path) else _read_file
-        images, labels = read(path, label_column, subset)
-        descr = (
-            f"{len(images)} images of {images.shape[1]}x{images.shape[2]} pixels, "
-            f"{'without' if labels is None else 'with'} labels, from {path}."
-        )
-    from sklearn.utils import Bunch  # late: a file that is no data needs no second
+        image_set = _read_path(path, _Options(label_column, subset, normalize))
+        descr = _described(image_set, path)
+    if normalize and not image_set.normalized:
+        from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
+        images, max_value = MnistNormalizer().fit_transform(image_set.images), 255
+        image_set = image_set._replace(images=images)
+    from sklearn.utils import Bunch  # late: a file that is refused needs no second
+
+    images = image_set.images
     return Bunch(
         data=np.ascontiguousarray(images).reshape(len(images), -1),
-        target=labels,
+        target=image_set.labels,
+        filenames=image_set.filenames,
         image_shape=images.shape[1:],
-        max_value=16 if named == "digits" else 255,
+        max_value=max_value,
         DESCR=descr,
     )
 
 
-def _refuse_test(subset, source):
-    if subset == "test":
-        raise ValueError(
-            f"{source} has no test part; 'mnist', npz files and idx folders have one."
-        )
+def _described(image_set, path):
+    n_images, height, width = image_set.images.shape
+    labels = "without" if image_set.labels is None else "with"
+    how = ", each through MnistNormalizer" if image_set.normalized else ""
+    return (
+        f"{n_images} image{'s'[: n_images - 1]} of {height}x{width} pixels, {labels} "
+        f"labels, from {path}{how}."
+    )
+
+
+def _embedded_digits():
+    from sklearn import datasets
+
+    digits = datasets.load_digits()
+    images, labels = digits.images.astype(np.uint8), digits.target.astype(int)
+    return ImageSet(images, labels), digits.DESCR
 
 
 def _openml_mnist(subset):
@@ -169,212 +199,94 @@ def _openml_mnist(subset):
         ) from error
     part = {"train": slice(60_000), "test": slice(60_000, None), "all": slice(None)}
     images = mnist.data[part[subset]].astype(np.uint8).reshape(-1, 28, 28)
-    return images, mnist.target[part[subset]].astype(int), mnist.DESCR
+    return ImageSet(images, mnist.target[part[subset]].astype(int)), mnist.DESCR
 
 
-@contextmanager
-def _opened(path):
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"There is no file {path!r}; a source is 'digits', 'mnist' or a path."
-        ) from error
-    if not stat.S_ISREG(mode):
-        raise ValueError(f"{path} is neither a file nor a folder.")
-    with open(path, "rb", _PIECE) as file, _damage_named(path):
-        if not file.peek(1):
+def _read_path(path, options):
+    if os.path.isdir(path):
+        return _read_tree(Folder(path), options)
+    with opened(path) as file:
+        if file.peek(4)[:4] in ZIP:
+            archive = Archive(file, path, expanded(os.path.getsize(path)))
+            return _read_tree(archive, options)
+    refuse_test(options.subset, path)
+    folder, name = os.path.split(path)
+    return _read_entry(Folder(folder), name, options)
+
+
+def _read_tree(tree, options):
+    """Read the files of a folder or an archive as what they are together."""
+    if any(name.endswith(".npy") for name in tree.names):
+        return read_npz(tree, options.subset)
+    if find_idx_files(tree.names):
+        return read_idx_files(tree, options.subset)
+    kinds = {name: _kind_in(tree, name, options) for name in tree.names}
+    tables = [name for name, kind in kinds.items() if kind in ("csv", "parquet")]
+    pictures = [name for name, kind in kinds.items() if kind == "picture"]
+    if tables:
+        chosen = choose(tables, options.subset, tree.path)
+        parts = [_read_entry(tree, name, options) for names in chosen for name in names]
+        return join(parts, tree.path)
+    if pictures:
+        if others := [name for name, kind in kinds.items() if kind != "picture"]:
+            warn_user(
+                f"{len(others)} of the {len(kinds)} files in {tree.path} are not "
+                f"pictures and were skipped: {shortened(others)}."
+            )
+        return read_pictures(tree, pictures, options.subset, options.normalize)
+    known = [name for name, kind in kinds.items() if kind or len(kinds) == 1]
+    if len(known) == 1:
+        return _read_entry(tree, known[0], options)
+    raise ValueError(
+        f"{tree.path} holds {len(kinds)} files ({shortened(tree.names) or 'none'}), "
+        "which are not idx files, tables of pixels, Parquet files or pictures that "
+        f"belong together: give one of them. {DIRECTLY}"
+    )
+
+
+def _kind_in(tree, name, options):
+    with tree.open(name) as (stream, _):
+        kind = _kind(stream)
+        if kind == "csv" and not is_table(stream, name, options.label_column):
+            return None
+        return kind
+
+
+def _kind(stream):
+    """Tell from the first bytes what a stream may hold."""
+    start = stream.peek(16)[:16]
+    if start[:4] in ZIP:
+        return "zip"
+    if start[:4] == b"PAR1":
+        return "parquet"
+    if start[:4] == MAGIC:
+        return "idx"
+    return "picture" if is_picture(start) else "csv"
+
+
+def _read_entry(tree, name, options):
+    """Read one file, which is the only one or a part of a data set."""
+    path, (label_column, subset, normalize) = tree.where(name), options
+    with tree.open(name) as (stream, limit):
+        if not stream.peek(1):
             raise ValueError(f"{path} is empty.")
-        yield file
-
-
-@contextmanager
-def _damage_named(path):
-    try:
-        yield
-    except OSError as error:
-        # Damaged data bring OSErrors too: without a number, or a seek before 0.
-        if error.errno not in (None, errno.EINVAL):
-            raise
-        raise ValueError(f"{path} is damaged ({error}).") from error
-    except MemoryError as error:
-        raise ValueError(f"{path} asks for more memory than there is.") from error
-    except UnicodeDecodeError as error:
-        refuse_format(path, error)
-    except _DAMAGE as error:
-        raise ValueError(
-            f"{path} is damaged, cut short or encrypted ({error})."
-        ) from error
-
-
-@contextmanager
-def _unpacked(file):
-    """Decompress if need be; yield a stream and how many bytes it may give."""
-    start, size = file.peek(6), os.fstat(file.fileno()).st_size
-    for magic, decompress in _DECOMPRESS.items():
-        if start.startswith(magic):
-            with io.BufferedReader(decompress(file), _PIECE) as stream:
-                yield stream, _expanded(size)
-            return
-    yield file, size
-
-
-def _expanded(size):
-    return 50 * size + 128 * 2**20
-
-
-def _read_file(path, label_column, subset):
-    with _opened(path) as file:
-        if file.peek(4)[:4] in _ZIP:
-            with zipfile.ZipFile(file) as archive:
-                return _read_archive(archive, path, label_column, subset)
-        _refuse_test(subset, path)
-        with _unpacked(file) as (stream, limit):
-            return read_pixel_csv(stream, limit, path, label_column)
+        match _kind(stream):
+            case "zip":
+                archive = Archive(seekable(stream, limit, path), path, limit)
+                return read_npz(archive, subset)
+            case "parquet":
+                file = seekable(stream, limit, path)
+                return read_parquet(file, limit, path, label_column, normalize)
+            case "idx":
+                return read_idx_images(tree, name)
+            case "picture":
+                return read_picture(stream, limit, path, normalize)
+            case _:
+                return read_csv(stream, limit, path, label_column)
 
 
 def column_names(source):
-    """Return the names of the columns of a table that `load_images` has read."""
-    with _opened(os.path.expanduser(os.fsdecode(source))) as file:
-        if file.peek(4)[:4] in _ZIP:
-            with zipfile.ZipFile(file) as archive, _only_table(archive) as stream:
-                return read_names(stream, source)
-        with _unpacked(file) as (stream, _):
-            return read_names(stream, source)
-
-
-def _only_table(archive):
-    (name,) = _entries(archive)
-    return io.BufferedReader(archive.open(name), _PIECE)
-
-
-def _entries(archive):
-    # Folders are entries too, and macOS adds files of its own.
-    return [n for n in archive.namelist() if not re.search("^__MACOSX/|/$", n)]
-
-
-def _read_archive(archive, path, label_column, subset):
-    limit = _expanded(os.path.getsize(path))
-    names = _entries(archive)
-    if any(name.endswith(".npy") for name in names):
-        return _join(_npz_parts(archive, limit, path, subset), path)
-    if len(names) != 1:
-        raise ValueError(
-            f"{path} holds {len(names)} files ({shortened(names)}); give one of them."
-        )
-    _refuse_test(subset, path)
-    with _only_table(archive) as stream:
-        return read_pixel_csv(stream, limit, path, label_column)
-
-
-def _join(parts, path):
-    """Join the (images, labels) of the parts that were asked for."""
-    images, labels = zip(*parts, strict=True)
-    for some, their in parts:
-        if some.shape[1:] != images[0].shape[1:] or len(some) != len(their):
-            raise ValueError(
-                f"{path} does not fit together: images of shape "
-                f"{' and '.join(str(part.shape) for part in images)}, labels of shape "
-                f"{' and '.join(str(part.shape) for part in labels)}."
-            )
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate(images), np.concatenate(labels)
-
-
-def _read_block(stream, size, limit, where):
-    """Read exactly `size` bytes; memory grows with what really arrives."""
-    if size > limit:
-        raise ValueError(f"{where} claims {size} bytes, more than its file can hold.")
-    block = bytearray()
-    while len(block) < size:
-        piece = stream.read(min(size - len(block), _PIECE))
-        if not piece:
-            raise ValueError(
-                f"{where} is cut short: {len(block)} of {size} bytes are there."
-            )
-        block += piece
-    return block
-
-
-def _read_array(stream, dtype, shape, limit, where):
-    """Read the rest of `stream` as one array of this dtype and shape."""
-    if 0 in shape:
-        raise ValueError(f"{where} is empty: its shape is {shape}.")
-    dtype = np.dtype(dtype)
-    block = _read_block(stream, math.prod(shape) * dtype.itemsize, limit, where)
-    if stream.read(1):
-        raise ValueError(f"{where} holds more bytes than its shape {shape} needs.")
-    return np.frombuffer(block, dtype).reshape(shape)
-
-
-def _read_folder(path, label_column, subset):
-    parts = []
-    for part in _PARTS[subset]:
-        prefix = "t10k" if part == "test" else part
-        images = _read_idx(path, f"{prefix}-images", 3)
-        parts.append((images, _read_idx(path, f"{prefix}-labels", 1).astype(int)))
-    return _join(parts, path)
-
-
-def _read_idx(folder, stem, ndim):
-    # Some archives spell the ending "-idx3-ubyte", others ".idx3-ubyte".
-    names = [f"{stem}{dot}idx{ndim}-ubyte{gz}" for dot in "-." for gz in ("", ".gz")]
-    held = os.listdir(folder)
-    name = next((name for name in names if name in held), None)
-    if name is None:
-        raise FileNotFoundError(
-            f"The folder {folder} has no file {names[0]} (with or without .gz), but "
-            f"{shortened(sorted(held)) or 'nothing'}."
-        )
-    path = os.path.join(folder, name)
-    with _opened(path) as file, _unpacked(file) as (stream, limit):
-        start = bytes(_read_block(stream, 4, limit, path))
-        if start != bytes([0, 0, 8, ndim]):
-            raise ValueError(
-                f"{path} starts with the bytes {start.hex(' ')}; an idx file of "
-                f"unsigned bytes in {ndim} dimensions (images: grey, 8 bits a pixel) "
-                f"starts with 00 00 08 {ndim:02}."
-            )
-        sizes = _read_block(stream, 4 * ndim, limit, path)
-        return _read_array(stream, "u1", struct.unpack(f">{ndim}I", sizes), limit, path)
-
-
-def _npz_parts(archive, limit, path, subset):
-    keys = [f"{axis}_{part}" for part in _PARTS["all"] for axis in "xy"]
-    names = archive.namelist()
-    if missing := [key for key in keys if f"{key}.npy" not in names]:
-        raise ValueError(
-            f"{path} has no {missing[0]}: it holds {shortened(names)}, a Keras npz "
-            f"file holds {', '.join(keys)}."
-        )
-    return [
-        (
-            _read_npy(archive, f"x_{part}", limit, path, ndim=3),
-            _read_npy(archive, f"y_{part}", limit, path, ndim=1).astype(int),
-        )
-        for part in _PARTS[subset]
-    ]
-
-
-def _read_npy(archive, key, limit, path, ndim):
-    where = f"{key} in {path}"
-    with archive.open(f"{key}.npy") as stream:
-        # NumPy's own reader takes the memory that a header asks for unchecked.
-        magic = stream.read(8)
-        size = int.from_bytes(stream.read(2 if magic[6:7] == b"\1" else 4), "little")
-        header = stream.read(min(size, 10_000)).decode("latin1")
-        found = _NPY_HEADER.fullmatch(header)
-        if not magic.startswith(b"\x93NUMPY") or not found:
-            raise ValueError(f"{where} is no array of plain numbers.")
-        dtype, fortran = found[1], found[2] == "True"
-        shape = tuple(int(size) for size in found[3].split(",") if size.strip())
-        wanted = r"[<>|=]?u1" if ndim == 3 else r"[<>|=]?(i[1248]|u[124])"
-        if len(shape) != ndim or not re.fullmatch(wanted, dtype):
-            raise ValueError(
-                f"{where} has dtype {dtype!r} and shape {shape}; images are uint8 of "
-                "shape (n, height, width), labels are integers of shape (n,)."
-            )
-        if not fortran:
-            return _read_array(stream, dtype, shape, limit, where)
-        return _read_array(stream, dtype, shape[::-1], limit, where).T
+    """Return the names of the columns of a CSV file that `load_images` has read."""
+    path = os.path.expanduser(os.fsdecode(source))
+    with opened(path) as file, unpacked(file) as stream:
+        return read_names(stream, path)

@@ -100,7 +100,8 @@ class ComparisonDisplay:
         display : ComparisonDisplay
             The display, drawn.
         """
-        return cls.from_table(comparison.table_, ax=ax, **kwargs)
+        table, repeats = comparison.table_, comparison.repeats_
+        return cls.from_table(table, repeats=repeats, ax=ax, **kwargs)
 
     @classmethod
     def from_table(cls, table, *, repeats=None, ax=None, **kwargs):

@@ -10,12 +10,14 @@ import io
 import lzma
 import os
 import struct
+import warnings
 import zipfile
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from image_files import encoded, parquet_bytes
 
 from skmnist import load_images
 
@@ -205,6 +207,50 @@ def test_damaged_idx_folders(place, packed, data):
     assert_answer_or_refusal(folder)
 
 
+DRAWN = np.kron(np.eye(10, dtype=np.uint8), np.full((9, 9), 255, np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP"])
+@fuzz
+@given(data=st.data(), normalize=st.sampled_from([None, False]))
+def test_damaged_pictures(place, kind, data, normalize):
+    folder = place / f"pictures-{kind}"
+    folder.mkdir(exist_ok=True)
+    (folder / "good").write_bytes(encoded(DRAWN))
+    (folder / "bad").write_bytes(data.draw(mutated(encoded(DRAWN, kind))))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* not pictures and were skipped")
+        assert_answer_or_refusal(folder, normalize=normalize)
+
+
+@fuzz
+@given(data=st.data())
+def test_damaged_parquet_files(place, data):
+    path = place / "train.parquet"
+    path.write_bytes(data.draw(mutated(parquet_bytes(IMAGES, LABELS))))
+    assert_answer_or_refusal(path)
+
+
+@fuzz
+@given(data=st.data())
+def test_damaged_zip_files_of_many_things(place, data):
+    members = {
+        "train.csv": CSV.encode(),
+        "train.parquet": parquet_bytes(IMAGES, LABELS),
+        "0/a.png": encoded(DRAWN),
+        "1/a.png": encoded(DRAWN[:, ::-1]),
+        "train-images-idx3-ubyte": idx(IMAGES),
+        "train-labels-idx1-ubyte": idx(LABELS),
+    }
+    kept = data.draw(st.lists(st.sampled_from(sorted(members)), unique=True))
+    content = zipped({name: data.draw(mutated(members[name])) for name in kept})
+    path = place / "many.zip"
+    path.write_bytes(data.draw(mutated(content) | st.just(content)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* not pictures and were skipped")
+        assert_answer_or_refusal(path)
+
+
 @fuzz
 @given(
     content=st.binary(max_size=3000),
@@ -220,6 +266,11 @@ def test_damaged_idx_folders(place, packed, data):
             b"\x93NUMPY\1\0",
             b"label,pixel0\n",
             b"\0\0\x08\3",
+            b"PAR1",
+            b"\x89PNG\r\n\x1a\n",
+            b"\xff\xd8\xff\xe0",
+            b"II*\0",
+            b"GIF89a",
         ]
     ),
 )

@@ -1,0 +1,72 @@
+"""Folders and zip files alike: the names of their files, and a way to open each."""
+
+import io
+import os
+import re
+import zipfile
+from contextlib import contextmanager
+from functools import cached_property
+
+from skmnist.datasets._stream import PIECE, damage_named, expanded, opened, unpacked
+
+ZIP = (b"PK\3\4", b"PK\5\6")
+
+# What the system leaves beside a user's files.
+_HIDDEN = re.compile(
+    r"(^|/)(\.(?!/)|__MACOSX/|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE
+)
+
+
+class Folder:
+    """The regular files below a folder, without hidden ones."""
+
+    def __init__(self, path):
+        self.path = path
+
+    @cached_property
+    def names(self):
+        """Paths of the files inside the folder, sorted."""
+        found = (
+            os.path.join(folder, name)
+            for folder, _, names in os.walk(self.path)
+            for name in names
+        )
+        return _visible(
+            os.path.relpath(name, self.path) for name in found if os.path.isfile(name)
+        )
+
+    @contextmanager
+    def open(self, name):
+        """Yield a stream, and how many bytes it may give."""
+        path = self.where(name)
+        with opened(path) as file, unpacked(file) as stream:
+            yield stream, expanded(os.path.getsize(path))
+
+    def where(self, name):
+        """Return the path by which messages call a file."""
+        return os.path.join(self.path, name)
+
+
+class Archive:
+    """The files in a zip file, as those in a folder; nothing is unpacked to disk."""
+
+    def __init__(self, file, path, limit):
+        self.path, self._limit = path, limit
+        self._zip = zipfile.ZipFile(file)
+        self.names = _visible(n for n in self._zip.namelist() if not n.endswith("/"))
+
+    @contextmanager
+    def open(self, name):
+        """Yield a stream, and how many bytes it may give."""
+        with (
+            damage_named(self.where(name)),
+            io.BufferedReader(self._zip.open(name), PIECE) as file,
+            unpacked(file) as stream,
+        ):
+            yield stream, self._limit
+
+    where = Folder.where
+
+
+def _visible(names):
+    return sorted({name for name in names if not _HIDDEN.search(name)})

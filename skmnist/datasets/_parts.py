@@ -1,0 +1,99 @@
+"""The images that a reader returns, and how the parts of a data set fit together."""
+
+import os
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from skmnist.datasets._stream import shortened
+
+PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
+
+_PART = re.compile(r"(?<![a-z])(train|test|t10k)", re.IGNORECASE)
+_SHARD = re.compile(r"\d+-of-\d+")
+_EMNIST = re.compile(
+    r"emnist-(balanced|byclass|bymerge|digits|letters|mnist)-(train|test)"
+)
+
+
+class ImageSet(NamedTuple):
+    """Images of shape (n, height, width), with what belongs to them."""
+
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    filenames: np.ndarray | None = None
+    normalized: bool = False
+
+
+def refuse_test(subset, source):
+    """Raise if the test part of a source of one part is wanted."""
+    if subset == "test":
+        raise ValueError(
+            f"{source} does not have a test part; 'mnist', npz files and folders or "
+            "zip files with train and test parts have one."
+        )
+
+
+def part_of(name):
+    """Return "train", "test" or None: what a file's name says of its content."""
+    found = _PART.findall(name)
+    if not found:
+        return None
+    return "train" if found[-1].lower() == "train" else "test"
+
+
+def choose(names, subset, path):
+    """Return the names of the tables of each part in `subset`, a list a part."""
+    if len(names) == 1 or len({_SHARD.sub("", name) for name in names}) == 1:
+        refuse_test(subset, path)
+        return [names]
+    chosen = []
+    for part in PARTS[subset]:
+        mine = [name for name in names if part_of(name) == part]
+        if len({_SHARD.sub("", name) for name in mine}) != 1 or (
+            len(mine) > 1 and not _SHARD.search(mine[0])
+        ):
+            raise ValueError(
+                f"{path} holds {len(names)} files ({shortened(names)}), of which "
+                f"{shortened(mine) or 'none'} can be its {part} part; give one of them."
+            )
+        chosen.append(mine)
+    return chosen
+
+
+def join(parts, path):
+    """Join parts into one set of images."""
+    first = parts[0]
+    for part in parts:
+        n_labels = None if part.labels is None else len(part.labels)
+        if (
+            part.images.shape[1:] != first.images.shape[1:]
+            or n_labels not in (None, len(part.images))
+            or (part.labels is None) != (first.labels is None)
+        ):
+            shapes = " and ".join(str(part.images.shape) for part in parts)
+            counts = " and ".join(
+                "none" if part.labels is None else str(part.labels.shape)
+                for part in parts
+            )
+            raise ValueError(
+                f"{path} does not fit together: images of shape {shapes}, labels of "
+                f"shape {counts}."
+            )
+    if len(parts) == 1:
+        return first
+    return ImageSet(
+        *(
+            None if values[0] is None else np.concatenate(values)
+            for values in list(zip(*parts, strict=True))[:3]
+        ),
+        any(part.normalized for part in parts),
+    )
+
+
+def upright(image_set, name):
+    """Turn EMNIST's images, whose files hold columns where others hold rows."""
+    if not _EMNIST.match(os.path.basename(name).lower()):
+        return image_set
+    return image_set._replace(images=image_set.images.transpose(0, 2, 1))

@@ -1,0 +1,393 @@
+"""Pictures: what is taken as it is, what is normalized, and what is refused."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from image_files import encoded, loading_memory, mnist_like, refusal
+from PIL import Image, ImageDraw
+
+from skmnist import load_images
+from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
+
+PICTURES = mnist_like()
+
+
+def drawn(size=(90, 120), ink=20, paper=235, turned=0):
+    """Return a grey picture of a 7, in an upper corner, as if photographed."""
+    image = Image.new("L", size, paper)
+    draw = ImageDraw.Draw(image)
+    draw.line([(20, 20), (60, 20), (35, 80)], fill=ink, width=8)
+    return image.rotate(turned, expand=True)
+
+
+def normalized(image):
+    return MnistNormalizer().fit_transform([np.asarray(image)])[0].ravel()
+
+
+def write_pictures(folder, members):
+    for name, content in members.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+# --------------------------------------------------------------------- folders
+
+
+def test_pictures_class_folders(tmp_path):
+    members = {f"{i % 3}/{i}.png": encoded(PICTURES[i]) for i in range(10)}
+    images = load_images(write_pictures(tmp_path, members))
+    order = sorted(range(10), key=lambda i: (i % 3, i))
+    np.testing.assert_array_equal(images.data, PICTURES[order].reshape(10, -1))
+    assert images.data.dtype == np.uint8
+    assert images.data.flags.c_contiguous
+    assert images.image_shape == (28, 28)
+    assert images.max_value == 255
+    assert images.target.dtype == np.int64
+    assert images.target.tolist() == [i % 3 for i in order]
+    names = [str(tmp_path / f"{i % 3}" / f"{i}.png") for i in order]
+    assert images.filenames.tolist() == names
+    assert "MnistNormalizer" not in images.DESCR
+
+
+def test_pictures_class_names_of_text(tmp_path):
+    members = {"seven/a.png": encoded(PICTURES[0]), "8/a.png": encoded(PICTURES[1])}
+    images = load_images(write_pictures(tmp_path, members))
+    assert images.target.tolist() == ["8", "seven"]
+
+
+@pytest.mark.parametrize("top", ["", "digits/", "a/b/"])
+def test_pictures_nested_top_folder(tmp_path, top):
+    members = {f"{top}{i}/x/y.png": encoded(PICTURES[i]) for i in range(3)}
+    images = load_images(write_pictures(tmp_path, members))
+    assert images.target.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("top", ["", "scans/"])
+def test_pictures_flat_folder(tmp_path, top):
+    members = {f"{top}{i}.png": encoded(PICTURES[i]) for i in range(10)}
+    images = load_images(write_pictures(tmp_path, members))
+    assert images.target is None
+    np.testing.assert_array_equal(images.data, PICTURES.reshape(10, -1))
+    assert images.filenames[3] == str(tmp_path / f"{top}3.png")
+
+
+def test_pictures_one_class(tmp_path):
+    members = {f"7/{i}.png": encoded(PICTURES[i]) for i in range(3)}
+    assert load_images(write_pictures(tmp_path, members)).target.tolist() == [7] * 3
+
+
+def test_pictures_one_file(tmp_path):
+    write_pictures(tmp_path, {"7.png": encoded(PICTURES[0])})
+    images = load_images(tmp_path / "7.png")
+    np.testing.assert_array_equal(images.data, PICTURES[:1].reshape(1, -1))
+    assert images.target is None
+    assert images.filenames.tolist() == [str(tmp_path / "7.png")]
+    assert "not have a test part" in refusal(tmp_path / "7.png", subset="test")
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("trainingSet", "testSet")])
+def test_pictures_train_and_test_folders(tmp_path, names):
+    members = {
+        f"data/{part}/{i % 2}/{i}.png": encoded(PICTURES[i])
+        for part, rows in zip(names, [range(6), range(6, 10)], strict=True)
+        for i in rows
+    }
+    write_pictures(tmp_path, members)
+    train, test = load_images(tmp_path), load_images(tmp_path, subset="test")
+    assert train.target.tolist() == [0, 0, 0, 1, 1, 1]
+    assert test.target.tolist() == [0, 0, 1, 1]
+    together = load_images(tmp_path, subset="all")
+    np.testing.assert_array_equal(together.data, [*train.data, *test.data])
+    assert together.target.tolist() == [*train.target, *test.target]
+
+
+def test_pictures_only_one_part_has_classes(tmp_path):
+    members = {f"train/{i}/a.png": encoded(PICTURES[i]) for i in range(3)}
+    members |= {"test/a.png": encoded(PICTURES[0]), "test/b.png": encoded(PICTURES[1])}
+    write_pictures(tmp_path, members)
+    assert load_images(tmp_path).target.tolist() == [0, 1, 2]
+    assert load_images(tmp_path, subset="test").target is None
+    assert "Only one part" in refusal(tmp_path, subset="all")
+
+
+def test_pictures_beside_class_folders(tmp_path):
+    members = {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)}
+    write_pictures(tmp_path, members | {"sheet.png": encoded(PICTURES[0])})
+    assert "'sheet.png'" in refusal(tmp_path)
+
+
+def test_pictures_others_are_skipped_with_one_warning(tmp_path):
+    members = {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)}
+    others = {"README.md": b"digits", "0/notes.txt": b"", "1/scan.png": b"not one"}
+    hidden = {".DS_Store": b"x", "0/Thumbs.db": b"x", "0/.a.png": b"x"}
+    write_pictures(tmp_path, members | others | hidden)
+    with pytest.warns(UserWarning, match="3 of the 6 files .* skipped") as caught:
+        images = load_images(tmp_path)
+    assert len(caught) == 1
+    for name in others:
+        assert name in str(caught[0].message)
+    assert caught[0].filename == __file__
+    assert len(images.data) == 3
+
+
+def test_pictures_links_in_a_circle(tmp_path):
+    write_pictures(tmp_path, {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)})
+    (tmp_path / "0" / "round").symlink_to(tmp_path)
+    (tmp_path / "2" / "b.png").symlink_to(tmp_path / "1" / "a.png")
+    assert load_images(tmp_path).target.tolist() == [0, 1, 2, 2]
+
+
+# --------------------------------------------------------------------- formats
+
+FORMATS = ["PNG", "BMP", "TIFF", "GIF", "WEBP"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_pictures_lossless_formats(tmp_path, kind):
+    options = {"lossless": True} if kind == "WEBP" else {}
+    members = {f"{i}.x": encoded(PICTURES[i], kind, **options) for i in range(10)}
+    images = load_images(write_pictures(tmp_path, members))
+    np.testing.assert_array_equal(images.data, PICTURES.reshape(10, -1))
+
+
+def test_pictures_jpeg(tmp_path):
+    members = {f"{i}.JPG": encoded(PICTURES[i], "JPEG", quality=95) for i in range(10)}
+    images = load_images(write_pictures(tmp_path, members))
+    assert "MnistNormalizer" not in images.DESCR
+    difference = images.data.astype(int) - PICTURES.reshape(10, -1)
+    assert np.abs(difference).mean() < 5
+
+
+@pytest.mark.parametrize("name", ["a.PNG", "a.jpg", "a.csv", "a"])
+def test_pictures_wrong_extension(tmp_path, name):
+    write_pictures(tmp_path, {name: encoded(PICTURES[0])})
+    for source in (tmp_path, tmp_path / name):
+        images = load_images(source)
+        np.testing.assert_array_equal(images.data, PICTURES[:1].reshape(1, -1))
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("1", "PNG"),
+        ("1", "TIFF"),
+        ("L", "PNG"),
+        ("LA", "PNG"),
+        ("P", "PNG"),
+        ("P", "GIF"),
+        ("RGB", "PNG"),
+        ("RGBA", "PNG"),
+        ("RGBA", "WEBP"),
+        ("CMYK", "TIFF"),
+        ("I;16", "PNG"),
+        ("I;16", "TIFF"),
+        ("I", "TIFF"),
+        ("F", "TIFF"),
+    ],
+)
+def test_pictures_modes_mean_the_same(tmp_path, mode, kind):
+    # Black and white alone, which every mode can hold.
+    if mode in ("I;16", "I", "F"):
+        dtype = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
+        image = Image.fromarray(PICTURES[0].astype(dtype) * dtype(257))
+    else:
+        image = Image.fromarray(PICTURES[0]).convert(mode)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    write_pictures(tmp_path, {"a": encoded(image, kind, **options)})
+    for normalize in (None, False):
+        images = load_images(tmp_path / "a", normalize=normalize)
+        np.testing.assert_array_equal(images.data[0], PICTURES[0].ravel())
+        assert images.data.dtype == np.uint8
+
+
+def test_pictures_cmyk_jpeg(tmp_path):
+    image = Image.fromarray(PICTURES[0]).convert("CMYK")
+    write_pictures(tmp_path, {"a": encoded(image, "JPEG", quality=95)})
+    images = load_images(tmp_path / "a", normalize=False)
+    assert np.abs(images.data[0].astype(int) - PICTURES[0].ravel()).mean() < 8
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_pictures_16_bits_keep_their_levels(tmp_path, kind):
+    levels = np.arange(28 * 28, dtype=np.uint16).reshape(28, 28) * 83
+    write_pictures(tmp_path, {"a": encoded(levels, kind)})
+    images = load_images(tmp_path / "a", normalize=False)
+    np.testing.assert_array_equal(images.data[0], np.rint(levels / 257).ravel())
+
+
+def with_alpha(ink, opaque=PICTURES[0]):
+    picture = np.zeros((28, 28, 4), np.uint8)
+    picture[..., :3], picture[..., 3] = ink, opaque
+    return picture
+
+
+@pytest.mark.parametrize("ink", [255, 0])
+def test_pictures_transparency_is_paper(tmp_path, ink):
+    write_pictures(tmp_path, {"a": encoded(with_alpha(ink))})
+    expected = PICTURES[0] if ink else 255 - PICTURES[0]
+    images = load_images(tmp_path / "a", normalize=False)
+    np.testing.assert_array_equal(images.data[0], expected.ravel())
+    images = load_images(tmp_path / "a")  # light on dark after all
+    assert images.data[0, 0] == 0
+    assert images.data.max() > 200
+
+
+def test_pictures_palette_with_transparency(tmp_path):
+    image = Image.fromarray(np.uint8(PICTURES[0] > 0))
+    image.putpalette([10, 200, 30, 255, 255, 255])
+    write_pictures(tmp_path, {"a": encoded(image, transparency=0)})
+    images = load_images(tmp_path / "a", normalize=False)
+    np.testing.assert_array_equal(images.data[0], PICTURES[0].ravel())
+
+
+def test_pictures_first_frame_of_an_animation(tmp_path):
+    frames = [Image.fromarray(picture) for picture in PICTURES]
+    for kind in ("GIF", "WEBP", "TIFF"):
+        options = {"lossless": True} if kind == "WEBP" else {}
+        content = encoded(
+            frames[0], kind, save_all=True, append_images=frames[1:], **options
+        )
+        write_pictures(tmp_path, {kind: content})
+        images = load_images(tmp_path / kind)
+        np.testing.assert_array_equal(images.data, PICTURES[:1].reshape(1, -1))
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"), [(1, 0), (3, 180), (6, 90), (8, 270)]
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_pictures_exif_orientation(tmp_path, orientation, turned, kind):
+    exif = Image.Exif()
+    exif[274] = orientation
+    image = Image.fromarray(np.kron(PICTURES[0], np.uint8([[1, 1]])))
+    image.paste(255, (0, 0, 8, 8))  # one corner
+    content = encoded(image.rotate(turned, expand=True), kind, exif=exif)
+    write_pictures(tmp_path, {"a": content})
+    images = load_images(tmp_path / "a", normalize=False)
+    assert images.image_shape == (28, 56)
+    difference = images.data[0].reshape(28, 56).astype(int) - np.asarray(image)
+    assert np.abs(difference).mean() < 12
+
+
+# --------------------------------------------------------------- normalization
+
+
+def test_pictures_of_different_sizes_are_normalized(tmp_path):
+    photo, small = drawn(), drawn((70, 90))
+    members = {"7/a.png": encoded(photo), "7/b.png": encoded(small)}
+    members["7/c.png"] = encoded(PICTURES[0])
+    images = load_images(write_pictures(tmp_path, members))
+    assert "each through MnistNormalizer" in images.DESCR
+    expected = [normalized(photo), normalized(small), normalized(PICTURES[0])]
+    np.testing.assert_array_equal(images.data, expected)
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [
+        255 - PICTURES,  # dark on light
+        np.roll(PICTURES, 4, axis=2),  # not centred
+        PICTURES[:, 4:-4, 4:-4],  # fills its frame
+        np.pad(PICTURES, ((0, 0), (6, 6), (6, 6))),  # smaller than the box
+        np.kron(PICTURES, np.ones((1, 4, 4), np.uint8)),  # large
+    ],
+    ids=["dark", "moved", "close", "far", "large"],
+)
+def test_pictures_unlike_mnist_are_normalized(tmp_path, pictures):
+    members = {f"{i}.png": encoded(picture) for i, picture in enumerate(pictures)}
+    images = load_images(write_pictures(tmp_path, members))
+    assert images.image_shape == (28, 28)
+    expected = [normalized(picture) for picture in pictures]
+    np.testing.assert_array_equal(images.data, expected)
+    as_they_are = load_images(tmp_path, normalize=False)
+    np.testing.assert_array_equal(as_they_are.data, pictures.reshape(10, -1))
+    assert as_they_are.image_shape == pictures.shape[1:]
+
+
+def test_pictures_normalize_true(tmp_path):
+    members = {f"{i}.png": encoded(PICTURES[i]) for i in range(10)}
+    images = load_images(write_pictures(tmp_path, members), normalize=True)
+    np.testing.assert_array_equal(images.data, [normalized(p) for p in PICTURES])
+
+
+def test_pictures_normalize_false_different_sizes(tmp_path):
+    write_pictures(tmp_path, {"a": encoded(PICTURES[0]), "b": encoded(drawn())})
+    message = refusal(tmp_path, normalize=False)
+    for words in (str(tmp_path / "b"), "90x120", "28x28", "Arrays can be given"):
+        assert words in message
+
+
+def test_pictures_normalize_a_table(tmp_path):
+    images = load_images("digits", normalize=True)
+    assert images.image_shape == (28, 28)
+    assert images.max_value == 255
+    expected = MnistNormalizer().fit_transform(
+        load_images("digits").data[:5].reshape(-1, 8, 8)
+    )
+    np.testing.assert_array_equal(images.data[:5], expected.reshape(5, -1))
+
+
+def test_pictures_normalize_unknown(tmp_path):
+    assert "'yes'" in refusal("digits", normalize="yes")
+
+
+def test_pictures_without_ink(tmp_path):
+    write_pictures(tmp_path, {"a": encoded(drawn()), "b": encoded(drawn(ink=235))})
+    message = refusal(tmp_path)
+    assert str(tmp_path / "b") in message
+    assert "ink" in message
+
+
+# --------------------------------------------------------------------- refused
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP"])
+def test_pictures_damaged(tmp_path, kind):
+    content = encoded(drawn(), kind)
+    write_pictures(tmp_path, {"7/a": encoded(drawn()), "7/b": content})
+    for length in (20, len(content) // 3, len(content) // 2):
+        (tmp_path / "7/b").write_bytes(content[:length])
+        message = refusal(tmp_path)
+        assert str(tmp_path / "7/b") in message
+        assert "damaged" in message
+
+
+def png_header(width, height):
+    def chunk(kind, data):
+        crc = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + crc
+
+    header = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
+
+
+def test_pictures_decompression_bombs(tmp_path):
+    sizes = [(10_000, 10_000), (50_000, 50_000), (2**31 - 1, 2**31 - 1)]
+    for i, size in enumerate(sizes):
+        (tmp_path / f"{i}.png").write_bytes(png_header(*size))
+    paths = [tmp_path / f"{i}.png" for i in range(3)]
+    for path in paths:
+        message = refusal(path)
+        assert str(path) in message
+        assert "too large a picture" in message
+    _, megabytes = loading_memory(*paths)
+    assert megabytes < 60
+
+
+def test_pictures_many_photographs_take_little_memory(tmp_path):
+    # 80 photographs of 3 MB each.
+    large = encoded(drawn().resize((1000, 1000)).convert("RGB"))
+    write_pictures(tmp_path, {f"{i}.png": large for i in range(80)})
+    _, megabytes = loading_memory(tmp_path)
+    assert megabytes < 200
+
+
+def test_pictures_formats_that_start_programs_are_not_opened(tmp_path):
+    content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
+    write_pictures(tmp_path, {"a.eps": content, "b.eps": content})
+    assert "'a.eps', 'b.eps'" in refusal(tmp_path)
+    assert "Arrays can be given" in refusal(tmp_path / "a.eps")
