@@ -14,6 +14,7 @@ __all__ = [
     "add_hyperparameters",
     "checked",
     "given_hyperparameters",
+    "listed",
     "variant",
     "within",
 ]
@@ -107,7 +108,7 @@ def _setting(text):
     return name, tuple(map(read, value.split())) if several else read(value)
 
 
-def _listed(*groups):
+def listed(*groups):
     """Return the lines of the table that are options, of these groups or of all."""
     return {
         name: each
@@ -137,9 +138,9 @@ def given_hyperparameters(args):
 
 def add_hyperparameters(parser, *groups):
     """Add an option for each hyperparameter of these groups of the table, or of all."""
-    for title in dict.fromkeys(each.group for each in _listed(*groups).values()):
+    for title in dict.fromkeys(each.group for each in listed(*groups).values()):
         group = parser.add_argument_group(title)
-        for name, each in _listed(title).items():
+        for name, each in listed(title).items():
             _add_hyperparameter(group, f"--{name.replace('_', '-')}", name, each)
 
 

@@ -198,7 +198,8 @@ def _print_labels(model, pixels, loaded, progress):
 
 def _file_names(images):
     """Return the name of each picture, None for each row of a table."""
-    return images.get("filenames") or [None] * len(images.data)
+    names = images.get("filenames")
+    return [None] * len(images.data) if names is None else list(names)
 
 
 def _write_labels(labels, loaded, path):

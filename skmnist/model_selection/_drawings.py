@@ -23,7 +23,11 @@ def drawings(comparison):
 
     best, data = comparison.best_estimator_, (comparison.X_test_, comparison.y_test_)
     found = {
-        "accuracy": partial(ComparisonDisplay.from_comparison, comparison),
+        "accuracy": partial(
+            ComparisonDisplay.from_table,
+            comparison.table_,
+            repeats=comparison.repeats_,
+        ),
         "confusion_matrix": partial(_draw_confusion, comparison),
     }
     if hasattr(best, "predict_proba"):

@@ -3,20 +3,21 @@
 import base64
 import os
 import platform
+import sys
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from skmnist import __version__
 from skmnist._utils import display_name
 from skmnist.model_selection._drawings import drawings
 
 __all__ = ["environment", "render_first_screen", "render_report"]
 
-# Decide on the outcome, or on how long it takes.
-_PACKAGES = ("skmnist", "keras", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
-
+# What the outcome or the durations may depend on.
+_PACKAGES = ("keras", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
 _DPI = 150
 
 
@@ -25,12 +26,12 @@ def environment():
     from skmnist.neural_network._keras import keras
 
     back_end = keras.config.backend()
-    packages = [*_PACKAGES, back_end]
-    versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    machine = f"{platform.platform()}, {os.cpu_count()} processors"
+    versions = {"Python": platform.python_version(), "skmnist": __version__}
+    versions |= {name: version(name) for name in _PACKAGES}
+    versions[back_end] = sys.modules[back_end].__version__
     return {
-        "versions": f"Python {platform.python_version()}, {versions}",
-        "machine": machine,
+        "versions": ", ".join(f"{name} {found}" for name, found in versions.items()),
+        "machine": f"{platform.platform()}, {os.cpu_count()} processors",
     }
 
 

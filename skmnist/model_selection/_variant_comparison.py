@@ -165,9 +165,8 @@ class VariantComparison:
         said = [say_pair(pair, self.n_repeats_) for pair in pairs.itertuples()]
         self.significance_ = pairs.assign(sentence=said)
         chosen_by = self.chosen_by_
-        self.tied_variants_ = list(
-            chosen_by.index[np.isclose(chosen_by, max(chosen_by))]
-        )
+        is_tied = np.isclose(chosen_by, max(chosen_by), rtol=1e-9)
+        self.tied_variants_ = list(chosen_by.index[is_tied])
         self.best_variant_ = self.tied_variants_[0]
         self._complete_searches()
 

@@ -39,6 +39,7 @@ from skmnist.neural_network._targets import (
     scale_weights,
     warn_nothing_held_out,
     warn_other_scale,
+    warn_slow,
     warn_unscaled,
     weigh_classes,
     weigh_rows,
@@ -212,6 +213,7 @@ class BaseNetwork(
         )
         codes = encode_labels(y, self.classes_)
         self._fitted_architecture = self._architecture()
+        warn_slow(self._fitted_architecture.dtype)
         state = self._resume() if resumes else self._begin()
         given = self._validate_given(X_val, y_val, rows)
         split_seed = None if incremental else state.seed

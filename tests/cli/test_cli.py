@@ -13,7 +13,8 @@ from matplotlib.image import imread
 
 from skmnist import MnistCNN, load_images, load_model
 from skmnist.cli._main import main
-from skmnist.cli._parser import hyperparameters, listed, make_parser
+from skmnist.cli._options import given_hyperparameters, listed
+from skmnist.cli._parser import make_parser
 from skmnist.neural_network._param_constraints import (
     HYPERPARAMETERS,
     SCHEDULES,
@@ -22,6 +23,7 @@ from skmnist.neural_network._param_constraints import (
 
 FILES = {
     *("comparison.csv", "history.csv", "reports.txt", "significance.csv"),
+    "report.html",
     *("model.safetensors", "models/plain.safetensors", "models/annealed.safetensors"),
     "models/annealed_augmented.safetensors",
 }
@@ -114,16 +116,60 @@ def test_module(run):
         ("train --output model.h5", ".safetensors"),
         ("show --output sheet.txt", ".png"),
         ("predict model.safetensors", "IMAGES"),
+        ("compare --variants a/b", "a/b"),
+        ("compare --variants a:epoch=3", "epoch=3"),
+        ("compare --variants a:epochs=0", "'0' is not"),
+        ("compare --variants a:anneal=slowly", "slowly"),
+        ("compare --variants a:augment=1", "true or false"),
+        ("compare --variants a:callbacks=x", "'x'"),
+        ("compare --variants plain plain", "twice"),
     ],
 )
 def test_wrong_argument(refused, args, named):
     assert named in refused(*args.split())
 
 
-def test_defaults_are_those_of_hyperparameters():
+def test_hyperparameters_not_given():
     args = make_parser().parse_args(["train", "--output", "m.joblib", "--data", "x"])
-    params = hyperparameters(args) | {"random_state": None}
-    assert MnistCNN(**params).get_params() == MnistCNN().get_params()
+    assert given_hyperparameters(args) == {"random_state": 0}
+
+
+def test_every_hyperparameter_is_an_option():
+    without = set(HYPERPARAMETERS) - set(listed())
+    own_options = {"anneal", "augment", "random_state", "checkpoint_dir"}
+    from_data, for_python = {"image_shape"}, {"callbacks", "verbose", "warm_start"}
+    assert without == own_options | from_data | for_python
+
+
+def test_switches():
+    args = ["train", "--output", "m.joblib", "--data", "x", "--early-stopping"]
+    params = given_hyperparameters(make_parser().parse_args([*args, "--batch-norm"]))
+    assert params == {"early_stopping": True, "batch_norm": True, "random_state": 0}
+
+
+def test_variants():
+    args = [
+        *("plain", "wide:filters=64 128,dropout=0 0 0.5,epochs=3"),
+        *("a b:anneal=one_cycle,augment=true", "c:anneal=false,learning_rate=1e-2"),
+    ]
+    args = make_parser().parse_args(["compare", "--variants", *args])
+    assert args.variants == [
+        ("plain", None),
+        ("wide", {"filters": (64, 128), "dropout": (0, 0, 0.5), "epochs": 3}),
+        ("a b", {"anneal": "one_cycle", "augment": True}),
+        ("c", {"anneal": False, "learning_rate": 0.01}),
+    ]
+
+
+def test_variants_that_all_set_what_digits_set():
+    for variants, epochs in (
+        (["a:epochs=2", "b:epochs=3"], None),
+        (["a:epochs=2"], None),
+    ):
+        args = make_parser().parse_args(["compare", "--variants", *variants])
+        assert given_hyperparameters(args).get("epochs") == epochs
+    args = make_parser().parse_args(["compare", "--variants", "a:epochs=2", "plain"])
+    assert given_hyperparameters(args)["epochs"] == 15
 
 
 @pytest.mark.parametrize(
@@ -137,15 +183,15 @@ def test_defaults_are_those_of_hyperparameters():
 )
 def test_defaults_for_digits(args, settings):
     args = make_parser().parse_args(["compare", *args.split()])
-    network = MnistCNN(**hyperparameters(args))
+    network = MnistCNN(**given_hyperparameters(args))
     assert (network.epochs, network.batch_size) == settings
-    assert (network.filters, network.random_state) == ((32, 64), 0)
+    assert network.random_state == 0
 
 
 def test_checkpoint_has_absolute_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     args = make_parser().parse_args(["compare", "--checkpoint", "points"])
-    assert hyperparameters(args)["checkpoint_dir"] == str(tmp_path / "points")
+    assert given_hyperparameters(args)["checkpoint_dir"] == str(tmp_path / "points")
 
 
 def test_help_names_defaults(capsys):

@@ -210,8 +210,8 @@ if __name__ == "__main__":
     X, y = load_digits(return_X_y=True)
     found = [
         compare_variants(
-            X[:400], y[:400], cv=2, repeats=2, max_value=16, filters=(4, 8),
-            dense_units=16, epochs=2, random_state=0, n_jobs=n_jobs, progress=True,
+            X[:400], y[:400], cv="holdout", repeats=2, max_value=16, filters=(4, 8),
+            dense_units=16, epochs=1, random_state=0, n_jobs=n_jobs, progress=True,
             variants={"network": {}, "forest": RandomForestClassifier(5)},
         ).repeats_.drop(columns="seconds")
         for n_jobs in (2, None)
@@ -225,5 +225,4 @@ if __name__ == "__main__":
         text=True,
         check=True,
     )
-    assert run.stdout.rstrip().endswith("same")
-    assert run.stdout.count("VariantFits - network, repeat 2") == 2
+    assert run.stdout == "same\n"
