@@ -11,7 +11,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmnist._utils import resolve_image_shape, warn_user
 from skmnist.io._atomic import write_atomically
-from skmnist.io._json import check_members, get, get_strings, pack_param, unpack_param
+from skmnist.io._json import (
+    check_members,
+    get,
+    get_strings,
+    pack_number,
+    pack_param,
+    unpack_number,
+    unpack_param,
+)
 from skmnist.io._tensor_file import TensorFile
 from skmnist.preprocessing._image_scaler import ImageScaler
 
@@ -24,7 +32,7 @@ _MEMBERS = {
     "classifier": ("kind", "versions"),
     "pipeline": (
         *("kind", "versions", "steps", "transform_input", "verbose"),
-        *("scaler", "scaler_feature_names"),
+        *("scaler", "scaler_feature_names", "scaler_mean"),
     ),
 }
 # Shown to people, on terminals too.
@@ -208,6 +216,8 @@ def _open(path, failed):
         kind = get(extra, "kind", str)
         if kind not in _MEMBERS:
             raise ValueError(f"it does not hold a model but {reprlib.repr(kind)}")
+        if kind == "pipeline":
+            extra.setdefault("scaler_mean", None)  # which is newer than format 2
         check_members(extra, _MEMBERS[kind])
         versions = get(extra, "versions", dict)
         check_members(versions, library_versions())
@@ -251,6 +261,7 @@ def _describe(estimator):
     scaler, cnn = steps
     inputs = estimator.transform_input
     names = getattr(scaler, "feature_names_in_", None)
+    mean = getattr(scaler, "mean_", None)
     params = scaler.get_params(deep=False)
     extra |= {
         "kind": "pipeline",
@@ -259,6 +270,7 @@ def _describe(estimator):
         "verbose": bool(estimator.verbose),
         "scaler": {name: pack_param(name, value) for name, value in params.items()},
         "scaler_feature_names": None if names is None else names.tolist(),
+        "scaler_mean": None if mean is None else pack_number(mean),
     }
     return cnn, extra
 
@@ -276,6 +288,8 @@ def _rebuild_pipeline(extra, cnn):
     names = get_strings(extra, "scaler_feature_names", scaler.n_features_in_)
     if names is not None:
         scaler.feature_names_in_ = np.array(names, dtype=object)
+    if extra["scaler_mean"] is not None:
+        scaler.mean_ = float(unpack_number(extra["scaler_mean"]))
     get(extra, "steps", list)  # which may not be null
     steps = get_strings(extra, "steps", length=2)
     pipeline = Pipeline(

@@ -103,6 +103,7 @@ def test_save_model_pipeline(fitted_pipeline, digits, path):
     assert repr(again) == repr(fitted_pipeline)
     assert again[0].get_params() == fitted_pipeline[0].get_params()
     assert again[0].image_shape_ == fitted_pipeline[0].image_shape_
+    assert again[0].mean_ == fitted_pipeline[0].mean_
     assert again.n_features_in_ == 64
     assert_same_cnn(fitted_pipeline[-1], again[-1])
     for method in ("predict", "predict_proba", "predict_log_proba"):
@@ -311,6 +312,12 @@ def test_save_model_pipeline_settings(fitted_pipeline, path):
     assert [name for name, _ in again.steps] == ["one", "two"]
     assert again.transform_input == ["X_val"]
     assert again.verbose is True
+
+
+def test_load_model_warns_of_negatives(fitted_pipeline, digits, path):
+    again = there_and_back(fitted_pipeline, path)
+    with pytest.warns(UserWarning, match="negative"):
+        again.predict(16 - digits[0])
 
 
 def test_save_model_without_folders(images, path, tmp_path):
