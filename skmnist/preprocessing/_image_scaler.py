@@ -196,6 +196,31 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         np.copyto(pixels, whole, where=np.abs(pixels - whole) <= tolerance)
         return pixels
 
+    def set_output(self, *, transform=None):
+        """Set the container of the output, which can only be an array.
+
+        Parameters
+        ----------
+        transform : {"default"} or None, default=None
+            Both leave the output as it is.
+
+        Returns
+        -------
+        self : ImageScaler
+            The scaler.
+
+        Raises
+        ------
+        ValueError
+            For anything else: a table cannot hold images of four axes.
+        """
+        if transform not in (None, "default"):
+            raise ValueError(
+                f"transform={transform!r} asks for a table, but ImageScaler makes "
+                "images of four axes: use transform='default'."
+            )
+        return self
+
     def _check_range(self, rows, fitting):
         low, high = rows.min(), rows.max()
         if low < 0 or high > self.max_value:
