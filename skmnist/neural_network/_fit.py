@@ -184,7 +184,8 @@ class BaseNetwork(
         for name in ("_model", "best_epoch_"):
             vars(fitted).pop(name, None)
         vars(fitted).update(fitted._attributes(state), callbacks_=callbacks)
-        self.__dict__ = vars(fitted)
+        # Parameters that were set meanwhile stay.
+        self.__dict__ = vars(fitted) | self.get_params(deep=False)
         return self
 
     def _attributes(self, state):

@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scikeras.wrappers import BaseWrapper
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 
 from skmnist import MnistCNN, load_model, save_model
 from skmnist.neural_network._keras import KerasClassifier, keras
@@ -84,7 +85,7 @@ def test_dtype_mixed_precision(dtype, digits, small, tmp_path):
     assert proba.dtype == np.float32
     assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
     assert cnn.score(X_test, y_test) > 0.8
-    assert {weight.dtype.name for weight in cnn.model_.weights} >= {"float32"}
+    assert {weight.dtype for weight in cnn.model_.layers[2].weights} == {"float32"}
     save_model(cnn, tmp_path / "model")
     for other in (load_model(tmp_path / "model"), pickle.loads(pickle.dumps(cnn))):
         assert_array_equal(other.predict_proba(X_test), proba)
@@ -114,7 +115,7 @@ def test_images_of_any_size_train(small):
     y = np.arange(60) % 3
     for shape in ((1, 1), (1, 9), (5, 3), (7, 7)):
         X = rng.random((60, *shape))
-        cnn = MnistCNN(epochs=1, random_state=0, augment=True, **small).fit(X, y)
+        cnn = MnistCNN(epochs=1, augment=True, image_shape=shape, **small).fit(X, y)
         assert cnn.image_shape_ == shape
         assert cnn.n_features_in_ == shape[0] * shape[1]
         assert cnn.predict(X).shape == (60,)
@@ -247,14 +248,14 @@ def test_unscaled_pixels_bring_a_warning_that_names_the_scaler(digits, small):
         ({"filters": ()}, r"'filters'.*Got \(\)"),
         ({"kernel_sizes": (3,)}, "'kernel_sizes'.*as many entries as filters"),
         ({"dropout": (0.1, 0.1)}, "'dropout'.*one entry for each"),
-        ({"dropout": (0.1, 0.1, 1.0)}, "'dropout'.*up to, but not, 1"),
+        ({"dropout": (0.1, 0.1, 1.0)}, "'dropout'.*range.*0.0, 1.0"),
         ({"class_weight": "even"}, "'class_weight'"),
-        ({"class_weight": {0: -1}}, r"'class_weight'.*from 0 to 3.*Got \{0: -1\}"),
-        ({"class_weight": {0: float("nan")}}, "'class_weight'.*from 0 to.*nan"),
-        ({"class_weight": {0: float("inf")}}, "'class_weight'.*from 0 to.*inf"),
-        ({"class_weight": {0: None}}, "'class_weight'.*from 0 to.*None"),
-        ({"class_weight": {0: "2"}}, "'class_weight'.*from 0 to.*'2'"),
-        ({"class_weight": {0: 1e39}}, "'class_weight'.*from 0 to.*1e.39"),
+        ({"class_weight": {0: -1}}, r"'class_weight'.*in the range.*Got \{0: -1\}"),
+        ({"class_weight": {0: float("nan")}}, "'class_weight'.*in the range.*nan"),
+        ({"class_weight": {0: float("inf")}}, "'class_weight'.*in the range.*inf"),
+        ({"class_weight": {0: None}}, "'class_weight'.*in the range.*None"),
+        ({"class_weight": {0: "2"}}, "'class_weight'.*in the range.*'2'"),
+        ({"class_weight": {0: 1e39}}, "'class_weight'.*in the range.*1e.39"),
         ({"callbacks": ["stop"]}, "'callbacks'.*keras.callbacks.Callback"),
         ({"random_state": "seed"}, "'random_state'"),
         ({"tta_copies": -1}, "'tta_copies'"),
@@ -661,7 +662,7 @@ def test_warm_start_goes_on_and_a_cold_fit_begins_anew(fitted, digits, small):
     warm.set_params(epochs=1).fit(X, y)
     assert_same_fit(warm, fitted)
     assert len(warm.batch_loss_) == len(fitted.batch_loss_)
-    with pytest.raises(ValueError, match="filters, kernel_sizes or dense_units"):
+    with pytest.raises(ValueError, match="filters, kernel_sizes, dense_units or"):
         warm.set_params(dense_units=7).fit(X, y)
     warm.set_params(dense_units=32)
     for shape in ((3, 5), (4, 16), (4, -1)):
@@ -680,8 +681,48 @@ def test_a_callback_that_cannot_be_copied_is_named(digits, small):
             super().__init__()
             self.lock = threading.Lock()
 
-    with pytest.raises(ValueError, match="Locked cannot be copied.*no locks"):
-        MnistCNN(callbacks=[Locked()], **small).fit(*digits[:2])
+    X, y = (part[:60] for part in digits[:2])
+    cnn = MnistCNN(epochs=1, callbacks=[Locked()], **small)
+    search = GridSearchCV(cnn, {"epochs": [1]}, cv=2)
+    for fit in (lambda: cnn.fit(X, y), lambda: clone(cnn), lambda: search.fit(X, y)):
+        with pytest.raises(ValueError, match="Locked cannot be copied.*function that"):
+            fit()
+    for factory in (Locked, lambda: Locked()):
+        made = MnistCNN(epochs=1, callbacks=[factory], **small).fit(X, y).callbacks_
+        assert [type(each) for each in made] == [Locked]
+
+
+def test_backup_and_restore_is_refused(digits, small, tmp_path):
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(ValueError, match="BackupAndRestore.*checkpoint_dir"):
+        MnistCNN(epochs=2, callbacks=[backup], **small).fit(*digits[:2])
+
+
+def test_history_is_a_copy_and_holds_what_callbacks_log(digits, small):
+    class Log(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["twice"] = 2 * logs["loss"]
+
+    X, y = (part[:84] for part in digits[:2])
+    params = {"anneal": "one_cycle", "epochs": 4, "random_state": 0, **small}
+    cnn, other = (MnistCNN(callbacks=Log, **params) for _ in range(2))
+    cnn.partial_fit(X, y, np.arange(10))
+    assert cnn.history_["twice"] == [2 * cnn.history_["loss"][0]]
+    cnn.history_.clear()
+    cnn.batch_loss_[:] = 0
+    cnn.partial_fit(X, y)
+    for _ in range(2):
+        other.partial_fit(X, y, np.arange(10))
+    assert cnn.history_ == other.history_
+    assert_array_equal(cnn.batch_loss_, other.batch_loss_)
+
+
+def test_model_has_the_state_of_the_optimizer(digits, small):
+    X, y = (part[:84] for part in digits[:2])
+    cnn = MnistCNN(epochs=2, random_state=0, **small).fit(X, y)
+    optimizer = cnn.model_.optimizer
+    assert float(optimizer.learning_rate) == pytest.approx(small["learning_rate"])
+    assert int(optimizer.iterations) == len(cnn.batch_loss_)
 
 
 @pytest.mark.parametrize(
@@ -810,7 +851,7 @@ def test_model_is_the_estimators_own_and_not_pickled(fitted, digits, tmp_path):
     assert_array_equal(fitted.predict_proba(X_test), proba)
     joblib.dump(fitted, tmp_path / "cnn.joblib")
     loaded = joblib.load(tmp_path / "cnn.joblib")
-    assert loaded._own_model.model is None
+    assert "_model" not in vars(loaded)
     assert_array_equal(loaded.predict_proba(X_test), proba)
 
 
