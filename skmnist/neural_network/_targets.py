@@ -20,7 +20,7 @@ def check_classes(y, given, known):
     given : array-like or None
         What the caller says that the classes are.
     known : ndarray or None
-        The classes of the fit that goes on.
+        The classes of the fit that is resumed.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def weigh_classes(class_weight, codes, classes):
     Raises
     ------
     ValueError
-        If a dict has a key that is no class, unless it names every class too: parts
+        If a dict has a key that is not a class, unless it names every class: parts
         of the data may lack some.
     """
     if class_weight is None or len(class_weight) == 0:
@@ -129,7 +129,7 @@ def weigh_classes(class_weight, codes, classes):
 def weigh_rows(sample_weight, rows, codes, class_weight):
     """Return the product of both weights for each row, or None if all are equal.
 
-    Its scale has no meaning; the largest one is 1, whatever it was.
+    Only ratios matter: the weights are divided by the largest one.
 
     Raises
     ------

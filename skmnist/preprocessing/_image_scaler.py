@@ -57,7 +57,7 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
 
     Notes
     -----
-    There is no `get_feature_names_out`: images are no table, and with
+    `get_feature_names_out` does not exist: images are not a table, and with
     `sklearn.set_config(transform_output="pandas")` they stay arrays.
 
     Examples
@@ -99,8 +99,8 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         Raises
         ------
         ValueError
-            If `X` holds no images of one channel, or anything that is no finite
-            number.
+            If `X` does not hold images of one channel, or holds anything that is not a
+            finite number.
 
         Warns
         -----
@@ -141,7 +141,7 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         ------
         ValueError
             If the images are not of the shape seen in `fit`, or hold anything that
-            is no finite number.
+            is not a finite number.
 
         Warns
         -----
@@ -177,7 +177,7 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         ------
         ValueError
             If the images are not of the shape seen in `fit`, or hold anything that
-            is no finite number.
+            is not a finite number.
         """
         check_is_fitted(self, "image_shape_")
         rows, seen = as_rows(X)
@@ -196,6 +196,31 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         np.copyto(pixels, whole, where=np.abs(pixels - whole) <= tolerance)
         return pixels
 
+    def set_output(self, *, transform=None):
+        """Set the container of the output, which can only be an array.
+
+        Parameters
+        ----------
+        transform : {"default"} or None, default=None
+            Both leave the output as it is.
+
+        Returns
+        -------
+        self : ImageScaler
+            The scaler.
+
+        Raises
+        ------
+        ValueError
+            For anything else: a table cannot hold images of four axes.
+        """
+        if transform not in (None, "default"):
+            raise ValueError(
+                f"transform={transform!r} asks for a table, but ImageScaler makes "
+                "images of four axes: use transform='default'."
+            )
+        return self
+
     def _check_range(self, rows, fitting):
         low, high = rows.min(), rows.max()
         if low < 0 or high > self.max_value:
@@ -204,7 +229,7 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
                 f"max_value={self.max_value}: set max_value to the value of a full "
                 f"pixel.",
             )
-        # One batch of dark whole-numbered images is no sign of scaling; a whole
+        # One batch of dark whole-numbered images is not a sign of scaling; a whole
         # training set of zeros and ones is.
         elif 0 < high <= 1 < self.max_value and (fitting or rows.dtype.kind == "f"):
             warn_user(

@@ -421,7 +421,7 @@ def test_random_state_behaves_as_in_scikit_learn(digits, small):
 
 
 def test_the_split_is_stratified_and_seeded(digits, small):
-    from skmnist.neural_network._training_loop import stratified_holdout
+    from skmnist.neural_network._batches import stratified_holdout
 
     codes = np.repeat([0, 1, 2, 3], [100, 15, 4, 1])
     held_out = stratified_holdout(codes, 0.1, seed=3)
