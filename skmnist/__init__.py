@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "MnistCNN": "neural_network._classifier",
     "ImageScaler": "preprocessing._image_scaler",
+    "MnistNormalizer": "preprocessing._mnist_normalizer",
     "make_mnist_pipeline": "neural_network._pipeline",
     "load_images": "datasets._load_images",
     "VARIANTS": "model_selection._variants",
@@ -32,6 +33,7 @@ __all__ = [  # noqa: F822  found by __getattr__
     "ImageScaler",
     "LearningRateDisplay",
     "MnistCNN",
+    "MnistNormalizer",
     "TrainingCurveDisplay",
     "VARIANTS",
     "VariantComparison",

@@ -24,6 +24,7 @@ from skmnist.plotting._training_curve import (
     TrainingCurveDisplay,
 )
 from skmnist.preprocessing._image_scaler import ImageScaler
+from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
 __version__: str
 
@@ -35,6 +36,7 @@ __all__ = [
     "ImageScaler",
     "LearningRateDisplay",
     "MnistCNN",
+    "MnistNormalizer",
     "TrainingCurveDisplay",
     "VARIANTS",
     "VariantComparison",

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmnist._utils import (
     POSITIVE_FLOAT,
+    ArrayOutputMixin,
     ManualLinks,
     as_rows,
     refuse_other_shape,
@@ -20,7 +21,9 @@ from skmnist._utils import (
 __all__ = ["ImageScaler"]
 
 
-class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class ImageScaler(
+    ArrayOutputMixin, ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstimator
+):
     """Scale pixels to images of 32-bit floats between 0 and 1.
 
     Takes rows of shape (n_samples, height * width), stacks of shape (n_samples,
@@ -195,31 +198,6 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         tolerance = np.float32(self.max_value) * np.finfo(np.float32).eps
         np.copyto(pixels, whole, where=np.abs(pixels - whole) <= tolerance)
         return pixels
-
-    def set_output(self, *, transform=None):
-        """Set the container of the output, which can only be an array.
-
-        Parameters
-        ----------
-        transform : {"default"} or None, default=None
-            Both leave the output as it is.
-
-        Returns
-        -------
-        self : ImageScaler
-            The scaler.
-
-        Raises
-        ------
-        ValueError
-            For anything else: a table cannot hold images of four axes.
-        """
-        if transform not in (None, "default"):
-            raise ValueError(
-                f"transform={transform!r} asks for a table, but ImageScaler makes "
-                "images of four axes: use transform='default'."
-            )
-        return self
 
     def _check_range(self, rows, fitting):
         low, high = rows.min(), rows.max()
