@@ -264,7 +264,7 @@ class MnistCNN(BaseNetwork):
         -----
         UserWarning
             If `X` has values above 1, if `X_val` is scaled differently, if nothing
-            could be held out for validation, or if a checkpoint is passed over.
+            could be held out for validation, or if a checkpoint is ignored.
         """
         context = self._init_callback_context(max_subtasks=self.epochs)
         return self._fit(X, y, sample_weight, X_val, y_val, context=context)
@@ -340,7 +340,7 @@ class MnistCNN(BaseNetwork):
         """
         fitted = self._shallow_copy()
         check_is_fitted(fitted)
-        check_averaging(fitted.get_params(deep=False))
+        check_averaging(vars(fitted))
         rows, shape = validate_images(fitted, X), fitted.image_shape_
         with compiled_model(fitted._fitted_architecture) as network:
             network.load_weights(fitted._state.weights)

@@ -88,7 +88,7 @@ class BaseNetwork(ScikitLearnKerasClassifier):
     def _fit(
         self, X, y, sample_weight, X_val, y_val, *, context=None, classes=None, **kwargs
     ):
-        check_params(self.get_params(deep=False))
+        check_params({name: getattr(self, name) for name in CONSTRAINTS})
         callbacks = copy_callbacks(self.callbacks, self)
         fitted = self._shallow_copy()
         state, *batches = fitted._validate(

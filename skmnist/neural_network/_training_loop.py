@@ -209,8 +209,10 @@ def train(
         _check_weights(model, images, epoch)
         logs["learning_rate"] = _present_rate(model)
         hooks.on_epoch_end(epoch, logs)
-        _append(history, record.logs)
-        own.on_epoch_end(epoch, record.logs)
+        # Keras sorts the names; ours come first, in their own order.
+        logs |= record.logs
+        _append(history, logs)
+        own.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
     hooks.on_train_end(logs)

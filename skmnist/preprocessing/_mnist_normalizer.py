@@ -6,14 +6,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 
-from skmnist._utils import ManualLinks, Number
+from skmnist._utils import ArrayOutputMixin, ManualLinks, Number
 
 __all__ = ["MnistNormalizer"]
 
 MNIST_SIDE = 28
 
 
-class MnistNormalizer(ManualLinks, TransformerMixin, BaseEstimator):
+class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstimator):
     """Normalize pictures of digits to images as MNIST has them.
 
     The ink of each picture is separated from its paper, scaled to fit a box with its
@@ -65,7 +65,7 @@ class MnistNormalizer(ManualLinks, TransformerMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
+    >>> from skmnist import MnistNormalizer
     >>> paper = np.full((1, 120, 90), 230, dtype=np.uint8)
     >>> paper[0, 10:90, 40:48] = 35  # a 1 in dark ink
     >>> image = MnistNormalizer().fit_transform(paper)[0]
