@@ -89,7 +89,7 @@ curves = TrainingCurveDisplay.from_estimator(model)
 # Keep it
 # -------
 #
-# The file holds everything that is needed to predict, or to go on training.
+# The file holds everything that is needed to predict, or to continue training.
 # Opening it runs no code.
 
 import tempfile

@@ -38,8 +38,8 @@ plain = make_mnist_pipeline(
 sheet = ImageGridDisplay.from_images(X_train, y_train, n_images=10)
 
 # %%
-# The same ten with the default ranges: up to 10 degrees of rotation, 5 % of zoom
-# on each axis, and shifts of 5 % of each side.
+# The same ten with the default ranges: up to 10 degrees of rotation, 5% of zoom
+# on each axis, and shifts of 5% of each side.
 
 sheet = ImageGridDisplay.from_augmentation(plain, X_train, y_train, n_images=10)
 

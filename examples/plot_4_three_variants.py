@@ -44,7 +44,7 @@ make_variant_search(cv=3, max_value=images.max_value, epochs=15, random_state=0)
 # :func:`~skmnist.compare_variants` puts a test set aside, runs that search on the
 # rest, trains each variant once more on all of the rest, and tests the
 # differences. With ``cv="holdout"`` it would train each variant exactly once, on
-# 60 % of the rows, as the notebook did.
+# 60% of the rows, as the notebook did.
 
 from skmnist import compare_variants
 

@@ -3,7 +3,7 @@ Your own grid, with a progress bar, and resumed
 ===============================================
 
 Search over filters, dropout and the learning rate, watch the progress, stop in the
-middle of a fit, and go on where it stopped.
+middle of a fit, and resume where it stopped.
 """
 
 # %%
@@ -91,7 +91,7 @@ except KeyboardInterrupt:
 # ------------------------------------------
 #
 # ``checkpoint_dir`` holds the fits that were finished, recognised by the content
-# of their data and parameters. They are not run again; an interrupted one goes on
+# of their data and parameters. They are not run again; an interrupted one resumes
 # at its last finished epoch.
 #
 # scikit-learn's :class:`~sklearn.callback.ProgressBar` shows how many of the fits

@@ -94,7 +94,7 @@ mistakes = ImageGridDisplay.from_mistakes(ensemble, X_test, y_test)
 final = make_ensemble(validation_fraction=None).fit(X, y)
 
 # %%
-# Kaggle's ``test.csv`` has no labels; :func:`~skmnist.load_images` gives
+# Kaggle's ``test.csv`` does not have labels; :func:`~skmnist.load_images` gives
 # ``target=None`` for it. Without that file this page writes answers for its own test
 # rows, to show the form.
 

@@ -16,6 +16,7 @@ from skmnist.persistence._model_file import (
     load_model,
     save_model,
 )
+from skmnist.persistence._pretrained import load_pretrained
 from skmnist.plotting._batch_loss import BatchLossDisplay
 from skmnist.plotting._comparison import ComparisonDisplay
 from skmnist.plotting._image_grid import ImageGridDisplay
@@ -24,6 +25,7 @@ from skmnist.plotting._training_curve import (
     TrainingCurveDisplay,
 )
 from skmnist.preprocessing._image_scaler import ImageScaler
+from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
 __version__: str
 
@@ -35,12 +37,14 @@ __all__ = [
     "ImageScaler",
     "LearningRateDisplay",
     "MnistCNN",
+    "MnistNormalizer",
     "TrainingCurveDisplay",
     "VARIANTS",
     "VariantComparison",
     "compare_variants",
     "load_images",
     "load_model",
+    "load_pretrained",
     "make_mnist_pipeline",
     "make_variant_search",
     "save_model",

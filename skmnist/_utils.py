@@ -84,6 +84,35 @@ def display_name(name):
     return _DISPLAY_NAMES.get(name, str(name))
 
 
+class ArrayOutputMixin:
+    """For transformers to images, which a table cannot hold."""
+
+    def set_output(self, *, transform=None):
+        """Set the container of the output, which can only be an array.
+
+        Parameters
+        ----------
+        transform : {"default"} or None, default=None
+            Both leave the output as it is.
+
+        Returns
+        -------
+        self : estimator
+            The transformer.
+
+        Raises
+        ------
+        ValueError
+            For anything else: a table cannot hold images.
+        """
+        if transform not in (None, "default"):
+            raise ValueError(
+                f"transform={transform!r} asks for a table, but {type(self).__name__} "
+                "makes images of three axes or more: use transform='default'."
+            )
+        return self
+
+
 # Shapes of images
 
 

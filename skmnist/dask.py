@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from uuid import uuid4
 
+import cloudpickle
 import dask
 from dask.sizeof import sizeof
 from joblib._dask import DaskDistributedBackend
@@ -110,17 +111,24 @@ class DurableDaskBackend(DaskDistributedBackend):
 
     def submit(self, func, callback=None):
         """Submit a batch of calls, and call `callback` at its end."""
+        sent = []
         calls = [
             (
                 function,
-                [self._send(value) for value in args],
-                {name: self._send(value) for name, value in kwargs.items()},
+                [self._send(value, sent) for value in args],
+                {name: self._send(value, sent) for name, value in kwargs.items()},
             )
             for function, args, kwargs in func.items
         ]
+        # Unpickled within the task: what a worker cannot import is an error of the
+        # task then and not the end of the worker, and the scheduler imports nothing.
+        pickled = cloudpickle.dumps(calls)
         name = dask.utils.funcname(calls[0][0])
         future = self.client.submit(
-            _make_runner(), calls, key=f"{name}-{uuid4().hex}", **self.submit_kwargs
+            _make_runner(),
+            *(pickled, sent),
+            key=f"{name}-{uuid4().hex}",
+            **self.submit_kwargs,
         )
         self._running.add(future)
         future.add_done_callback(callback)
@@ -128,14 +136,15 @@ class DurableDaskBackend(DaskDistributedBackend):
 
     apply_async = submit  # its name before joblib 1.5
 
-    def _send(self, value):
-        """Return a value, or the future of one that is sent apart."""
-        sent = self._scattered.get(id(value)) or self._sent.get(id(value))
-        if sent is None:
+    def _send(self, value, sent):
+        """Return a value, or its place in the list of those that are sent apart."""
+        found = self._scattered.get(id(value)) or self._sent.get(id(value))
+        if found is None:
             if sizeof(value) <= _LARGE:
-                return value
-            sent = self._sent[id(value)] = self._submit(value)
-        return sent[1]
+                return False, value
+            found = self._sent[id(value)] = self._submit(value)
+        sent.append(found[1])
+        return True, len(sent) - 1
 
     def _submit(self, value):
         """Return a value, so that nothing else can get its id, and its future."""
@@ -164,7 +173,8 @@ def _make_runner():
     package can run what does not need it.
     """
 
-    def run(calls):
+    def run(pickled, sent):
+        import cloudpickle
         import joblib
 
         try:
@@ -173,7 +183,15 @@ def _make_runner():
             backend = "dask"
         else:
             backend = DurableDaskBackend()
+
+        def find(argument):
+            is_sent, value = argument
+            return sent[value] if is_sent else value
+
         with joblib.parallel_config(backend=backend):
-            return [function(*args, **kwargs) for function, args, kwargs in calls]
+            return [
+                function(*map(find, args), **{k: find(v) for k, v in kwargs.items()})
+                for function, args, kwargs in cloudpickle.loads(pickled)
+            ]
 
     return run

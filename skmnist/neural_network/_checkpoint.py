@@ -20,7 +20,7 @@ from skmnist.neural_network._state_file import (
     pack_state,
     unpack_state,
 )
-from skmnist.neural_network._training_loop import TrainingState
+from skmnist.neural_network._training_state import TrainingState
 
 __all__ = ["Checkpoint", "check_resumable", "fingerprint"]
 
@@ -164,7 +164,7 @@ class Checkpoint(keras.callbacks.Callback):
         Returns
         -------
         state : TrainingState
-            Where to go on from.
+            Where to continue.
 
         Raises
         ------

@@ -63,8 +63,8 @@ class MnistCNN(BaseNetwork):
     validation_fraction : float or None, default=0.1
         Part of the training rows, between 0 and 1, that `fit` holds out for
         `val_loss`, stratified and drawn from `random_state`: each class gives
-        ``round(fraction * count)`` rows and keeps one at least. If that is no row at
-        all, a warning says so. None holds nothing out.
+        ``round(fraction * count)`` rows and keeps one at least. If that makes no
+        row at all, a warning says so. None holds nothing out.
     filters : tuple of int, default=(32, 64)
         Filters of the convolutions, 1 or more, an entry for each block of two.
     kernel_sizes : tuple of int, default=(5, 3)
@@ -91,11 +91,12 @@ class MnistCNN(BaseNetwork):
         Classes that a dict does not name weigh 1. "balanced" is
         ``n_samples / (n_classes * count)``.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights and the optimizer of the last one.
+        Whether `fit` resumes from the weights and the optimizer of the last one.
     random_state : int, RandomState instance or None, default=None
-        Decides on weights, held-out rows, order, dropout and augmentation. An int
-        gives the same bits at every fit on a CPU, if the number of threads is the
-        same, and leaves every global generator alone. None draws a seed from
+        Controls the weight initialization, the validation split, the order of the
+        batches, dropout and augmentation. An int gives the same bits at every fit on
+        a CPU, if the number of threads is the same, and leaves every global generator
+        alone. None draws a seed from
         NumPy's global generator, as scikit-learn does.
     verbose : int, default=0
         0 is silent, 1 shows a bar an epoch, 2 a line an epoch.
@@ -255,7 +256,7 @@ class MnistCNN(BaseNetwork):
         ValueError
             If a hyperparameter, an image, a label or a weight is not as described,
             if all weights are zero, or if the loss, `val_loss` or the network's
-            weights are no finite numbers any more. The estimator stays as it was.
+            weights are not finite any more. The estimator stays as it was.
         OSError
             If no file can be written into `checkpoint_dir`.
 
@@ -263,7 +264,7 @@ class MnistCNN(BaseNetwork):
         -----
         UserWarning
             If `X` has values above 1, if `X_val` is scaled differently, if nothing
-            could be held out for validation, or if a checkpoint is passed over.
+            could be held out for validation, or if a checkpoint is ignored.
         """
         context = self._init_callback_context(max_subtasks=self.epochs)
         return self._fit(X, y, sample_weight, X_val, y_val, context=context)
@@ -339,7 +340,7 @@ class MnistCNN(BaseNetwork):
         """
         fitted = self._shallow_copy()
         check_is_fitted(fitted)
-        check_averaging(fitted.get_params(deep=False))
+        check_averaging(vars(fitted))
         rows, shape = validate_images(fitted, X), fitted.image_shape_
         with compiled_model(fitted._fitted_architecture) as network:
             network.load_weights(fitted._state.weights)

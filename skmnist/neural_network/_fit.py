@@ -1,9 +1,7 @@
 """Training behind ``fit`` and ``partial_fit``: validate, split, train, assign."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import ClassifierTags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -12,7 +10,6 @@ from sklearn.utils.validation import (
 )
 
 from skmnist._utils import (
-    ManualLinks,
     as_rows,
     resolve_image_shape,
     validate_images,
@@ -20,11 +17,13 @@ from skmnist._utils import (
     warn_user,
 )
 from skmnist.neural_network._architecture import Architecture
+from skmnist.neural_network._batches import Batches, stratified_holdout
 from skmnist.neural_network._checkpoint import Checkpoint, check_resumable, fingerprint
 from skmnist.neural_network._early_stopping import EarlyStopping
 from skmnist.neural_network._inference import inference_batch_size
-from skmnist.neural_network._keras import KerasClassifier, keras, standard_settings
+from skmnist.neural_network._keras import keras, standard_settings
 from skmnist.neural_network._keras_callbacks import check_copyable, copy_callbacks
+from skmnist.neural_network._keras_classifier import ScikitLearnKerasClassifier
 from skmnist.neural_network._lr_schedules import make_schedule
 from skmnist.neural_network._model_cache import CompiledModel, compiled_model
 from skmnist.neural_network._param_constraints import (
@@ -39,44 +38,15 @@ from skmnist.neural_network._targets import (
     scale_weights,
     warn_nothing_held_out,
     warn_other_scale,
+    warn_slow,
     warn_unscaled,
     weigh_classes,
     weigh_rows,
 )
-from skmnist.neural_network._training_loop import (
-    Batches,
-    TrainingState,
-    stratified_holdout,
-    train,
-)
+from skmnist.neural_network._training_loop import train
+from skmnist.neural_network._training_state import TrainingState
 
 __all__ = ["BaseNetwork"]
-
-# Public names of scikeras that do not work here.
-_SCIKERAS_ONLY = {
-    *("current_epoch", "feature_encoder", "initialize", "initialized_", "scorer"),
-    "target_encoder",
-}
-
-
-class _NotAvailable:
-    """An attribute of scikeras's classes that this estimator does not have."""
-
-    def __set_name__(self, owner, name):
-        self.name = name
-
-    def __get__(self, instance, owner=None):
-        raise AttributeError(
-            f"{owner.__name__} does not have {self.name}: its network is built in fit, "
-            "from its own hyperparameters."
-        )
-
-
-class _Listed(type):
-    """Leave out of ``dir`` what scikeras has and this estimator does not."""
-
-    def __dir__(cls):
-        return sorted(set(super().__dir__()) - _SCIKERAS_ONLY)
 
 
 class _LastEpoch(keras.callbacks.Callback):
@@ -88,9 +58,7 @@ class _LastEpoch(keras.callbacks.Callback):
         self.state = self.snapshot()
 
 
-class BaseNetwork(
-    ManualLinks, CallbackSupportMixin, KerasClassifier, metaclass=_Listed
-):
+class BaseNetwork(ScikitLearnKerasClassifier):
     """Training and what it leaves; the subclass has the hyperparameters.
 
     A fit trains a shallow copy of the estimator and swaps its attributes in at the
@@ -99,31 +67,7 @@ class BaseNetwork(
     it as it was.
     """
 
-    # scikeras 0.13.0 was written for scikit-learn 1.5, and these override what
-    # scikit-learn 1.9 has: the tags, parameters that are read from the instance, and
-    # a score by its own label encoder.
     _parameter_constraints: dict = CONSTRAINTS
-    _get_param_names = classmethod(BaseEstimator._get_param_names.__func__)
-    set_params = BaseEstimator.set_params
-    __repr__ = BaseEstimator.__repr__
-    score = ClassifierMixin.score
-    current_epoch = _NotAvailable()
-    feature_encoder = _NotAvailable()
-    initialize = _NotAvailable()
-    initialized_ = _NotAvailable()
-    scorer = _NotAvailable()
-    target_encoder = _NotAvailable()
-
-    def __sklearn_tags__(self):
-        tags = BaseEstimator.__sklearn_tags__(self)
-        tags.estimator_type = "classifier"
-        tags.classifier_tags = ClassifierTags()
-        tags.target_tags.required = True
-        tags.input_tags.three_d_array = True
-        return tags
-
-    def __dir__(self):
-        return sorted(set(super().__dir__()) - _SCIKERAS_ONLY)
 
     def _shallow_copy(self):
         copied = object.__new__(type(self))
@@ -144,7 +88,7 @@ class BaseNetwork(
     def _fit(
         self, X, y, sample_weight, X_val, y_val, *, context=None, classes=None, **kwargs
     ):
-        check_params(self.get_params(deep=False))
+        check_params({name: getattr(self, name) for name in CONSTRAINTS})
         callbacks = copy_callbacks(self.callbacks, self)
         fitted = self._shallow_copy()
         state, *batches = fitted._validate(
@@ -212,6 +156,7 @@ class BaseNetwork(
         )
         codes = encode_labels(y, self.classes_)
         self._fitted_architecture = self._architecture()
+        warn_slow(self._fitted_architecture.dtype)
         state = self._resume() if resumes else self._begin()
         given = self._validate_given(X_val, y_val, rows)
         split_seed = None if incremental else state.seed
@@ -383,7 +328,9 @@ class BaseNetwork(
         """A Keras model of the estimator's own, built on first use."""
         fitted = self._shallow_copy()
         if not fitted.__sklearn_is_fitted__():
-            raise AttributeError("This MnistCNN is not fitted yet and has no model_.")
+            raise AttributeError(
+                "This MnistCNN is not fitted yet: model_ exists after fit."
+            )
         if not hasattr(fitted, "_model"):
             with standard_settings():
                 built = CompiledModel(fitted._fitted_architecture)

@@ -7,7 +7,7 @@ from skmnist.neural_network._augmentation import (
     draw_transforms,
     transform_alike,
 )
-from skmnist.neural_network._training_loop import copy_seed
+from skmnist.neural_network._training_state import copy_seed
 
 __all__ = ["augment_rows", "inference_batch_size", "predict_in_batches"]
 

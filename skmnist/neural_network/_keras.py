@@ -14,6 +14,7 @@ __all__ = [
     "as_array",
     "circumstances",
     "keras",
+    "lacks_instructions",
     "standard_settings",
 ]
 
@@ -23,6 +24,11 @@ _PATCHED = {
     "losses.Loss": ("__reduce__",),
     "metrics.Metric": ("__reduce__",),
     "optimizers.Optimizer": ("__reduce__",),
+}
+# What processors call their instructions for 16 bits: Intel's and AMD's, Arm's.
+_INSTRUCTIONS = {
+    "mixed_bfloat16": {"avx512_bf16", "amx_bf16", "bf16"},
+    "mixed_float16": {"avx512_fp16", "amx_fp16", "fphp"},
 }
 # States of a Dask worker that runs nothing any more.
 _DASK_OVER = ("closing", "closed", "stopped", "failed")
@@ -119,6 +125,32 @@ def standard_settings():
             getattr(config, f"set_{name}")(found[name])
         if policy.name != "float32":
             config.set_dtype_policy(policy)
+
+
+def lacks_instructions(dtype, cpu_info="/proc/cpuinfo"):
+    """Return whether this machine computes in a precision by emulation only.
+
+    Parameters
+    ----------
+    dtype : str
+        Keras's policy.
+    cpu_info : str, default="/proc/cpuinfo"
+        Where Linux describes the processor.
+
+    Returns
+    -------
+    lacks : bool
+        False where there is a GPU, or where the processor cannot be looked up.
+    """
+    wanted = _INSTRUCTIONS.get(dtype)
+    if wanted is None or keras.distribution.list_devices("gpu"):
+        return False
+    try:
+        with open(cpu_info) as file:
+            flags = {word for line in file for word in line.split()}
+    except OSError:
+        return False
+    return not flags & wanted
 
 
 def circumstances():

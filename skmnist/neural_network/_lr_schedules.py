@@ -84,7 +84,7 @@ class Plateau(_Schedule):
 class OneCycle(_Schedule):
     """Warm up once to the peak, then follow a half cosine down to the end.
 
-    Over the first 30 % of all steps the rate rises along a half cosine from 1/25
+    Over the first 30% of all steps the rate rises along a half cosine from 1/25
     of the peak to the peak; over the others it falls along a half cosine to
     `min_learning_rate` (Smith, 2018, arXiv:1803.09820; the cosine and the 1/25
     are the usual choice since). After the last step the last rate stays.

@@ -1,12 +1,17 @@
-"""The pipeline of scaler and network."""
+"""The pipeline of normalizer, scaler and network."""
 
 from sklearn.pipeline import Pipeline
 
 from skmnist.neural_network._classifier import MnistCNN
 from skmnist.preprocessing._image_scaler import ImageScaler
+from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
+
+__all__ = ["make_mnist_pipeline"]
 
 
-def make_mnist_pipeline(*, image_shape=None, max_value=255, **cnn_params):
+def make_mnist_pipeline(
+    *, image_shape=None, max_value=255, normalize=False, **cnn_params
+):
     """Make a pipeline that scales pixels and trains the network on them.
 
     Parameters
@@ -14,19 +19,24 @@ def make_mnist_pipeline(*, image_shape=None, max_value=255, **cnn_params):
     image_shape : tuple of (int, int), default=None
         Height and width in pixels, see `ImageScaler`.
     max_value : float, default=255
-        The value of a full pixel, above 0.
+        The value of a full pixel, above 0. Ignored with `normalize`.
+    normalize : bool, default=False
+        Whether a `MnistNormalizer` comes first, for photographs and scans of one
+        character each. It is a step like any other: a search may set its parameters,
+        or the step itself to ``"passthrough"``.
     **cnn_params : dict
         Hyperparameters of `MnistCNN`.
 
     Returns
     -------
     pipeline : Pipeline
-        Unfitted, with the steps `"scale"` and `"cnn"`.
+        Unfitted, with the steps `"scale"` and `"cnn"`, and before them
+        `"normalize"` if that is asked for.
 
     Raises
     ------
     ValueError
-        If `MnistCNN` has no such hyperparameter.
+        If `MnistCNN` does not have such a hyperparameter.
 
     See Also
     --------
@@ -41,5 +51,14 @@ def make_mnist_pipeline(*, image_shape=None, max_value=255, **cnn_params):
     ...     digits.data, digits.target) > 0.7)
     True
     """
-    scaler = ImageScaler(image_shape=image_shape, max_value=max_value)
-    return Pipeline([("scale", scaler), ("cnn", MnistCNN().set_params(**cnn_params))])
+    steps = [
+        ("scale", ImageScaler(image_shape=image_shape, max_value=max_value)),
+        ("cnn", MnistCNN().set_params(**cnn_params)),
+    ]
+    if normalize:
+        normalizer = MnistNormalizer()
+        if image_shape is not None:
+            normalizer.set_params(image_shape=image_shape)
+        steps[0][1].set_params(max_value=255)
+        steps.insert(0, ("normalize", normalizer))
+    return Pipeline(steps)

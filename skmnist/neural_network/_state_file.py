@@ -33,6 +33,7 @@ _MEMBERS = (
     *("format_version", "params", "classes", "image_shape", "feature_names"),
     *("history", "schedule", "seed", "extra"),
 )
+_HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 _GROUPS = ("weights", "best_weights", "optimizer")
 _COUNTER = "optimizer/iterations"
 _RATE = "optimizer/learning_rate"
@@ -71,10 +72,7 @@ def pack_state(params, state, extra):
         "classes": pack_labels(state["classes"]),
         "image_shape": [int(side) for side in state["image_shape"]],
         "feature_names": state["feature_names"],
-        "history": {
-            name: [pack_number(value) for value in values]
-            for name, values in state["history"].items()
-        },
+        "history": _pack_history(state["history"]),
         "schedule": {
             name: pack_number(value) for name, value in state["schedule"].items()
         },
@@ -185,6 +183,12 @@ def _unpack_image_shape(document, params):
     if params["image_shape"] is not None:
         resolve_image_shape(n_pixels, params["image_shape"], tuple(shape), "the model")
     return tuple(shape)
+
+
+def _pack_history(history):
+    names = [name for name in _HISTORY if name in history]
+    names += sorted(history.keys() - names)
+    return {name: [pack_number(value) for value in history[name]] for name in names}
 
 
 def _unpack_history(packed):

@@ -7,6 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight
 
 from skmnist._utils import warn_user
+from skmnist.neural_network._keras import lacks_instructions
 
 
 def check_classes(y, given, known):
@@ -19,7 +20,7 @@ def check_classes(y, given, known):
     given : array-like or None
         What the caller says that the classes are.
     known : ndarray or None
-        The classes of the fit that goes on.
+        The classes of the fit that is resumed.
 
     Returns
     -------
@@ -42,9 +43,10 @@ def check_classes(y, given, known):
     if classes is None:
         classes = np.unique(y)
     if len(classes) < 2:
+        what = "y holds" if given is None else "classes names"
+        found = f"only one class: {classes.tolist()[0]!r}" if len(classes) else "none"
         raise ValueError(
-            "MnistCNN needs samples of at least 2 classes, but y holds only one "
-            f"class: {classes.tolist()[0]!r}."
+            f"MnistCNN needs samples of at least 2 classes, but {what} {found}."
         )
     return classes
 
@@ -101,7 +103,7 @@ def weigh_classes(class_weight, codes, classes):
     Raises
     ------
     ValueError
-        If a dict has a key that is no class, unless it names every class too: parts
+        If a dict has a key that is not a class, unless it names every class: parts
         of the data may lack some.
     """
     if class_weight is None or len(class_weight) == 0:
@@ -127,7 +129,7 @@ def weigh_classes(class_weight, codes, classes):
 def weigh_rows(sample_weight, rows, codes, class_weight):
     """Return the product of both weights for each row, or None if all are equal.
 
-    Its scale has no meaning; the largest one is 1, whatever it was.
+    Only ratios matter: the weights are divided by the largest one.
 
     Raises
     ------
@@ -192,6 +194,15 @@ def warn_nothing_held_out(fraction):
         f"validation_fraction={fraction:g} of each class is less than one row: nothing "
         "is held out, and the training loss is monitored.",
     )
+
+
+def warn_slow(dtype):
+    """Warn if the processor has to emulate the arithmetic of 16 bits."""
+    if lacks_instructions(dtype):
+        warn_user(
+            f"dtype={dtype!r} is slower than 'float32' here: this processor does not "
+            "have instructions for it.",
+        )
 
 
 def warn_unscaled(rows):

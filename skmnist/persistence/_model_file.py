@@ -11,20 +11,29 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmnist._utils import resolve_image_shape, warn_user
 from skmnist.io._atomic import write_atomically
-from skmnist.io._json import check_members, get, get_strings, pack_param, unpack_param
+from skmnist.io._json import (
+    check_members,
+    get,
+    get_strings,
+    pack_number,
+    pack_param,
+    unpack_number,
+    unpack_param,
+)
 from skmnist.io._tensor_file import TensorFile
 from skmnist.preprocessing._image_scaler import ImageScaler
+from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
 # `skmnist.neural_network` is imported where it is used: Keras takes seconds, which a
 # file that is not a model need not cost.
 
-__all__ = ["load_model", "save_model"]
+__all__ = ["load_model", "open_model", "save_model"]
 
 _MEMBERS = {
     "classifier": ("kind", "versions"),
     "pipeline": (
         *("kind", "versions", "steps", "transform_input", "verbose"),
-        *("scaler", "scaler_feature_names"),
+        *("normalizer", "scaler", "scaler_feature_names", "scaler_mean"),
     ),
 }
 # Shown to people, on terminals too.
@@ -42,8 +51,8 @@ def save_model(estimator, path, *, optimizer=True):
     ----------
     estimator : MnistCNN or Pipeline
         A fitted `MnistCNN`, or a fitted pipeline of an `ImageScaler` and a
-        `MnistCNN`. Instances of subclasses are refused, because the file holds no
-        code.
+        `MnistCNN`, with a `MnistNormalizer` before them or without. Instances of
+        subclasses are refused, because the file holds no code.
     path : str or path-like
         The file to write, usually named ``*.safetensors``. One that exists is
         replaced.
@@ -108,7 +117,7 @@ def save_model(estimator, path, *, optimizer=True):
     with _explained(failed):
         data = pack_state(params, state, extra)
     # What cannot be opened again is not written.
-    write_atomically(path, data, check=lambda written: _open(written, failed))
+    write_atomically(path, data, check=lambda written: open_model(written, failed))
 
 
 def load_model(path):
@@ -167,7 +176,7 @@ def load_model(path):
     with 17 bytes it is not a safetensors file, or it was cut off.
     """
     path = os.fsdecode(path)
-    estimator, versions = _open(
+    estimator, versions = open_model(
         path, f"{path} cannot be opened as a model file of skmnist"
     )
     from skmnist.neural_network._state_file import library_versions
@@ -195,7 +204,7 @@ def _explained(beginning):
         raise ValueError(f"{beginning}: {reason}.") from None
 
 
-def _open(path, failed):
+def open_model(path, failed):
     """Return the model in a file, and the versions that wrote it."""
     with _explained(failed):
         file = TensorFile(path)
@@ -208,6 +217,9 @@ def _open(path, failed):
         kind = get(extra, "kind", str)
         if kind not in _MEMBERS:
             raise ValueError(f"it does not hold a model but {reprlib.repr(kind)}")
+        if kind == "pipeline":
+            # Both are newer than format 2.
+            extra = {"normalizer": None, "scaler_mean": None} | extra
         check_members(extra, _MEMBERS[kind])
         versions = get(extra, "versions", dict)
         check_members(versions, library_versions())
@@ -236,39 +248,55 @@ def _describe(estimator):
             "Only a MnistCNN, or a Pipeline of an ImageScaler and a MnistCNN, can be "
             f"saved, not {name}{advice}."
         )
-    steps = [step for _, step in estimator.steps]
-    if [type(step) for step in steps] != [ImageScaler, MnistCNN]:
+    named = [pair for pair in estimator.steps if pair[1] not in (None, "passthrough")]
+    steps = [step for _, step in named]
+    kinds = [type(step) for step in steps]
+    if kinds not in ([ImageScaler, MnistCNN], [MnistNormalizer, ImageScaler, MnistCNN]):
         found = ", ".join(
             f"{name}: {step if isinstance(step, str) else type(step).__name__}"
             for name, step in estimator.steps
         )
         raise ValueError(
-            "Only pipelines of an ImageScaler and a MnistCNN can be saved; this one "
-            f"has the steps {found}."
+            "Only pipelines of an ImageScaler and a MnistCNN, with a MnistNormalizer "
+            f"before them or without, can be saved; this one has the steps {found}."
         )
     for step in steps:
         check_is_fitted(step)
-    scaler, cnn = steps
+    *normalizers, scaler, cnn = steps
     inputs = estimator.transform_input
     names = getattr(scaler, "feature_names_in_", None)
-    params = scaler.get_params(deep=False)
+    mean = getattr(scaler, "mean_", None)
     extra |= {
         "kind": "pipeline",
-        "steps": [name for name, _ in estimator.steps],
+        "steps": [name for name, _ in named],
         "transform_input": inputs and list(inputs),
         "verbose": bool(estimator.verbose),
-        "scaler": {name: pack_param(name, value) for name, value in params.items()},
+        "normalizer": _pack_params(normalizers[0]) if normalizers else None,
+        "scaler": _pack_params(scaler),
         "scaler_feature_names": None if names is None else names.tolist(),
+        "scaler_mean": None if mean is None else pack_number(mean),
     }
     return cnn, extra
 
 
+def _pack_params(step):
+    params = step.get_params(deep=False)
+    return {name: pack_param(name, value) for name, value in params.items()}
+
+
+def _rebuild_step(kind, packed):
+    params = {name: unpack_param(value) for name, value in packed.items()}
+    for name in params.keys() - set(kind._get_param_names()):
+        raise ValueError(
+            f"{kind.__name__} does not have a parameter {reprlib.repr(name)}"
+        )
+    step = kind(**params)
+    step._validate_params()
+    return step
+
+
 def _rebuild_pipeline(extra, cnn):
-    params = {k: unpack_param(v) for k, v in get(extra, "scaler", dict).items()}
-    for name in params.keys() - set(ImageScaler._get_param_names()):
-        raise ValueError(f"ImageScaler does not have a parameter {reprlib.repr(name)}")
-    scaler = ImageScaler(**params)
-    scaler._validate_params()
+    scaler = _rebuild_step(ImageScaler, get(extra, "scaler", dict))
     scaler.image_shape_ = resolve_image_shape(
         cnn.n_features_in_, scaler.image_shape, cnn.image_shape_, "the network"
     )
@@ -276,12 +304,18 @@ def _rebuild_pipeline(extra, cnn):
     names = get_strings(extra, "scaler_feature_names", scaler.n_features_in_)
     if names is not None:
         scaler.feature_names_in_ = np.array(names, dtype=object)
+    if extra["scaler_mean"] is not None:
+        scaler.mean_ = float(unpack_number(extra["scaler_mean"]))
+    steps = [scaler, cnn]
+    if extra["normalizer"] is not None:
+        normalizer = _rebuild_step(MnistNormalizer, get(extra, "normalizer", dict))
+        steps.insert(0, normalizer.fit(None))
     get(extra, "steps", list)  # which may not be null
-    steps = get_strings(extra, "steps", length=2)
+    names = get_strings(extra, "steps", length=len(steps))
     pipeline = Pipeline(
-        list(zip(steps, (scaler, cnn), strict=True)),
+        list(zip(names, steps, strict=True)),
         transform_input=get_strings(extra, "transform_input"),
         verbose=get(extra, "verbose", bool),
     )
-    pipeline._validate_names(steps)
+    pipeline._validate_names(names)
     return pipeline

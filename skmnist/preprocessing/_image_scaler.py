@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmnist._utils import (
     POSITIVE_FLOAT,
+    ArrayOutputMixin,
     ManualLinks,
     as_rows,
     refuse_other_shape,
@@ -20,7 +21,9 @@ from skmnist._utils import (
 __all__ = ["ImageScaler"]
 
 
-class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class ImageScaler(
+    ArrayOutputMixin, ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstimator
+):
     """Scale pixels to images of 32-bit floats between 0 and 1.
 
     Takes rows of shape (n_samples, height * width), stacks of shape (n_samples,
@@ -57,7 +60,7 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
 
     Notes
     -----
-    There is no `get_feature_names_out`: images are no table, and with
+    `get_feature_names_out` does not exist: images are not a table, and with
     `sklearn.set_config(transform_output="pandas")` they stay arrays.
 
     Examples
@@ -99,8 +102,8 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         Raises
         ------
         ValueError
-            If `X` holds no images of one channel, or anything that is no finite
-            number.
+            If `X` does not hold images of one channel, or holds anything that is not a
+            finite number.
 
         Warns
         -----
@@ -141,7 +144,7 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         ------
         ValueError
             If the images are not of the shape seen in `fit`, or hold anything that
-            is no finite number.
+            is not a finite number.
 
         Warns
         -----
@@ -177,7 +180,7 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
         ------
         ValueError
             If the images are not of the shape seen in `fit`, or hold anything that
-            is no finite number.
+            is not a finite number.
         """
         check_is_fitted(self, "image_shape_")
         rows, seen = as_rows(X)
@@ -204,7 +207,7 @@ class ImageScaler(ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstim
                 f"max_value={self.max_value}: set max_value to the value of a full "
                 f"pixel.",
             )
-        # One batch of dark whole-numbered images is no sign of scaling; a whole
+        # One batch of dark whole-numbered images is not a sign of scaling; a whole
         # training set of zeros and ones is.
         elif 0 < high <= 1 < self.max_value and (fitting or rows.dtype.kind == "f"):
             warn_user(

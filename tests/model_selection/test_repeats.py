@@ -225,5 +225,4 @@ if __name__ == "__main__":
         text=True,
         check=True,
     )
-    assert run.stdout.rstrip().endswith("same")
-    assert run.stdout.count("VariantFits - network, repeat 2") == 2
+    assert run.stdout == "same\n"

@@ -18,7 +18,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from skmnist import MnistCNN, load_model, save_model
-from skmnist.neural_network._keras import KerasClassifier, keras
+from skmnist.neural_network._keras import KerasClassifier, keras, lacks_instructions
 
 
 def assert_same_fit(one, other):
@@ -91,6 +91,21 @@ def test_dtype_mixed_precision(dtype, digits, small, tmp_path):
         assert_array_equal(other.predict_proba(X_test), proba)
     single = clone(cnn).set_params(dtype="float32").fit(X, y)
     assert not np.array_equal(single.predict_proba(X_test), proba)
+
+
+@pytest.mark.parametrize(
+    ("flags", "dtype", "lacks"),
+    [
+        ("fpu sse2 avx2 avx512f", "mixed_bfloat16", True),
+        ("fpu avx512_bf16 avx512f", "mixed_bfloat16", False),
+        ("fpu avx512_bf16 avx512f", "mixed_float16", True),
+        ("fpu sse2", "float32", False),
+    ],
+)
+def test_lacks_instructions(flags, dtype, lacks, tmp_path):
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
+    assert lacks_instructions(dtype, tmp_path / "cpuinfo") == lacks
+    assert not lacks_instructions(dtype, tmp_path / "missing")
 
 
 def test_dtype_none_follows_the_policy_of_fit(digits, small):
@@ -406,7 +421,7 @@ def test_random_state_behaves_as_in_scikit_learn(digits, small):
 
 
 def test_the_split_is_stratified_and_seeded(digits, small):
-    from skmnist.neural_network._training_loop import stratified_holdout
+    from skmnist.neural_network._batches import stratified_holdout
 
     codes = np.repeat([0, 1, 2, 3], [100, 15, 4, 1])
     held_out = stratified_holdout(codes, 0.1, seed=3)
@@ -639,6 +654,11 @@ def test_ten_parts_are_one_fit_of_ten(anneal, digits, small, tmp_path):
         cnn.partial_fit(X, y)
         assert cnn.history_["learning_rate"][-1] == last
         assert np.isnan(cnn.history_["val_loss"][-1])
+
+
+def test_partial_fit_empty_classes(digits, small):
+    with pytest.raises(ValueError, match="at least 2 classes, but classes names none"):
+        MnistCNN(**small).partial_fit(digits[0][:10], digits[1][:10], classes=[])
 
 
 def test_a_first_part_may_lack_classes(digits, small):

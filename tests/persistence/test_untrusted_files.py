@@ -530,6 +530,7 @@ for name, value in (
     ),
     ("scaler_feature_names", ["x"]),
     *(("scaler_feature_names", 64), ("scaler_feature_names", [1] * 64)),
+    *(("scaler_mean", "x"), ("scaler_mean", [0.1]), ("scaler_mean", True)),
     ("memory", "/tmp"),
 ):
     CASES[f"a pipeline with {name}={str(value)[:70]}"] = with_extra(**{name: value})

@@ -15,7 +15,7 @@ from numpy.testing import assert_array_equal
 from sklearn.callback import ProgressBar
 from sklearn.datasets import load_digits
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from skmnist._utils import as_rows, resolve_image_shape
 from skmnist.preprocessing._image_scaler import ImageScaler
@@ -426,3 +426,11 @@ def test_fit_separate_arrays():
     for X in (apart, [np.zeros((8, 8)), np.zeros((9, 8))]):
         with pytest.raises(ValueError, match="separate arrays.*np.stack.*Mnist"):
             ImageScaler().fit(X)
+
+
+def test_set_output():
+    scaler = ImageScaler(max_value=16)
+    pipeline = make_pipeline(scaler).set_output(transform="default")
+    assert pipeline.fit_transform(DIGITS).shape == (200, 8, 8, 1)
+    with pytest.raises(ValueError, match="'pandas' asks for a table.*'default'"):
+        make_pipeline(scaler).set_output(transform="pandas")

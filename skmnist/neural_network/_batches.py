@@ -1,0 +1,98 @@
+"""Rows that train and rows held out, and the batches of both."""
+
+import numpy as np
+
+from skmnist.neural_network._training_state import split_generator
+
+__all__ = ["Batches", "stratified_holdout"]
+
+
+def _share(n_rows, fraction):
+    """Return how many of the rows of one class are held out."""
+    return min(round(fraction * n_rows), n_rows - 1)
+
+
+def stratified_holdout(codes, fraction, seed):
+    """Choose the rows that are held out for validation.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n,)
+        Class of each row, from 0.
+    fraction : float
+        Each class gives ``round(fraction * count)`` rows, and keeps one at least.
+    seed : int
+        Seed of the fit.
+
+    Returns
+    -------
+    held_out : ndarray of bool of shape (n,)
+        All False if no class is large enough to give a row.
+    """
+    rng = split_generator(seed)
+    held_out = np.zeros(len(codes), dtype=bool)
+    order = rng.permutation(len(codes))
+    for code in np.unique(codes):
+        rows = order[codes[order] == code]
+        held_out[rows[: _share(len(rows), fraction)]] = True
+    return held_out
+
+
+class Batches:
+    """Rows of images, gathered batch by batch: the data are never copied whole.
+
+    All batches of an epoch have one size, so that the network is traced once. The
+    last one is filled up with the first rows of the epoch at weight 0, so that the
+    statistics of batch normalization are those of a whole batch.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, height * width)
+        Pixels of any numeric dtype.
+    codes : ndarray of int of shape (n,)
+        Class of each row, from 0.
+    weight : ndarray of float of shape (n,) or None
+        Sample weights, whose mean over the rows that train is 1.
+    image_shape : tuple of int
+        Height and width.
+    batch_size : int
+        Rows a batch.
+    index : ndarray of int, default=None
+        The rows that take part; None for all.
+    """
+
+    def __init__(self, rows, codes, weight, image_shape, batch_size, index=None):
+        self.rows = rows
+        self.codes = codes
+        self.weight = weight
+        self.index = np.arange(len(rows)) if index is None else index
+        self.batch_size = min(batch_size, len(self.index))
+        self.shape = (self.batch_size, *image_shape, 1)
+
+    def __len__(self):
+        return -(-len(self.index) // self.batch_size)
+
+    def __iter__(self):
+        return self.in_order(self.index)
+
+    def shuffled(self, seed):
+        """Iterate over all batches in a seeded order."""
+        return self.in_order(np.random.default_rng(seed).permutation(self.index))
+
+    def in_order(self, order):
+        """Yield ``(images, codes, loss_weight, n_rows, total_weight)``.
+
+        ``loss_weight`` makes the mean over the batch the mean over its real rows.
+        """
+        size = self.batch_size
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            n = len(chosen)
+            weight = np.ones(n) if self.weight is None else self.weight[chosen]
+            total = float(weight.sum())
+            filled = np.zeros(size, dtype=np.float32)
+            filled[:n] = weight * (size / n)
+            if n < size:
+                chosen = np.concatenate([chosen, order[: size - n]])
+            images = self.rows[chosen].astype(np.float32, copy=False)
+            yield images.reshape(self.shape), self.codes[chosen], filled, n, total

@@ -1,0 +1,71 @@
+"""scikeras's ``KerasClassifier`` as a classifier of today's scikit-learn."""
+
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import ClassifierTags
+
+from skmnist._utils import ManualLinks
+from skmnist.neural_network._keras import KerasClassifier
+
+__all__ = ["ScikitLearnKerasClassifier"]
+
+# Public names of scikeras that do not work here.
+_SCIKERAS_ONLY = {
+    *("current_epoch", "feature_encoder", "initialize", "initialized_", "scorer"),
+    "target_encoder",
+}
+
+
+class _NotAvailable:
+    """An attribute of scikeras's classes that this estimator does not have."""
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, instance, owner=None):
+        raise AttributeError(
+            f"{owner.__name__} does not have {self.name}: its network is built in fit, "
+            "from its own hyperparameters."
+        )
+
+
+class _Listed(type):
+    """Leave out of ``dir`` what scikeras has and this estimator does not."""
+
+    def __dir__(cls):
+        return sorted(set(super().__dir__()) - _SCIKERAS_ONLY)
+
+
+class ScikitLearnKerasClassifier(
+    ManualLinks, CallbackSupportMixin, KerasClassifier, metaclass=_Listed
+):
+    """A ``KerasClassifier`` that scikit-learn 1.9 takes for a classifier.
+
+    Subclasses have parameters of their own, and bring ``fit``, ``partial_fit`` and
+    ``predict_proba``.
+    """
+
+    # scikeras 0.13.0 was written for scikit-learn 1.5, and these override what
+    # scikit-learn 1.9 has: the tags, parameters that are read from the instance, and
+    # a score by its own label encoder.
+    _get_param_names = classmethod(BaseEstimator._get_param_names.__func__)
+    set_params = BaseEstimator.set_params
+    __repr__ = BaseEstimator.__repr__
+    score = ClassifierMixin.score
+    current_epoch = _NotAvailable()
+    feature_encoder = _NotAvailable()
+    initialize = _NotAvailable()
+    initialized_ = _NotAvailable()
+    scorer = _NotAvailable()
+    target_encoder = _NotAvailable()
+
+    def __sklearn_tags__(self):
+        tags = BaseEstimator.__sklearn_tags__(self)
+        tags.estimator_type = "classifier"
+        tags.classifier_tags = ClassifierTags()
+        tags.target_tags.required = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def __dir__(self):
+        return sorted(set(super().__dir__()) - _SCIKERAS_ONLY)

@@ -1,0 +1,100 @@
+"""The state that training leaves, and the seeds of all that is random."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from skmnist.neural_network._architecture import initial_weights
+from skmnist.neural_network._early_stopping import forget_early_stopping
+
+__all__ = ["TrainingState", "copy_seed", "epoch_seeds", "split_generator"]
+
+# The streams of random numbers that one seed feeds.
+_WEIGHTS, _SPLIT, _EPOCH, _COPIES = range(4)
+
+
+def _derive_seeds(seed, stream, n=1, index=0):
+    """Derive `n` independent 31-bit seeds for one use of one fit's seed."""
+    sequence = np.random.SeedSequence((seed, stream, index))
+    return [int(word >> 1) for word in sequence.generate_state(n)]
+
+
+@dataclass
+class TrainingState:
+    """All that training leaves behind, and all that it needs to resume.
+
+    Whatever is random in epoch k is a function of `seed` and k, so that two runs
+    from the same state give the same bits, in one process or in two.
+
+    Parameters
+    ----------
+    seed : int
+        From which all other seeds are derived.
+    weights : dict of str to ndarray
+        Named as by :func:`weight_shapes`.
+    optimizer : dict of str to ndarray
+        Adam's variables; what is missing is zero.
+    schedule : dict of str to number
+        The memory of the learning-rate schedule and of early stopping.
+    history : dict of str to list of float
+        Per epoch.
+    batch_loss : ndarray of float32 of shape (n_batches,)
+        Over all epochs.
+    best_weights : dict of str to ndarray
+        With early stopping those of the best epoch so far, otherwise empty.
+    """
+
+    seed: int
+    weights: dict
+    optimizer: dict = field(default_factory=dict)
+    schedule: dict = field(default_factory=dict)
+    history: dict = field(default_factory=dict)
+    batch_loss: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    best_weights: dict = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, seed, shapes, learning_rate):
+        """Return the state before the first epoch."""
+        (weights_seed,) = _derive_seeds(seed, _WEIGHTS)
+        return cls(
+            seed=seed,
+            weights=initial_weights(shapes, weights_seed),
+            optimizer={"learning_rate": np.float32(learning_rate)},
+            schedule={"learning_rate": learning_rate},
+        )
+
+    def resumed(self, learning_rate):
+        """Return a copy to train further, at a new rate if it is not that of before."""
+        optimizer, schedule = dict(self.optimizer), dict(self.schedule)
+        forget_early_stopping(schedule)
+        if schedule.get("learning_rate") != learning_rate:
+            optimizer["learning_rate"] = np.float32(learning_rate)
+            schedule["learning_rate"] = learning_rate
+        return replace(self, optimizer=optimizer, schedule=schedule, best_weights={})
+
+    def finished(self):
+        """Return the state in which a fit ends: early stopping keeps the best epoch."""
+        if not self.best_weights:
+            return self
+        return replace(self, weights=self.best_weights, best_weights={})
+
+    @property
+    def n_epochs(self):
+        """Epochs that are over."""
+        return len(self.history.get("loss", ()))
+
+
+def copy_seed(seed, number):
+    """Return the seed of one transformed copy at test time."""
+    return _derive_seeds(seed, _COPIES, index=number)[0]
+
+
+def epoch_seeds(seed, epoch, n):
+    """Return the seed that shuffles an epoch, and `n` seeds of its random layers."""
+    shuffle_seed, *layer_seeds = _derive_seeds(seed, _EPOCH, n=1 + n, index=epoch)
+    return shuffle_seed, layer_seeds
+
+
+def split_generator(seed):
+    """Return the generator that decides which rows are held out."""
+    return np.random.default_rng(_derive_seeds(seed, _SPLIT))

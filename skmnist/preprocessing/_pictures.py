@@ -1,0 +1,116 @@
+"""Pictures in the forms that people have them in, as pixels from 0."""
+
+import numpy as np
+from PIL import Image, ImageOps
+
+__all__ = ["read_pictures"]
+
+FORMS = (
+    "an array (n, height, width) or (n, height, width, 3 or 4), or a list of arrays "
+    "and Pillow images of any sizes"
+)
+
+
+def read_pictures(X, image_shape):
+    """Read a batch of pictures, one after the other.
+
+    Parameters
+    ----------
+    X : array-like or list of array-like and PIL.Image.Image
+        As :meth:`MnistNormalizer.transform` takes it.
+    image_shape : tuple of (int, int)
+        Height and width of the images that rows are taken for.
+
+    Yields
+    ------
+    pixels : ndarray of shape (height, width, 1 or 3), dtype uint8 or float32
+        From 0 to whatever stands for full brightness.
+
+    Raises
+    ------
+    ValueError
+        If `X` is not such a batch, or a picture in it is not one.
+    """
+    for position, picture in enumerate(_split(X, image_shape)):
+        try:
+            pixels = _as_pixels(picture)
+        except ValueError as error:
+            raise ValueError(f"Picture {position} of X {error}") from error
+        yield pixels
+
+
+def _split(X, image_shape):
+    """Return pictures as a list of what each is, or as one array of all."""
+    if isinstance(X, Image.Image):
+        raise ValueError("X is one picture: give [X], a list of pictures.")
+    is_list = isinstance(X, list | tuple) or getattr(X, "dtype", None) == np.object_
+    if not is_list or (len(X) and np.ndim(X[0]) == 1):
+        return _split_array(np.asarray(X), image_shape)
+    if len(X) == 0:
+        raise ValueError(f"X does not hold a picture: give {FORMS}.")
+    return X
+
+
+def _split_array(X, image_shape):
+    height, width = image_shape
+    if X.ndim == 2 and X.shape[1] == height * width:
+        X = X.reshape(-1, height, width)
+    if X.ndim == 2:
+        raise ValueError(
+            f"X has shape {X.shape}: give X[None] if it is one picture, or "
+            "X.reshape(-1, height, width) if it holds pictures as rows."
+        )
+    if X.ndim == 3 and X.shape[2] in (3, 4):
+        raise ValueError(
+            f"X has shape {X.shape}, which is one picture in colour: give X[None]."
+        )
+    if X.ndim not in (3, 4) or len(X) == 0:
+        raise ValueError(f"X has shape {X.shape}: give {FORMS}.")
+    return X
+
+
+def _as_pixels(picture):
+    if isinstance(picture, Image.Image):
+        picture = _as_array(picture)
+    pixels = np.asarray(picture)
+    if pixels.ndim == 2:
+        pixels = pixels[..., np.newaxis]
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or pixels.size == 0:
+        raise ValueError(
+            f"has shape {np.shape(picture)}, but (height, width) or (height, width, "
+            "3 or 4) is expected."
+        )
+    if pixels.dtype.kind not in "buif":
+        raise ValueError(f"has the dtype {pixels.dtype}, but numbers are expected.")
+    if pixels.dtype != np.uint8:
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            pixels = pixels.astype(np.float32)
+        if not np.isfinite(pixels).all():
+            raise ValueError("has pixels that are NaN, infinite or above 3.4e38.")
+        if pixels.min() < 0:
+            raise ValueError(
+                f"has negative pixels, the smallest is {pixels.min():g}: subtract it, "
+                "so that 0 is black."
+            )
+    return _composite(pixels) if pixels.shape[2] == 4 else pixels
+
+
+def _as_array(image):
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        return np.asarray(image.convert("RGBA"))
+    if image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16"):
+        return np.asarray(image)
+    return np.asarray(image.convert("RGB"))
+
+
+def _composite(pixels):
+    """Lay a picture with transparency on paper that its ink differs from."""
+    largest = pixels.max()
+    full = min((full for full in (1, 255, 65535) if full >= largest), default=largest)
+    colour, alpha = np.split(pixels / np.float32(full), [3], axis=2)
+    border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
+    # What is opaque is the ink where the border is transparent, else it is the paper.
+    mean = np.average(colour.mean(axis=2), weights=alpha[..., 0] + 1e-6)
+    paper = mean if np.median(border) > 0.5 else float(mean < 0.5)
+    return colour * alpha + paper * (1 - alpha)
