@@ -5,6 +5,7 @@ ends, on an unfit processor say, are read too.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -30,10 +31,27 @@ def start_keras():
     TensorFlow looks for its devices at the first operation of a process.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with without_noise():
+    with _signals_at_the_end(), without_noise():
         from skmnist.neural_network._keras import keras
 
         keras.ops.zeros(())
+
+
+@contextmanager
+def _signals_at_the_end():
+    """Let Ctrl-C and SIGTERM wait: within an import, their exception can get lost."""
+    came = []
+    before = {
+        signum: signal.signal(signum, lambda signum, frame: came.append(signum))
+        for signum in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 @contextmanager
