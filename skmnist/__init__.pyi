@@ -16,6 +16,7 @@ from skmnist.persistence._model_file import (
     load_model,
     save_model,
 )
+from skmnist.persistence._pretrained import load_pretrained
 from skmnist.plotting._batch_loss import BatchLossDisplay
 from skmnist.plotting._comparison import ComparisonDisplay
 from skmnist.plotting._image_grid import ImageGridDisplay
@@ -43,6 +44,7 @@ __all__ = [
     "compare_variants",
     "load_images",
     "load_model",
+    "load_pretrained",
     "make_mnist_pipeline",
     "make_variant_search",
     "save_model",

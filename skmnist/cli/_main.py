@@ -89,8 +89,7 @@ def _run(argv):
         from skmnist.cli._predict import take_model
 
         take_model(args)
-    wanted = not getattr(args, "no_progress", True)
-    args.progress = wanted and sys.stderr is not None and sys.stderr.isatty()
+    args.progress = _shows_progress(args)
     _check_inputs(args)
     with _prepare_outputs(args):
         from skmnist.cli import _commands
@@ -102,6 +101,14 @@ def _run(argv):
                 stop.add_note(_how_to_resume(args.checkpoint))
             raise
     return 0
+
+
+def _shows_progress(args):
+    """Progress is for people, and comes from processes of this machine."""
+    elsewhere = getattr(args, "scheduler", None)
+    if elsewhere or getattr(args, "no_progress", True):
+        return False
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _check_hyperparameters(parser, args):

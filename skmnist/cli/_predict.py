@@ -64,8 +64,10 @@ def predict(args):
 
 
 def _default_model():
-    """Return the model that labels where --model names none."""
-    raise ValueError("give the model that skmnist train wrote: --model MODEL")
+    """Return the model that labels where --model does not name one."""
+    from skmnist.persistence._pretrained import load_pretrained
+
+    return load_pretrained()
 
 
 def _start_of(path):

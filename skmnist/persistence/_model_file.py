@@ -27,7 +27,7 @@ from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 # `skmnist.neural_network` is imported where it is used: Keras takes seconds, which a
 # file that is not a model need not cost.
 
-__all__ = ["load_model", "save_model"]
+__all__ = ["load_model", "open_model", "save_model"]
 
 _MEMBERS = {
     "classifier": ("kind", "versions"),
@@ -117,7 +117,7 @@ def save_model(estimator, path, *, optimizer=True):
     with _explained(failed):
         data = pack_state(params, state, extra)
     # What cannot be opened again is not written.
-    write_atomically(path, data, check=lambda written: _open(written, failed))
+    write_atomically(path, data, check=lambda written: open_model(written, failed))
 
 
 def load_model(path):
@@ -176,7 +176,7 @@ def load_model(path):
     with 17 bytes it is not a safetensors file, or it was cut off.
     """
     path = os.fsdecode(path)
-    estimator, versions = _open(
+    estimator, versions = open_model(
         path, f"{path} cannot be opened as a model file of skmnist"
     )
     from skmnist.neural_network._state_file import library_versions
@@ -204,7 +204,7 @@ def _explained(beginning):
         raise ValueError(f"{beginning}: {reason}.") from None
 
 
-def _open(path, failed):
+def open_model(path, failed):
     """Return the model in a file, and the versions that wrote it."""
     with _explained(failed):
         file = TensorFile(path)

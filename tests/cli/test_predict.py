@@ -3,11 +3,13 @@
 import gzip
 import os
 import pickle
+import shutil
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from skmnist import MnistCNN, load_model, make_mnist_pipeline, save_model
@@ -79,6 +81,35 @@ def test_predict_several_sources(
     found = pd.read_csv(output)
     assert found["Label"].tolist() == expected + expected[:10]
     assert found["ImageId"].tolist() == list(range(1, 411))
+
+
+@pytest.fixture
+def pictures(tmp_path, digits8):
+    """Return a folder of pictures of 8 x 8 pixels, and one more picture."""
+    (tmp_path / "scans").mkdir()
+    for i, image in enumerate(digits8[0][:3].reshape(-1, 8, 8).astype(np.uint8)):
+        Image.fromarray(image).save(tmp_path / "scans" / f"{i}.png")
+    return tmp_path / "scans", shutil.copy(
+        tmp_path / "scans" / "1.png", tmp_path / "photo.png"
+    )
+
+
+def test_predict_pictures(capsys, trained, expected, pictures):
+    folder, photo = pictures
+    assert predict(photo, folder, "--model", trained[0]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    names = [str(photo), *(str(folder / f"{i}.png") for i in range(3))]
+    assert [name for name, *_ in lines] == names
+    assert [int(y) for _, y, *_ in lines] == [expected[1], *expected[:3]]
+
+
+def test_predict_pictures_output(trained, expected, pictures, tmp_path):
+    output = tmp_path / "scans" / "labels.csv"
+    for _ in range(2):  # the second time, the table is in the folder
+        assert predict(pictures[0], "--model", trained[0], "--output", output) == 0
+        found = pd.read_csv(output)
+        assert found["Label"].tolist() == expected[:3]
+        assert found["ImageId"].tolist() == [f"{pictures[0]}/{i}.png" for i in range(3)]
 
 
 def test_predict_compares_with_labels(capsys, trained, digits8, write_csv, tmp_path):
