@@ -54,7 +54,7 @@ written = digits.target[rows]
 # What the network sees
 # ---------------------
 #
-# :class:`~skmnist.MnistNormalizer` separates the ink from the paper, whatever the light,
+# :class:`~skmnist.MnistNormalizer` separates the ink from the paper in any light,
 # drops the ruled lines, scales the ink to a box of 20×20 pixels and moves its centre of
 # mass to the middle of 28×28, as LeCun and others did for MNIST in 1998.
 
