@@ -68,7 +68,7 @@ def test_predict_model_before_images(trained, table, expected, tmp_path):
 def test_predict_prints(capsys, trained, table, expected, digits8):
     assert predict(table, "--model", trained[0]) == 0
     lines = capsys.readouterr().out.splitlines()
-    proba = load_model(trained[0]).predict_proba(digits8[0][:3] * np.uint8(1))
+    proba = load_model(trained[0]).predict_proba(digits8[0] * np.uint8(1))
     for row, line in enumerate(lines[:3], 1):
         name, label, share, _, other, other_share = line.rsplit(maxsplit=5)
         assert name == f"{table}, row {row}"
