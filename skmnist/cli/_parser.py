@@ -218,7 +218,8 @@ def _add_predict(commands):
         "--model",
         type=_NOT_EMPTY,
         metavar="MODEL",
-        help="file that train wrote; it may also stand before IMAGES",
+        help="file that train wrote, which may also stand before IMAGES (default: a "
+        "pretrained network for digits of 28x28 pixels)",
     )
     _add_source_details(parser, subset="all")
     parser.add_argument(

@@ -53,7 +53,8 @@ def predict(args):
     start_keras()
     open_model = _open_pickle if pickled else _open_safely
     model = _default_model() if args.model is None else open_model(args.model)
-    pixels = [_as_trained(model, *each, args.model) for each in loaded.items()]
+    name = args.model or "the pretrained network"
+    pixels = [_as_trained(model, *each, name) for each in loaded.items()]
     if args.output is None:
         labels = _print_labels(model, pixels, loaded, args.progress)
     else:

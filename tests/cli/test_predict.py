@@ -4,6 +4,7 @@ import gzip
 import os
 import pickle
 import shutil
+import warnings
 
 import joblib
 import numpy as np
@@ -12,7 +13,14 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from skmnist import MnistCNN, load_model, make_mnist_pipeline, save_model
+from skmnist import (
+    MnistCNN,
+    load_images,
+    load_model,
+    load_pretrained,
+    make_mnist_pipeline,
+    save_model,
+)
 from skmnist.cli._main import main
 
 
@@ -84,32 +92,36 @@ def test_predict_several_sources(
 
 
 @pytest.fixture
-def pictures(tmp_path, digits8):
-    """Return a folder of pictures of 8 x 8 pixels, and one more picture."""
-    (tmp_path / "scans").mkdir()
-    for i, image in enumerate(digits8[0][:3].reshape(-1, 8, 8).astype(np.uint8)):
-        Image.fromarray(image).save(tmp_path / "scans" / f"{i}.png")
-    return tmp_path / "scans", shutil.copy(
-        tmp_path / "scans" / "1.png", tmp_path / "photo.png"
-    )
+def pictures(tmp_path, large_digits):
+    """Return a folder of three pictures, and a copy of the second beside it."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for i, image in enumerate(large_digits[0][:3].reshape(-1, 28, 28)):
+        Image.fromarray(image).save(folder / f"{i}.png")
+    return folder, shutil.copy(folder / "1.png", tmp_path / "photo.png")
 
 
-def test_predict_pictures(capsys, trained, expected, pictures):
+def test_predict_pictures(capsys, pictures):
     folder, photo = pictures
-    assert predict(photo, folder, "--model", trained[0]) == 0
+    assert predict(photo, folder) == 0  # with the pretrained network
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    names = [str(photo), *(str(folder / f"{i}.png") for i in range(3))]
+    names = [str(photo), *(f"{folder}/{i}.png" for i in range(3))]
     assert [name for name, *_ in lines] == names
-    assert [int(y) for _, y, *_ in lines] == [expected[1], *expected[:3]]
+    images = load_images(folder)
+    model = load_pretrained()
+    expected = model.predict(images.data.reshape(-1, *images.image_shape)).tolist()
+    assert [int(y) for _, y, *_ in lines] == [expected[1], *expected]
 
 
-def test_predict_pictures_output(trained, expected, pictures, tmp_path):
-    output = tmp_path / "scans" / "labels.csv"
+def test_predict_pictures_output(pictures, tmp_path):
+    folder, _ = pictures
+    output = folder / "labels.csv"
     for _ in range(2):  # the second time, the table is in the folder
-        assert predict(pictures[0], "--model", trained[0], "--output", output) == 0
-        found = pd.read_csv(output)
-        assert found["Label"].tolist() == expected[:3]
-        assert found["ImageId"].tolist() == [f"{pictures[0]}/{i}.png" for i in range(3)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is not a picture is counted
+            assert predict(folder, "--output", output) == 0
+        names = [f"{folder}/{i}.png" for i in range(3)]
+        assert pd.read_csv(output)["ImageId"].tolist() == names
 
 
 def test_predict_compares_with_labels(capsys, trained, digits8, write_csv, tmp_path):
@@ -149,8 +161,8 @@ def test_predict_columns_without_numbers(refused, tmp_path, small):
     assert "do not number the pixels, such as 'A'" in said
 
 
-def test_predict_without_model(refused, table):
-    assert "--model MODEL" in refused("predict", table)
+def test_predict_without_model_other_size(refused, table):
+    assert "the pretrained network was trained on" in refused("predict", table)
 
 
 def test_predict_images_of_another_size(refused, trained, write_csv, tmp_path):
