@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageOps
 
-__all__ = ["read_pictures"]
+__all__ = ["full_scale", "read_pictures"]
 
 FORMS = (
     "an array (n, height, width) or (n, height, width, 3 or 4), or a list of arrays "
@@ -24,7 +24,7 @@ def read_pictures(X, image_shape):
     Yields
     ------
     pixels : ndarray of shape (height, width, 1 or 3), dtype uint8 or float32
-        From 0 to whatever stands for full brightness.
+        From 0 to its :func:`full_scale`.
 
     Raises
     ------
@@ -37,6 +37,13 @@ def read_pictures(X, image_shape):
         except ValueError as error:
             raise ValueError(f"Picture {position} of X {error}") from error
         yield pixels
+
+
+def full_scale(pixels):
+    """Return what stands for full brightness: 1, 255, 65535 or the largest pixel."""
+    largest = pixels.max()
+    scales = (scale for scale in (1, 255, 65535) if scale >= largest)
+    return np.float32(next(scales, largest))
 
 
 def _split(X, image_shape):
@@ -75,11 +82,13 @@ def _as_pixels(picture):
     pixels = np.asarray(picture)
     if pixels.ndim == 2:
         pixels = pixels[..., np.newaxis]
-    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or pixels.size == 0:
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
         raise ValueError(
             f"has shape {np.shape(picture)}, but (height, width) or (height, width, "
             "3 or 4) is expected."
         )
+    if min(pixels.shape[:2]) < 3:
+        raise ValueError(f"has shape {pixels.shape}, which is too small for a digit.")
     if pixels.dtype.kind not in "buif":
         raise ValueError(f"has the dtype {pixels.dtype}, but numbers are expected.")
     if pixels.dtype != np.uint8:
@@ -106,9 +115,7 @@ def _as_array(image):
 
 def _composite(pixels):
     """Lay a picture with transparency on paper that its ink differs from."""
-    largest = pixels.max()
-    full = min((full for full in (1, 255, 65535) if full >= largest), default=largest)
-    colour, alpha = np.split(pixels / np.float32(full), [3], axis=2)
+    colour, alpha = np.split(pixels / full_scale(pixels), [3], axis=2)
     border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
     # What is opaque is the ink where the border is transparent, else it is the paper.
     mean = np.average(colour.mean(axis=2), weights=alpha[..., 0] + 1e-6)

@@ -11,6 +11,8 @@ from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold
 from skimage.transform import hough_line, hough_line_peaks
 
+from skmnist.preprocessing._pictures import full_scale
+
 __all__ = ["find_ink"]
 
 WORKING_SIDE = 112  # pixels; larger pictures are reduced to it
@@ -21,9 +23,12 @@ SMALLEST_WITH_LINES = 48  # pixels; in a smaller picture a stroke may span as mu
 # some of the second.
 WEAK_INK, STRONG_INK = 0.35, 0.6
 # Weaker than this, in shares of the brightness of the paper, is paper, too.
-FAINTEST_INK = 0.06
-# Of the steepest edge, what the outline of a character has at least on average.
-OUTLINE_EDGE = 0.4
+FAINTEST_INK = 0.1
+# The steepest edges rise from paper to full ink within this share of the picture.
+LONGEST_RISE = 0.13
+# An outline counts by how much steeper it is, in shares of the steepest edges. That
+# of ink is so on average; noise, vignettes and shadows have less.
+OUTLINE_EDGE, LEAST_OUTLINE_EDGE = 0.4, 0.5
 
 
 def find_ink(picture, ink="auto"):
@@ -32,7 +37,7 @@ def find_ink(picture, ink="auto"):
     Parameters
     ----------
     picture : ndarray of shape (height, width, n_channels), dtype uint8 or float32
-        From 0 to whatever stands for full brightness.
+        From 0 to its :func:`full_scale`.
     ink : {"auto", "dark", "light"}, default="auto"
         Whether the ink is darker or lighter than the paper.
 
@@ -42,29 +47,29 @@ def find_ink(picture, ink="auto"):
         From 0, paper, to 1, full ink, without empty rows or columns around. None
         where no ink was found.
     """
-    ink, coverage = _look(picture, ink)
+    scale = full_scale(picture)
+    ink, coverage = _look(picture, ink, scale)
     if coverage is None:
         return None
     extent = _extent(coverage)
-    scale = max(picture.shape[:2]) / max(coverage.shape)
+    reduction = max(picture.shape[:2]) / max(coverage.shape)
     size = max(part.stop - part.start for part in extent)
-    if scale > 1 and size < SMALL_CHARACTER:
-        window = tuple(_widened(part, size, scale) for part in extent)
-        _, closer = _look(picture[window], ink)
+    if reduction > 1 and size < SMALL_CHARACTER:
+        window = tuple(_widened(part, size, reduction) for part in extent)
+        _, closer = _look(picture[window], ink, scale)
         if closer is not None:
             coverage, extent = closer, _extent(closer)
     return coverage[extent]
 
 
-def _widened(part, margin, scale):
+def _widened(part, margin, reduction):
     start = max(0, part.start - margin)
-    return slice(int(scale * start), int(scale * (part.stop + margin)))
+    return slice(int(reduction * start), int(reduction * (part.stop + margin)))
 
 
-def _look(picture, ink):
+def _look(picture, ink, scale):
     """Find whether the ink is dark or light, and what it covers of the picture."""
-    reduced = _reduce(picture)
-    grey = _to_grey(reduced / (reduced.max() or 1))
+    grey = _to_grey(_reduce(picture) / scale)
     if ink == "auto":
         ink = "light" if _is_ink_light(grey) else "dark"
     return ink, _cover(_without_lines(-grey if ink == "light" else grey))
@@ -121,7 +126,7 @@ def _without_lines(grey):
         return grey
     contrast = _contrast(_close(grey, 0.15), grey)
     full = _strongest(contrast)
-    painted = grey
+    painted, n_lines = grey, 0
     y, x = np.indices(grey.shape)
     for axis, normal in ((0, np.pi / 2), (1, 0)):
         length = 0.8 * grey.shape[1 - axis]
@@ -137,25 +142,29 @@ def _without_lines(grey):
         for angle, distance in zip(*lines, strict=True):
             across = x * np.cos(angle) + y * np.sin(angle) - distance
             near |= np.abs(across) < max(1.5, 0.015 * side)
+        n_lines += ndimage.label(near)[1]
         # Across the line, ink goes on for longer than the line is thick.
         thickness = [1, 1]
         thickness[axis] = _odd(0.03 * side)
         filled = ndimage.grey_closing(painted, thickness)
         painted = np.where(near, filled, painted)
-    # What looked like a line may have been all the ink: a 1 from top to bottom.
-    left = _strongest(_contrast(_close(painted, 0.15), painted))
-    return painted if left > 0.4 * full else grey
+    if n_lines == 1:
+        # It may have been all the ink: a 1 from top to bottom.
+        left = _strongest(_contrast(_close(painted, 0.15), painted))
+        return painted if left > 0.4 * full else grey
+    return painted
 
 
 def _cover(grey):
     """Find the coverage by ink, dark in `grey`, with the best of the guesses."""
-    edges = np.hypot(ndimage.sobel(grey, 0), ndimage.sobel(grey, 1))
-    found = []
-    for paper in _guess_papers(grey):
-        brightness = np.abs(paper) + 0.1
-        steepness = edges / brightness
-        steepness /= max(_strongest(steepness, 0.003), 1e-6)
-        found.append(_select(_contrast(paper, grey), np.minimum(steepness, 1)))
+    edges = np.hypot(ndimage.sobel(grey, 0), ndimage.sobel(grey, 1)) / 8
+    # The middle of a thin stroke is level, and where the picture ends is not an edge.
+    edges = ndimage.maximum_filter(edges, 3)
+    edges[[0, -1]] = edges[:, [0, -1]] = 0
+    found = [
+        _select(_contrast(paper, grey), edges / _brightness(paper))
+        for paper in _guess_papers(grey)
+    ]
     _, coverage = max(found, key=lambda guess: guess[0])
     return coverage
 
@@ -185,11 +194,14 @@ def _fit_trend(grey):
     return terms @ weights
 
 
-def _select(contrast, edges):
+def _select(contrast, slopes):
     """Select the strokes of the character, and score them by their outlines."""
-    full = _strongest(contrast)
-    if full < FAINTEST_INK:
+    full, steepest = _strongest(contrast), _strongest(slopes, 0.003)
+    noise = np.median(np.abs(np.diff(contrast)))
+    longest_rise = LONGEST_RISE * min(contrast.shape)
+    if full < FAINTEST_INK + 3 * noise or full > steepest * longest_rise:
         return -np.inf, None
+    edges = np.minimum(slopes / steepest, 1)
     ink = apply_hysteresis_threshold(contrast, WEAK_INK * full, STRONG_INK * full)
     labels, n_strokes = ndimage.label(ink, np.ones((3, 3)))
     outline = ink & ~ndimage.minimum_filter(ink, 3, mode="constant")
@@ -197,10 +209,13 @@ def _select(contrast, edges):
     def total(weights):
         return np.bincount(labels.ravel(), weights.ravel(), n_strokes + 1)[1:]
 
-    scores = total(np.where(outline, edges - OUTLINE_EDGE, 0))
+    lengths = total(outline)
+    scores = total(np.where(outline, edges, 0)) - OUTLINE_EDGE * lengths
     amounts = total(np.minimum(contrast, full))
     boxes = ndimage.find_objects(labels)
     main = np.argmax(scores)
+    if scores[main] < (LEAST_OUTLINE_EDGE - OUTLINE_EDGE) * lengths[main]:
+        return -np.inf, None
     reach = 0.3 * max(part.stop - part.start for part in boxes[main])
     strokes = [
         stroke
@@ -227,8 +242,13 @@ def _gap(box, other):
 
 def _contrast(paper, grey):
     """Contrast of ink to paper, independent of the light that falls on both."""
-    contrast = (paper - grey) / (np.abs(paper) + 0.1)
+    contrast = (paper - grey) / _brightness(paper)
     return contrast - np.median(contrast[::2, ::2])
+
+
+def _brightness(paper):
+    # Paper may be black, and is negative under light ink.
+    return np.abs(paper) + 0.1
 
 
 def _close(grey, share, mode="reflect"):
