@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
 from skmnist import MnistCNN
-from skmnist.neural_network import _architecture as _network
+from skmnist.neural_network import _augmentation as _network
 from skmnist.neural_network._architecture import (
     build_cnn,
     initial_weights,
