@@ -4,6 +4,7 @@ import inspect
 import os
 
 import skmnist
+from skmnist.dask import DurableDaskBackend
 
 # The diagrams of estimators stand on pages of the gallery.
 os.environ["SKMNIST_DOCS"] = ".."
@@ -66,6 +67,7 @@ autosummary_context = {
         for name in skmnist.__all__
         if inspect.isclass(getattr(skmnist, name))
     }
+    | {"DurableDaskBackend": members(DurableDaskBackend)}
 }
 toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
