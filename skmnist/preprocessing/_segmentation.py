@@ -28,7 +28,7 @@ FAINTEST_INK = 0.1
 LONGEST_RISE = 0.13
 # An outline counts by how much steeper it is, in shares of the steepest edges. That
 # of ink is so on average; noise, vignettes and shadows have less.
-OUTLINE_EDGE, LEAST_OUTLINE_EDGE = 0.4, 0.5
+OUTLINE_EDGE, LEAST_OUTLINE_EDGE = 0.4, 0.45
 
 
 def find_ink(picture, ink="auto"):
