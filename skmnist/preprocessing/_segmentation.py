@@ -28,7 +28,7 @@ FAINTEST_INK = 0.1
 LONGEST_RISE = 0.13
 # An outline counts by how much steeper it is, in shares of the steepest edges. That
 # of ink is so on average; noise, vignettes and shadows have less.
-OUTLINE_EDGE, LEAST_OUTLINE_EDGE = 0.4, 0.5
+OUTLINE_EDGE, LEAST_OUTLINE_EDGE = 0.4, 0.45
 
 
 def find_ink(picture, ink="auto"):
@@ -126,13 +126,12 @@ def _without_lines(grey):
         return grey
     contrast = _contrast(_close(grey, 0.15), grey)
     full = _strongest(contrast)
+    dark = contrast > 0.25 * full
     painted, n_lines = grey, 0
     y, x = np.indices(grey.shape)
     for axis, normal in ((0, np.pi / 2), (1, 0)):
         length = 0.8 * grey.shape[1 - axis]
-        votes = hough_line(
-            contrast > 0.25 * full, normal + np.radians(np.arange(-8, 8.1, 0.5))
-        )
+        votes = hough_line(dark, normal + np.radians(np.arange(-8, 8.1, 0.5)))
         if votes[0].max() < length:
             continue
         near = np.zeros(grey.shape, dtype=bool)
@@ -141,7 +140,11 @@ def _without_lines(grey):
         )
         for angle, distance in zip(*lines, strict=True):
             across = x * np.cos(angle) + y * np.sin(angle) - distance
-            near |= np.abs(across) < max(1.5, 0.015 * side)
+            line = np.abs(across) < max(1.5, 0.015 * side)
+            along = (line & dark).any(axis=axis)
+            # The bar of a 7 may be as long, but does not end at the borders.
+            if along[:4].any() and along[-4:].any():
+                near |= line
         n_lines += ndimage.label(near)[1]
         # Across the line, ink goes on for longer than the line is thick.
         thickness = [1, 1]

@@ -1,0 +1,514 @@
+"""What `MnistNormalizer` promises."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import sklearn
+from numpy.testing import assert_array_equal
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import (
+    check_estimator_cloneable,
+    check_estimator_repr,
+    check_get_params_invariance,
+    check_no_attributes_set_in_init,
+    check_parameters_default_constructible,
+    check_set_params,
+    check_valid_tag_types,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
+
+WHITE, BLACK = 255, 0
+# Polylines from (0, 0) to (1, 1), y downwards; "5" has a bar of its own.
+STROKES = {
+    1: [[(0.5, 0), (0.5, 1)]],
+    4: [[(0.3, 0), (0.1, 0.65), (0.9, 0.65)], [(0.65, 0.35), (0.65, 1)]],
+    5: [
+        [(0.2, 0.12), (0.2, 0.5), (0.7, 0.5), (0.8, 0.75), (0.5, 1), (0.1, 0.92)],
+        [(0.3, 0), (0.9, 0)],
+    ],
+    7: [[(0, 0), (1, 0), (0.4, 1)]],
+}
+
+
+def draw(
+    digit,
+    size=(160, 120),
+    box=(40, 30, 110, 130),
+    pen=9,
+    paper=(235, 235, 230),
+    ink=(30, 30, 35),
+):
+    """Draw a digit in strokes: uint8 (height, width, 3). `size` is (width, height)."""
+    return np.asarray(_stroke(_sheet(size, paper), digit, box, pen, ink).convert("RGB"))
+
+
+def _sheet(size, paper):
+    return Image.new("RGB", size[::-1], paper)
+
+
+def _stroke(image, digit, box, pen, ink):
+    left, top, right, bottom = box
+    pencil = ImageDraw.Draw(image)
+    for stroke in STROKES[digit]:
+        points = [
+            (left + x * (right - left), top + y * (bottom - top)) for x, y in stroke
+        ]
+        pencil.line(points, fill=ink, width=pen, joint="curve")
+        for x, y in points:
+            r = pen / 2
+            pencil.ellipse((x - r, y - r, x + r, y + r), fill=ink)
+    return image
+
+
+def normalize(picture, **parameters):
+    """Normalize one picture."""
+    return MnistNormalizer(**parameters).transform([picture])[0]
+
+
+def difference(image, other):
+    """Difference of two images, in shares of their ink, but for a pixel of shift.
+
+    Half a pixel of shift makes up to 0.3, another digit 0.5 and more.
+    """
+    image, other = image.astype(float), other.astype(float)
+    shifted = [
+        np.roll(other, (dy, dx), axis=(0, 1)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)
+    ]
+    return min(np.abs(image - o).sum() for o in shifted) / (image + other).sum()
+
+
+# What comes out
+
+
+@pytest.mark.parametrize("digit", STROKES)
+@pytest.mark.parametrize("size", [(90, 80), (320, 240), (1600, 1200)])
+def test_transform_form_of_images(digit, size):
+    height, width = size
+    box = (0.2 * width, 0.3 * height, 0.5 * width, 0.8 * height)
+    image = normalize(draw(digit, size, box, pen=max(3, height // 25)))
+    assert image.shape == (28, 28)
+    assert image.dtype == np.uint8
+    assert image.max() == 255
+    assert np.median(image) == 0
+    rows, columns = np.nonzero(image > 25)
+    assert 19 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 20
+    assert_array_equal(np.round(ndimage.center_of_mass(image) - np.array(13.5)), 0)
+
+
+@pytest.mark.parametrize(
+    ("image_shape", "box_size", "box"),
+    [
+        ((28, 28), 14, (14, 14)),
+        ((56, 56), 20, (40, 40)),
+        ((8, 8), 20, (40 / 7, 40 / 7)),
+        ((14, 28), 20, (10, 20)),
+        ([32, 32], 28, (32, 32)),
+    ],
+)
+def test_image_shape_scales_box_size(image_shape, box_size, box):
+    image = normalize(draw(4), image_shape=image_shape, box_size=box_size)
+    assert image.shape == tuple(image_shape)
+    rows, columns = np.nonzero(image > 25)
+    lengths = np.array([np.ptp(rows) + 1, np.ptp(columns) + 1])
+    assert np.all(lengths <= np.ceil(box))
+    assert np.any(lengths >= np.floor(box))
+
+
+@pytest.mark.parametrize("ratio", [0.3, 1, 2.5])
+def test_aspect_ratio_is_kept(ratio):
+    picture = draw(7, (300, 300), (20, 20, 20 + 100 * ratio, 120), pen=6)
+    rows, columns = np.nonzero(normalize(picture, image_shape=(112, 112)) > 64)
+    expected = (100 * ratio + 6) / 106
+    assert np.ptp(columns) / np.ptp(rows) == pytest.approx(expected, rel=0.07)
+
+
+def test_box_size_without_room_for_centring_keeps_all_ink():
+    image = normalize(draw(7), box_size=28)
+    rows, columns = np.nonzero(image)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 28
+
+
+# What goes in
+
+
+def test_transform_forms_of_input():
+    grey = draw(4)[..., 0].copy()
+    expected = normalize(grey)
+    colour = np.repeat(grey[..., np.newaxis], 3, axis=2)
+    opaque = np.dstack([colour, np.full_like(grey, 255)])
+    sixteen = grey.astype(np.uint16) * 257
+    pictures = {
+        "channel": grey[..., np.newaxis],
+        "colour": colour,
+        "opaque": opaque,
+        "uint16": sixteen,
+        "int": grey.astype(int),
+        "float": grey / 255,
+        "large float": grey.astype(float),
+        "list": grey.tolist(),
+        "fortran": np.asfortranarray(grey),
+        "L": Image.fromarray(grey),
+        "LA": Image.fromarray(grey).convert("LA"),
+        "RGB": Image.fromarray(colour),
+        "RGBA": Image.fromarray(opaque),
+        "CMYK": Image.fromarray(colour).convert("CMYK"),
+        "P": Image.fromarray(grey).convert("P"),
+        "I;16": Image.fromarray(sixteen),
+        "I": Image.fromarray(grey).convert("I"),
+        "F": Image.fromarray(grey).convert("F"),
+    }
+    for form, picture in pictures.items():
+        assert difference(normalize(picture), expected) < 0.02, form
+    assert difference(normalize(grey > 128), expected) < 0.1
+    assert difference(normalize(Image.fromarray(grey > 128)), expected) < 0.1
+
+
+def test_transform_array_and_list_give_the_same():
+    pictures = np.stack([draw(digit) for digit in STROKES])
+    images = MnistNormalizer().transform(pictures)
+    assert images.shape == (4, 28, 28)
+    assert_array_equal(MnistNormalizer().transform(list(pictures)), images)
+    greys = pictures[..., 0]
+    assert_array_equal(
+        MnistNormalizer().transform(greys), MnistNormalizer().transform(list(greys))
+    )
+
+
+def test_transform_pictures_of_different_sizes_are_independent():
+    pictures = [
+        draw(4),
+        Image.fromarray(draw(5, (300, 200), (60, 60, 140, 200))),
+        draw(7)[..., 0],
+    ]
+    images = MnistNormalizer().transform(pictures)
+    for picture, image in zip(pictures, images, strict=True):
+        assert_array_equal(normalize(picture), image)
+
+
+def test_transform_rows_of_mnist_form():
+    images = MnistNormalizer().transform([draw(digit) for digit in STROKES])
+    normalizer = MnistNormalizer()
+    assert_array_equal(
+        normalizer.transform(images.reshape(-1, 784)), normalizer.transform(images)
+    )
+
+
+def test_transform_does_not_change_its_input():
+    picture = draw(4)
+    before = picture.copy()
+    picture.flags.writeable = False
+    normalize(picture)
+    assert_array_equal(picture, before)
+
+
+def test_transform_picture_as_a_camera_holds_it():
+    upright = Image.fromarray(draw(4))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    turned = upright.transpose(Image.Transpose.ROTATE_90)
+    turned.info["exif"] = exif.tobytes()
+    assert difference(normalize(turned), normalize(upright)) < 0.02
+
+
+@pytest.mark.parametrize("ink", [BLACK, WHITE, 60, 200])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_pixels_are_paper(ink, mode):
+    opacity = 255 - draw(4, paper=(255, 255, 255), ink=(0, 0, 0))[..., 0]
+    # Under full transparency there may be any colour.
+    under = np.where(opacity > 0, ink, 255 - ink).astype(np.uint8)
+    layers = [Image.fromarray(under), Image.fromarray(opacity)]
+    picture = Image.merge("LA", layers)
+    if mode != "LA":
+        picture = picture.convert("RGBA")
+    if mode == "P":
+        picture = picture.quantize()
+    assert difference(normalize(picture), normalize(draw(4))) < 0.02
+
+
+def test_transparent_corners_of_a_photograph_are_paper():
+    picture = Image.fromarray(draw(4)).convert("RGBA")
+    opacity = Image.new("L", picture.size, 0)
+    corner = (0, 0, picture.width - 1, picture.height - 1)
+    ImageDraw.Draw(opacity).rounded_rectangle(corner, radius=25, fill=255)
+    picture.putalpha(opacity)
+    assert difference(normalize(picture), normalize(draw(4))) < 0.05
+
+
+# Ink and paper
+
+
+@pytest.mark.parametrize("digit", STROKES)
+def test_ink_dark_and_light_give_the_same(digit):
+    dark = draw(digit)
+    assert difference(normalize(255 - dark), normalize(dark)) < 0.03
+    assert_array_equal(normalize(dark, ink="dark"), normalize(dark))
+    assert_array_equal(normalize(255 - dark, ink="light"), normalize(255 - dark))
+
+
+def test_difference_tells_digits_apart():
+    images = [normalize(draw(digit)) for digit in STROKES]
+    for image in images:
+        assert sorted(difference(image, other) for other in images)[1] > 0.5
+
+
+def test_ink_is_not_looked_for_on_the_other_side():
+    # Beside the dark digit, a lighter one, a little fainter.
+    image = _stroke(_sheet((160, 260), (110, 110, 110)), 4, (20, 30, 90, 130), 9, 10)
+    image = _stroke(image, 7, (150, 30, 220, 130), 9, (200, 200, 200))
+    dark, light = (normalize(image, ink=ink) for ink in ("dark", "light"))
+    assert difference(dark, normalize(draw(4))) < 0.3
+    assert difference(light, normalize(draw(7))) < 0.3
+
+
+@pytest.mark.parametrize(
+    "ink", [(190, 30, 35), (30, 50, 160), (20, 110, 50), (120, 120, 120)]
+)
+@pytest.mark.parametrize("lines", ["ruled", "squared"])
+@pytest.mark.parametrize("angle", [0, 4])
+def test_lines_of_the_paper_are_not_ink(ink, lines, angle):
+    sheet = _sheet((600, 600), (240, 238, 230))
+    pencil = ImageDraw.Draw(sheet)
+    for at in range(0, 600, 30):
+        pencil.line((0, at, 600, at), fill=(150, 165, 200), width=2)
+        if lines == "squared":
+            pencil.line((at, 0, at, 600), fill=(150, 165, 200), width=2)
+    sheet = sheet.rotate(angle, Image.Resampling.BICUBIC).crop((200, 180, 440, 420))
+    picture = _stroke(sheet, 4, (80, 60, 170, 190), 9, ink)
+    expected = draw(4, (240, 240), (80, 60, 170, 190))
+    assert difference(normalize(picture), normalize(expected)) < 0.3
+
+
+@pytest.mark.parametrize("light", ["slope", "vignette", "shadow", "corner"])
+def test_uneven_light_is_taken_out(light):
+    picture = draw(5, (240, 300), (90, 50, 190, 200))
+    y, x = np.mgrid[-1:1:240j, -1:1:300j]
+    brightness = {
+        "slope": 0.7 + 0.3 * x,
+        "vignette": 1 - 0.35 * (x**2 + y**2),
+        "shadow": np.where(x + 0.3 * y < 0, 0.6, 1.0),
+        "corner": np.where(x + y > 0.9, 0.55, 1.0),
+    }[light]
+    shaded = (picture * brightness[..., np.newaxis]).astype(np.uint8)
+    assert difference(normalize(shaded), normalize(picture)) < 0.12
+
+
+def test_specks_are_not_ink():
+    picture = draw(4, (240, 240), (80, 60, 170, 190)).copy()
+    for y, x in [(10, 12), (200, 30), (60, 220), (230, 200), (120, 20), (20, 140)]:
+        picture[y : y + 3, x : x + 3] = 30
+    expected = normalize(draw(4, (240, 240), (80, 60, 170, 190)))
+    assert difference(normalize(picture), expected) < 0.02
+
+
+def test_noise_is_not_ink():
+    rng = np.random.default_rng(0)
+    picture = draw(4, (240, 240), (80, 60, 170, 190), ink=(110, 110, 110))
+    noisy = np.clip(picture + rng.normal(0, 12, picture.shape), 0, 255)
+    assert difference(normalize(noisy), normalize(picture)) < 0.15
+
+
+@pytest.mark.parametrize("gap", [4, 10])
+def test_strokes_that_are_not_connected_stay_together(gap):
+    bar = STROKES[5][1]
+    (left, y), (right, _) = bar
+    scale = 140
+    raised = [(left, y - gap / scale), (right, y - gap / scale)]
+    sheet = _sheet((260, 220), (240, 240, 240))
+    picture = _stroke(sheet, 5, (60, 60, 160, 200), 9, (40, 40, 40))
+    points = [(60 + x * 100, 60 + y * scale) for x, y in raised]
+    ImageDraw.Draw(picture).line(points, fill=(40, 40, 40), width=9)
+    rows = np.nonzero(normalize(picture).any(axis=1))[0]
+    with_bar = np.asarray(picture)
+    extent = np.nonzero((with_bar[..., 0] < 128).any(axis=1))[0]
+    assert np.ptp(rows) + 1 == 20
+    # The bar is in the image: the first rows hold ink over the bar's length.
+    image = normalize(picture)
+    bar_columns = np.count_nonzero(image[rows[0] + 1] > 100)
+    assert bar_columns >= 0.5 * 60 * 20 / (np.ptp(extent) + 1)
+
+
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+def test_digit_that_touches_the_border_is_kept(side):
+    picture = draw(4, (240, 240), (80, 60, 170, 190))
+    rows, columns = np.nonzero(picture[..., 0] < 128)
+    crop = {
+        "left": picture[:, columns.min() :],
+        "right": picture[:, : columns.max() + 1],
+        "top": picture[rows.min() :],
+        "bottom": picture[: rows.max() + 1],
+    }[side]
+    assert difference(normalize(crop), normalize(picture)) < 0.1
+
+
+def test_digit_that_fills_its_picture_is_kept():
+    digits = load_digits()
+    large = np.kron(digits.images[:60], np.ones((8, 8)))
+    images = MnistNormalizer().transform(large)
+    rows = images.any(axis=2)
+    assert np.all(rows.sum(axis=1) == 20)
+
+
+def test_small_digit_in_a_large_picture_is_looked_at_closely():
+    box = (700, 300, 760, 390)
+    picture = draw(4, (1200, 1600), box, pen=7)
+    closely = draw(4, (200, 200), (60, 50, 120, 140), pen=7)
+    assert difference(normalize(picture), normalize(closely)) < 0.2
+
+
+# Refusals
+
+
+BLANKS = {
+    "white": np.full((100, 100), 255, np.uint8),
+    "black": np.zeros((100, 100, 3), np.uint8),
+    "transparent": np.zeros((100, 100, 4), np.uint8),
+    "slope": np.tile(np.linspace(120, 220, 100), (100, 1)),
+    "noise": np.random.default_rng(0).normal(200, 6, (200, 200)),
+}
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_picture_without_ink_is_named(blank):
+    with pytest.raises(ValueError, match="Picture 2 of X does not show ink"):
+        MnistNormalizer().transform([draw(4), draw(5), BLANKS[blank], draw(7)])
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([], "does not hold a picture"),
+        (np.empty((0, 28, 28)), r"has shape \(0, 28, 28\)"),
+        (draw(4), r"one picture in colour: give X\[None\]"),
+        (draw(4)[..., 0], r"give X\[None\] if it is one picture"),
+        (Image.fromarray(draw(4)), r"give \[X\]"),
+        (np.ones((5, 100)), r"X.reshape\(-1, height, width\)"),
+        (np.ones(5), r"has shape \(5,\): give an array"),
+        (np.ones((2, 1, 28, 28)), r"Picture 0 of X has shape \(1, 28, 28\)"),
+        ([draw(4), draw(5)[..., :2]], "Picture 1 of X has shape"),
+        ([np.ones((2, 50))], "too small"),
+        ([draw(4), np.full((9, 9), "a")], "Picture 1 of X has the dtype <U1"),
+        ([draw(4) - 128.0], "Picture 0 of X has negative pixels"),
+        ([draw(4), np.full((9, 9), np.nan)], "Picture 1 of X has pixels that are NaN"),
+        ([np.full((9, 9), np.inf)], "infinite"),
+        ([np.full((9, 9), 1e300)], "above 3.4e38"),
+    ],
+)
+def test_transform_refuses(X, message):
+    with pytest.raises(ValueError, match=message):
+        MnistNormalizer().transform(X)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"ink": "blue"}, "ink"),
+        ({"box_size": 0}, "box_size"),
+        ({"box_size": 29}, "box_size"),
+        ({"box_size": True}, "box_size"),
+        ({"image_shape": 28}, "image_shape"),
+        ({"image_shape": (28,)}, "image_shape"),
+        ({"image_shape": (28, 28, 1)}, "image_shape"),
+        ({"image_shape": (28, 2)}, "image_shape"),
+        ({"image_shape": (28.0, 28)}, "image_shape"),
+    ],
+)
+def test_parameters_out_of_range(parameters, message):
+    normalizer = MnistNormalizer(**parameters)
+    with pytest.raises(ValueError, match=message):
+        normalizer.fit([draw(4)])
+    with pytest.raises(ValueError, match=message):
+        normalizer.transform([draw(4)])
+
+
+# As scikit-learn's transformers
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_estimator_cloneable,
+        check_estimator_repr,
+        check_get_params_invariance,
+        check_no_attributes_set_in_init,
+        check_parameters_default_constructible,
+        check_set_params,
+        check_valid_tag_types,
+    ],
+)
+def test_scikit_learn_check(check):
+    check("MnistNormalizer", MnistNormalizer())
+
+
+def test_fit_learns_nothing():
+    normalizer = MnistNormalizer()
+    check_is_fitted(normalizer)
+    assert not normalizer.__sklearn_tags__().requires_fit
+    before = dict(vars(normalizer))
+    assert normalizer.fit([draw(4)]) is normalizer
+    assert vars(normalizer) == before
+    assert not hasattr(normalizer, "inverse_transform")
+
+
+@pytest.mark.parametrize("output", ["default", "pandas"])
+def test_images_are_arrays_whatever_the_output_of_tables(output):
+    with sklearn.config_context(transform_output=output):
+        assert isinstance(MnistNormalizer().fit_transform([draw(4)]), np.ndarray)
+
+
+def test_pipeline_from_pictures_to_labels():
+    pictures, labels = [], np.tile(range(10), 3)
+    for size in (40, 56, 72):
+        font = ImageFont.load_default(size)
+        for digit in range(10):
+            image = Image.new("L", (3 * size, 2 * size), 230)
+            ImageDraw.Draw(image).text((20, 10), str(digit), fill=40, font=font)
+            pictures.append(image)
+    flatten = FunctionTransformer(lambda images: images.reshape(len(images), -1))
+    pipeline = make_pipeline(MnistNormalizer(), flatten, KNeighborsClassifier(1))
+    pipeline = clone(pipeline).fit(pictures[10:], labels[10:])
+    assert pipeline.score(pictures[:10], labels[:10]) == 1
+    pipeline.set_params(mnistnormalizer__box_size=16)
+    assert pipeline.fit(pictures, labels).score(pictures, labels) == 1
+
+
+def test_normalized_images_stay_as_they_are(large_digits):
+    """What has MNIST's form already hardly changes.
+
+    MNIST's own digits are read where they are at hand.
+    """
+    rows, labels = (array[:200] for array in large_digits)
+    once = MnistNormalizer().transform(rows)
+    twice = MnistNormalizer().transform(once)
+    changes = [difference(*pair) for pair in zip(once, twice, strict=True)]
+    assert np.mean(changes) < 0.03
+    if "SKMNIST_DATA" in os.environ:
+        rows_change = [
+            difference(row.reshape(28, 28), image)
+            for row, image in zip(rows, once, strict=True)
+        ]
+        assert np.median(rows_change) < 0.05
+    neighbours = KNeighborsClassifier(1).fit(once[60:].reshape(-1, 784), labels[60:])
+    scores = [
+        neighbours.score(images[:60].reshape(-1, 784), labels[:60])
+        for images in (once, twice)
+    ]
+    assert scores[0] == pytest.approx(scores[1], abs=0.04)
+
+
+def test_import_loads_no_image_libraries():
+    code = (
+        "import sys, skmnist.preprocessing._mnist_normalizer;"
+        "assert not {'skimage', 'PIL', 'keras'} & set(sys.modules), sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
