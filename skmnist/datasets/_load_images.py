@@ -149,7 +149,11 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     if normalize and not image_set.normalized:
         from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
-        images, max_value = MnistNormalizer().fit_transform(image_set.images), 255
+        # Of a full pixel, which MnistNormalizer takes for 1 or 255.
+        images = MnistNormalizer().fit_transform(
+            image_set.images / np.float32(max_value)
+        )
+        max_value = 255
         image_set = image_set._replace(images=images)
     from sklearn.utils import Bunch  # late: a file that is refused needs no second
 

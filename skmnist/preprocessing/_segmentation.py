@@ -17,6 +17,7 @@ __all__ = ["find_ink"]
 
 WORKING_SIDE = 112  # pixels; larger pictures are reduced to it
 SMALL_CHARACTER = 42  # pixels; a smaller one in a reduced picture is looked at again
+TINY = 20  # pixels; a smaller picture has too few of them for paper and edges
 SMALLEST_WITH_LINES = 48  # pixels; in a smaller picture a stroke may span as much
 
 # Shares of the strongest contrast: ink has at least the first, and is connected with
@@ -76,20 +77,24 @@ def _look(picture, ink, scale):
 
 
 def _reduce(picture):
+    """Reduce a large picture to the working size, and enlarge a tiny one."""
     height, width = picture.shape[:2]
     scale = WORKING_SIDE / max(height, width)
-    if scale >= 1:
+    if max(height, width) < TINY:
+        scale = 4
+    elif scale >= 1:
         return picture.astype(np.float32)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     # Pillow reduces three channels at once, but only of eight bits.
+    filter = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     if picture.dtype == np.uint8 and picture.shape[2] == 3:
-        return np.asarray(_resize(picture, size), dtype=np.float32)
+        return np.asarray(_resize(picture, size, filter), dtype=np.float32)
     channels = np.moveaxis(picture, 2, 0).astype(np.float32)
-    return np.stack([_resize(channel, size) for channel in channels], axis=2)
+    return np.stack([_resize(channel, size, filter) for channel in channels], axis=2)
 
 
-def _resize(pixels, size):
-    return Image.fromarray(pixels).resize(size, Image.Resampling.BOX)
+def _resize(pixels, size, filter):
+    return Image.fromarray(pixels).resize(size, filter)
 
 
 def _to_grey(picture):

@@ -326,7 +326,7 @@ def test_pictures_normalize_a_table(tmp_path):
     assert images.image_shape == (28, 28)
     assert images.max_value == 255
     expected = MnistNormalizer().fit_transform(
-        load_images("digits").data[:5].reshape(-1, 8, 8)
+        load_images("digits").data[:5].reshape(-1, 8, 8) / np.float32(16)
     )
     np.testing.assert_array_equal(images.data[:5], expected.reshape(5, -1))
 
