@@ -80,7 +80,7 @@ def _reduce(picture):
     scale = WORKING_SIDE / max(height, width)
     if scale >= 1:
         return picture.astype(np.float32)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = max(3, round(width * scale)), max(3, round(height * scale))
     # Pillow reduces three channels at once, but only of eight bits.
     if picture.dtype == np.uint8 and picture.shape[2] == 3:
         return np.asarray(_resize(picture, size), dtype=np.float32)
@@ -186,7 +186,7 @@ def _fit_trend(grey):
     y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in grey.shape)
     y, x = np.meshgrid(y, x, indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=2)
-    step = max(1, max(grey.shape) // 32)
+    step = max(1, max(grey.shape) // 24)
     sample, values = terms[::step, ::step].reshape(-1, 6), grey[::step, ::step].ravel()
     kept = np.ones(len(values), dtype=bool)
     for _ in range(4):
