@@ -58,7 +58,7 @@ class ManualLinks:
             manual = _BUILT.as_uri()
         if manual is None:
             return ""
-        return manual.rstrip("/") + "/api/{estimator_module}.{estimator_name}.html"
+        return manual.rstrip("/") + "/api/skmnist.{estimator_name}.html"
 
 
 # How people write the names that the package itself gives to variants.
@@ -289,7 +289,7 @@ def validate_images(estimator, X, what="X"):
     ValueError
         If the images are not like those seen in `fit`. The message says what to do.
     """
-    known, shape = tuple(estimator.image_shape_), np.shape(X)
+    known, shape = tuple(estimator.image_shape_), _shape_of(X, what)
     if shape[:2] == known and shape[2:] in ((), (1,), (3,), (4,)):
         # A batch of as many rows as an image is high would have the features of one.
         if known[0] * known[1] != np.prod(shape[1:]):

@@ -15,9 +15,9 @@ from skmnist.preprocessing._pictures import full_scale
 
 __all__ = ["find_ink"]
 
-WORKING_SIDE = 112  # pixels; larger pictures are reduced to it
-SMALL_CHARACTER = 42  # pixels; a smaller one in a reduced picture is looked at again
-TINY = 20  # pixels; a smaller picture has too few of them for paper and edges
+WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
+SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is looked at again
+TINY, ENLARGED = 20, 8  # pixels; a smaller picture is enlarged so many times
 SMALLEST_WITH_LINES = 48  # pixels; in a smaller picture a stroke may span as much
 
 # Shares of the strongest contrast: ink has at least the first, and is connected with
@@ -81,12 +81,12 @@ def _reduce(picture):
     height, width = picture.shape[:2]
     scale = WORKING_SIDE / max(height, width)
     if max(height, width) < TINY:
-        scale = 4
+        scale = ENLARGED
     elif scale >= 1:
         return picture.astype(np.float32)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    # Pillow reduces three channels at once, but only of eight bits.
+    size = max(3, round(width * scale)), max(3, round(height * scale))
     filter = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    # Pillow reduces three channels at once, but only of eight bits.
     if picture.dtype == np.uint8 and picture.shape[2] == 3:
         return np.asarray(_resize(picture, size, filter), dtype=np.float32)
     channels = np.moveaxis(picture, 2, 0).astype(np.float32)
@@ -169,12 +169,16 @@ def _cover(grey):
     # The middle of a thin stroke is level, and where the picture ends is not an edge.
     edges = ndimage.maximum_filter(edges, 3)
     edges[[0, -1]] = edges[:, [0, -1]] = 0
-    found = [
+    guesses = [
         _select(_contrast(paper, grey), edges / _brightness(paper))
         for paper in _guess_papers(grey)
     ]
-    _, coverage = max(found, key=lambda guess: guess[0])
-    return coverage
+    _, strokes, coverage = max(guesses, key=lambda guess: guess[0])
+    if strokes is None:
+        return None
+    # Strokes fade out at their edges over a pixel.
+    kept = ndimage.maximum_filter(strokes, 3) & (coverage >= 0.1)
+    return np.where(kept, np.minimum(coverage, 1), 0)
 
 
 def _guess_papers(grey):
@@ -191,10 +195,10 @@ def _fit_trend(grey):
     y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in grey.shape)
     y, x = np.meshgrid(y, x, indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=2)
-    step = max(1, max(grey.shape) // 32)
+    step = max(1, max(grey.shape) // 24)
     sample, values = terms[::step, ::step].reshape(-1, 6), grey[::step, ::step].ravel()
     kept = np.ones(len(values), dtype=bool)
-    for _ in range(4):
+    for _ in range(3):
         weights = np.linalg.lstsq(sample[kept], values[kept])[0]
         residuals = values - sample @ weights
         residuals = np.abs(residuals - np.median(residuals))
@@ -203,14 +207,18 @@ def _fit_trend(grey):
 
 
 def _select(contrast, slopes):
-    """Select the strokes of the character, and score them by their outlines."""
+    """Select the strokes of the character, and score them by their outlines.
+
+    Returns the score, the pixels of the strokes, and the coverage of all pixels; for
+    paper without ink a score of minus infinity.
+    """
     full, steepest = _strongest(contrast), _strongest(slopes, 0.003)
     noise = np.median(np.abs(np.diff(contrast)))
     longest_rise = LONGEST_RISE * min(contrast.shape)
     if full < FAINTEST_INK + 3 * noise or full > steepest * longest_rise:
-        return -np.inf, None
-    edges = np.minimum(slopes / steepest, 1)
-    ink = apply_hysteresis_threshold(contrast, WEAK_INK * full, STRONG_INK * full)
+        return -np.inf, None, None
+    coverage, edges = contrast / full, np.minimum(slopes / steepest, 1)
+    ink = apply_hysteresis_threshold(coverage, WEAK_INK, STRONG_INK)
     labels, n_strokes = ndimage.label(ink, np.ones((3, 3)))
     outline = ink & ~ndimage.minimum_filter(ink, 3, mode="constant")
 
@@ -219,27 +227,17 @@ def _select(contrast, slopes):
 
     lengths = total(outline)
     scores = total(np.where(outline, edges, 0)) - OUTLINE_EDGE * lengths
-    amounts = total(np.minimum(contrast, full))
-    boxes = ndimage.find_objects(labels)
     main = np.argmax(scores)
     if scores[main] < (LEAST_OUTLINE_EDGE - OUTLINE_EDGE) * lengths[main]:
-        return -np.inf, None
+        return -np.inf, None, None
+    boxes, amounts = ndimage.find_objects(labels), total(np.minimum(coverage, 1))
     reach = 0.3 * max(part.stop - part.start for part in boxes[main])
     strokes = [
         stroke
-        for stroke, box in enumerate(boxes)
-        if stroke == main
-        or (
-            scores[stroke] > 0
-            and amounts[stroke] > 0.04 * amounts[main]
-            and _gap(box, boxes[main]) < reach
-        )
+        for stroke in np.flatnonzero((scores > 0) & (amounts > 0.04 * amounts[main]))
+        if stroke == main or _gap(boxes[stroke], boxes[main]) < reach
     ]
-    selected = np.isin(labels, np.array(strokes) + 1)
-    coverage = np.clip(contrast / full, 0, 1)
-    # Strokes fade out at their edges over a pixel.
-    kept = ndimage.maximum_filter(selected, 3) & (coverage >= 0.1)
-    return scores[strokes].sum(), np.where(kept, coverage, 0)
+    return scores[strokes].sum(), np.isin(labels, np.array(strokes) + 1), coverage
 
 
 def _gap(box, other):

@@ -40,7 +40,7 @@ def test_load_pretrained_on_mnist(large_digits):
     X, y = large_digits
     model = load_pretrained()
     as_they_are = model[1:].score(X[:1000], y[:1000])
-    assert abs(model.score(X[:1000], y[:1000]) - as_they_are) <= 0.01
+    assert model.score(X[:1000], y[:1000]) >= as_they_are - 0.005
     if os.environ.get("SKMNIST_DATA"):
         assert as_they_are > 0.99
 
