@@ -146,9 +146,9 @@ class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstim
             coverage = find_ink(pixels, self.ink)
             if coverage is None:
                 raise ValueError(
-                    f"Picture {position} of X does not show ink: leave it out, or set "
-                    f"ink if it is not the darker or the lighter as ink={self.ink!r} "
-                    "takes it."
+                    f"Picture {position} of X does not show ink with ink="
+                    f"{self.ink!r}: leave the picture out, or set ink to 'dark' or "
+                    "'light', whichever its ink is."
                 )
             images.append(_place(coverage, image_shape, self.box_size))
         return np.array(images)

@@ -151,7 +151,7 @@ def _without_lines(grey):
             if along[:4].any() and along[-4:].any():
                 near |= line
         n_lines += ndimage.label(near)[1]
-        # Across the line, ink goes on for longer than the line is thick.
+        # A stroke across the line is longer than the line is thick.
         thickness = [1, 1]
         thickness[axis] = _odd(0.03 * side)
         filled = ndimage.grey_closing(painted, thickness)
