@@ -73,7 +73,9 @@ def _look(picture, ink, scale):
     grey = _to_grey(_reduce(picture) / scale)
     if ink == "auto":
         ink = "light" if _is_ink_light(grey) else "dark"
-    return ink, _cover(_without_lines(-grey if ink == "light" else grey))
+    # The edges of a tiny picture are those of its pixels.
+    has_edges = max(picture.shape[:2]) >= TINY
+    return ink, _cover(_without_lines(-grey if ink == "light" else grey), has_edges)
 
 
 def _reduce(picture):
@@ -163,14 +165,14 @@ def _without_lines(grey):
     return painted
 
 
-def _cover(grey):
+def _cover(grey, has_edges):
     """Find the coverage by ink, dark in `grey`, with the best of the guesses."""
     edges = np.hypot(ndimage.sobel(grey, 0), ndimage.sobel(grey, 1)) / 8
     # The middle of a thin stroke is level, and where the picture ends is not an edge.
     edges = ndimage.maximum_filter(edges, 3)
     edges[[0, -1]] = edges[:, [0, -1]] = 0
     guesses = [
-        _select(_contrast(paper, grey), edges / _brightness(paper))
+        _select(_contrast(paper, grey), edges / _brightness(paper), has_edges)
         for paper in _guess_papers(grey)
     ]
     _, strokes, coverage = max(guesses, key=lambda guess: guess[0])
@@ -206,7 +208,7 @@ def _fit_trend(grey):
     return terms @ weights
 
 
-def _select(contrast, slopes):
+def _select(contrast, slopes, has_edges):
     """Select the strokes of the character, and score them by their outlines.
 
     Returns the score, the pixels of the strokes, and the coverage of all pixels; for
@@ -215,7 +217,8 @@ def _select(contrast, slopes):
     full, steepest = _strongest(contrast), _strongest(slopes, 0.003)
     noise = np.median(np.abs(np.diff(contrast)))
     longest_rise = LONGEST_RISE * min(contrast.shape)
-    if full < FAINTEST_INK + 3 * noise or full > steepest * longest_rise:
+    is_blurred = has_edges and full > steepest * longest_rise
+    if full < FAINTEST_INK + 3 * noise or is_blurred:
         return -np.inf, None, None
     coverage, edges = contrast / full, np.minimum(slopes / steepest, 1)
     ink = apply_hysteresis_threshold(coverage, WEAK_INK, STRONG_INK)
@@ -228,7 +231,8 @@ def _select(contrast, slopes):
     lengths = total(outline)
     scores = total(np.where(outline, edges, 0)) - OUTLINE_EDGE * lengths
     main = np.argmax(scores)
-    if scores[main] < (LEAST_OUTLINE_EDGE - OUTLINE_EDGE) * lengths[main]:
+    least = (LEAST_OUTLINE_EDGE - OUTLINE_EDGE) * lengths[main]
+    if has_edges and scores[main] < least:
         return -np.inf, None, None
     boxes, amounts = ndimage.find_objects(labels), total(np.minimum(coverage, 1))
     reach = 0.3 * max(part.stop - part.start for part in boxes[main])

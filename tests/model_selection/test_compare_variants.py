@@ -420,7 +420,7 @@ MISSING = np.where(LABELS == 3, np.nan, LABELS)
         ((DIGITS, LABELS), {"cv": 2.5}, "cv must be .* 2.5"),
         ((DIGITS, LABELS), {"random_state": "0"}, "seed"),
         ((DIGITS[:, :63], LABELS), {}, "63 columns, which do not make a square"),
-        ((DIGITS[:, :63], LABELS), {"cv": "holdout"}, "63 columns, which make no"),
+        ((DIGITS[:, :63], LABELS), {"cv": "holdout"}, "63 columns, which do not make"),
         ((DIGITS, LABELS), {"image_shape": (9, 8)}, r"image_shape=\(9, 8\)"),
     ],
 )
