@@ -35,6 +35,7 @@ from skmnist.neural_network._sklearn_callbacks import EpochTasks
 from skmnist.neural_network._targets import (
     check_classes,
     encode_labels,
+    plain_labels,
     scale_weights,
     warn_nothing_held_out,
     warn_other_scale,
@@ -164,7 +165,7 @@ class BaseNetwork(ScikitLearnKerasClassifier):
 
     def _validate_rows(self, X, y, reset):
         rows, seen = as_rows(X)
-        rows, y = validate_data(self, rows, y, reset=reset)
+        rows, y = validate_data(self, rows, plain_labels(y), reset=reset)
         check_classification_targets(y)
         known = None if reset else self.image_shape_
         given = self.image_shape if known is None or self.image_shape else known
@@ -188,7 +189,7 @@ class BaseNetwork(ScikitLearnKerasClassifier):
         if X_val is None:
             return None
         rows_val = validate_images(self, X_val, "X_val")
-        y_val = column_or_1d(y_val)
+        y_val = column_or_1d(plain_labels(y_val))
         check_consistent_length(rows_val, y_val)
         warn_other_scale(rows_val, rows)
         return rows_val, encode_labels(y_val, self.classes_, "y_val")

@@ -10,6 +10,17 @@ from skmnist._utils import warn_user
 from skmnist.neural_network._keras import lacks_instructions
 
 
+def plain_labels(y):
+    """Return pandas' nullable integers and booleans as those of NumPy.
+
+    scikit-learn 1.9 turns them into floats, and predictions would be floats as well.
+    """
+    dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
+    if dtype is None or np.dtype(dtype).kind not in "iub" or y.isna().any():
+        return y
+    return y.to_numpy(dtype=dtype)
+
+
 def check_classes(y, given, known):
     """Return the sorted classes.
 

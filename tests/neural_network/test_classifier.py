@@ -656,6 +656,19 @@ def test_ten_parts_are_one_fit_of_ten(anneal, digits, small, tmp_path):
         assert np.isnan(cnn.history_["val_loss"][-1])
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "UInt8", "boolean"])
+def test_predict_has_the_type_of_nullable_labels(dtype, digits, small, tmp_path):
+    X, y = digits[0][:100], digits[1][:100]
+    labels = pd.Series(y > 4 if dtype == "boolean" else y, dtype=dtype)
+    cnn = MnistCNN(epochs=1, random_state=0, **small)
+    cnn.fit(X, labels, X_val=X[:50], y_val=labels[:50])
+    assert cnn.classes_.dtype == labels.dtype.numpy_dtype
+    save_model(cnn, tmp_path / "model")
+    predicted = load_model(tmp_path / "model").predict(X)
+    assert predicted.dtype == labels.dtype.numpy_dtype
+    assert_array_equal(predicted, cnn.predict(X))
+
+
 def test_partial_fit_empty_classes(digits, small):
     with pytest.raises(ValueError, match="at least 2 classes, but classes names none"):
         MnistCNN(**small).partial_fit(digits[0][:10], digits[1][:10], classes=[])
