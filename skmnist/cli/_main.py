@@ -39,7 +39,7 @@ def main(argv=None):
         line on the standard error stream says what happened.
     """
     try:
-        with one_line_warnings(), _stopped_by_sigterm():
+        with one_line_warnings(), _stopped_by_signals():
             return _run(argv)
     except SystemExit as stop:  # the parser's
         return stop.code
@@ -59,17 +59,39 @@ def main(argv=None):
 
 
 @contextlib.contextmanager
-def _stopped_by_sigterm():
-    """Let SIGTERM end the command as Ctrl-C does, new and empty folders removed."""
+def _stopped_by_signals():
+    """Let SIGTERM end the command as Ctrl-C does, new and empty folders removed.
+
+    Python drops an exception that is raised while it frees an object, and with it now
+    and then a Ctrl-C: it is raised again until the command ends.
+    """
+    received = set()
+
+    def interruption():
+        return KeyboardInterrupt(*received & {signal.SIGTERM})
 
     def stop(signum, frame):
-        raise KeyboardInterrupt(signum)
+        received.update({signum} - {signal.SIGALRM})
+        signal.alarm(10)
+        raise interruption()
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {
+        each: signal.signal(each, stop)
+        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+        # A shell lets what it starts in the background ignore Ctrl-C.
+        if signal.getsignal(each) is not signal.SIG_IGN
+    }
     try:
         yield
+    except Exception as error:
+        # Libraries that are being imported make errors of their own of it.
+        if received:
+            raise interruption() from error
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.alarm(0)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _run(argv):

@@ -435,11 +435,13 @@ def test_bad_input_before_training(data, options, message, fits):
 
 def test_progress(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
-    found = compare_variants(DIGITS[FEW], LABELS[FEW], cv=2, progress=True, **QUICK)
+    # Long enough to be shown, although its network is compiled already.
+    long = QUICK | {"epochs": 40}
+    found = compare_variants(DIGITS[FEW], LABELS[FEW], cv=2, progress=True, **long)
     out, err = capsys.readouterr()
     assert out == ""
     assert "of 9 fits" in err
-    assert re.search(r"plain, fold [12] of 2 .*epoch 1 of", err)
+    assert re.search(r"(plain|annealed), fold [12] of 2 .*epoch \d+ of 40", err)
     assert not hasattr(found.search_, "_skl_callbacks")
     assert not hasattr(found.best_estimator_, "_skl_callbacks")
 
