@@ -59,7 +59,7 @@ def compared(comparing):
 # Help, arguments and file names
 
 
-def test_help_and_refusals_without_keras(tmp_path):
+def test_help_and_errors_without_keras(tmp_path):
     no_data = tmp_path / "notes.txt"
     no_data.write_text("Dear diary,\n")
     calls = [
@@ -129,12 +129,12 @@ def test_wrong_argument(refused, args, named):
     assert named in refused(*args.split())
 
 
-def test_hyperparameters_not_given():
+def test_hyperparameter_defaults():
     args = make_parser().parse_args(["train", "--output", "m.joblib", "--data", "x"])
     assert given_hyperparameters(args) == {"random_state": 0}
 
 
-def test_every_hyperparameter_is_an_option():
+def test_hyperparameter_options():
     without = set(HYPERPARAMETERS) - set(listed())
     own_options = {"anneal", "augment", "random_state", "checkpoint_dir"}
     from_data, for_python = {"image_shape"}, {"callbacks", "verbose", "warm_start"}
@@ -161,7 +161,7 @@ def test_variants():
     ]
 
 
-def test_variants_that_all_set_what_digits_set():
+def test_variants_override_digits_defaults():
     for variants, epochs in (
         (["a:epochs=2", "b:epochs=3"], None),
         (["a:epochs=2"], None),
@@ -181,20 +181,20 @@ def test_variants_that_all_set_what_digits_set():
         ("--data train.csv --batch-size 9", (30, 9)),
     ],
 )
-def test_defaults_for_digits(args, settings):
+def test_digits_defaults(args, settings):
     args = make_parser().parse_args(["compare", *args.split()])
     network = MnistCNN(**given_hyperparameters(args))
     assert (network.epochs, network.batch_size) == settings
     assert network.random_state == 0
 
 
-def test_checkpoint_has_absolute_path(tmp_path, monkeypatch):
+def test_checkpoint_absolute_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     args = make_parser().parse_args(["compare", "--checkpoint", "points"])
     assert given_hyperparameters(args)["checkpoint_dir"] == str(tmp_path / "points")
 
 
-def test_help_names_defaults(capsys):
+def test_help_defaults(capsys):
     main(["train", "--help"])
     said = " ".join(capsys.readouterr().out.split())
     for name, each in listed().items():
@@ -207,7 +207,7 @@ def test_help_names_defaults(capsys):
 @pytest.mark.parametrize(
     "name", [name for name, each in listed().items() if each.default is not False]
 )
-def test_option_bounds_are_those_of_estimator(name, capsys):
+def test_option_bounds(name, capsys):
     default = HYPERPARAMETERS[name].default
     several = len(default) if isinstance(default, tuple) else 0
     for text in ("-1", "0", "1", "2", "0.5", "180", "181", "1e3", "balanced"):
@@ -303,13 +303,13 @@ def test_unwritable_output_before_data_are_read(refused, tmp_path, below):
         assert str(output.parent) in refused(*args)
 
 
-def test_output_is_a_folder(refused, tmp_path):
+def test_output_folder(refused, tmp_path):
     (tmp_path / "model.safetensors").mkdir()
     said = refused("train", "--output", tmp_path / "model.safetensors")
     assert "model.safetensors" in said
 
 
-def test_error_in_a_process(run, tmp_path):
+def test_worker_process_error(run, tmp_path):
     (tmp_path / "data.csv").write_text("label,pixel0\n7,256\n")
     for args in (
         ["compare", "--data", tmp_path / "data.csv"],
@@ -320,7 +320,7 @@ def test_error_in_a_process(run, tmp_path):
         assert re.fullmatch("skmnist: error: .*data.csv.*\n", err)
 
 
-def test_bug_keeps_its_traceback(monkeypatch):
+def test_bug_traceback(monkeypatch):
     def fail(args):
         return int("not a number from the user", base=args)
 
@@ -361,7 +361,7 @@ def test_wrong_argument_with_line_break(word, refused):
     assert ascii(word)[1:-1] in refused("train", word, "--output", "m.joblib")
 
 
-def test_anneal_takes_every_schedule():
+def test_anneal_choices():
     parser = make_parser()
     for name in SCHEDULES:
         args = ["train", "--anneal", name, "--output", "model.safetensors"]
@@ -428,7 +428,7 @@ def test_compare_output(compared):
     assert history.groupby("variant")["epoch"].apply(list).tolist() == [[1, 2]] * 3
 
 
-def test_compare_saves_models_of_its_table(compared):
+def test_compare_saved_models(compared):
     folder, _ = compared
     table = pd.read_csv(folder / "comparison.csv").set_index("model")
     best = table["cv_mean"].idxmax()
@@ -469,7 +469,7 @@ def test_unwritable_output_before_training(refused, tmp_path):
     ]
 
 
-def test_compare_labels_like_formulas(run, tmp_path, digits8, tiny, write_csv):
+def test_compare_dollar_signs_in_labels(run, tmp_path, digits8, tiny, write_csv):
     X, y = digits8
     labels = [f"US$ {label}$^" for label in y]
     data = write_csv(tmp_path / "train.csv", X * 255, labels)
@@ -490,7 +490,7 @@ def test_train_without_labels(run, tmp_path, write_csv):
         assert "64 columns are pixels: 'pixel0', 'pixel1'" in error
 
 
-def test_tilde_is_home(run, tmp_path, monkeypatch):
+def test_tilde_expansion(run, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     status, _, error = run("show", "--output", "~/sheet.png")
     assert (status, error) == (0, "")

@@ -185,11 +185,11 @@ def changes(draw, command):
 @pytest.mark.parametrize("command", sorted(RIGHT))
 @fuzz
 @given(data=st.data())
-def test_changed_arguments(command, data, template, tmp_path_factory):
+def test_main_random_edits(command, data, template, tmp_path_factory):
     try_it(tmp_path_factory.mktemp("run"), template, data.draw(changes(command)))
 
 
 @fuzz
 @given(arguments=st.lists(st.sampled_from(sorted(COMMANDS)) | VALUES, max_size=5))
-def test_any_words(arguments, template, tmp_path_factory):
+def test_main_random_words(arguments, template, tmp_path_factory):
     try_it(tmp_path_factory.mktemp("run"), template, arguments)

@@ -43,7 +43,7 @@ def start(*args, **settings):
     ("signum", "status", "word"),
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
 )
-def test_train_stopped(program, tmp_path, long_fit, signum, status, word):
+def test_train_interrupted(program, tmp_path, long_fit, signum, status, word):
     model, points = tmp_path / "model.safetensors", tmp_path / "points"
     args = ["train", *long_fit, "--output", model, "--checkpoint", points]
     process = start(program, *args)
@@ -61,7 +61,7 @@ def test_train_stopped(program, tmp_path, long_fit, signum, status, word):
 @pytest.mark.parametrize(
     ("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
-def test_compare_stopped_with_workers(program, tmp_path, long_fit, signum, status):
+def test_compare_interrupted_with_workers(program, tmp_path, long_fit, signum, status):
     results = tmp_path / "new" / "results"
     args = ["compare", *long_fit, "--n-jobs", "2", "--output", results]
     process = start(program, *args, env=os.environ | {"TMPDIR": str(tmp_path)})
@@ -106,7 +106,7 @@ def test_closed_pipe_unbuffered():
 
 
 @pytest.mark.slow
-def test_figures_whatever_mplbackend(run, tmp_path, tiny):
+def test_figures_mplbackend(run, tmp_path, tiny):
     env = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     for args in (
         ["show", "--augment", "--output", tmp_path / "sheet.png"],

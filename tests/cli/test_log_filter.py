@@ -58,7 +58,7 @@ def test_without_noise_exception():
     assert done.stderr.endswith("ValueError: a reason\n")
 
 
-def test_without_noise_no_standard_error():
+def test_without_noise_closed_standard_error():
     program = """
 from skmnist.cli._log_filter import without_noise
 with without_noise():

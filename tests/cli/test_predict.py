@@ -65,7 +65,7 @@ def test_predict_model_before_images(trained, table, expected, tmp_path):
     assert pd.read_csv(output)["Label"].tolist() == expected
 
 
-def test_predict_prints(capsys, trained, table, expected, digits8):
+def test_predict_standard_output(capsys, trained, table, expected, digits8):
     assert predict(table, "--model", trained[0]) == 0
     lines = capsys.readouterr().out.splitlines()
     proba = load_model(trained[0]).predict_proba(digits8[0] * np.uint8(1))
@@ -124,7 +124,9 @@ def test_predict_pictures_output(pictures, tmp_path):
         assert pd.read_csv(output)["ImageId"].tolist() == names
 
 
-def test_predict_compares_with_labels(capsys, trained, digits8, write_csv, tmp_path):
+def test_predict_accuracy_of_labelled_images(
+    capsys, trained, digits8, write_csv, tmp_path
+):
     X, y = digits8
     data = write_csv(tmp_path / "labelled.csv", X, y)
     output = tmp_path / "submission.csv"
@@ -133,7 +135,7 @@ def test_predict_compares_with_labels(capsys, trained, digits8, write_csv, tmp_p
     assert f"{share:.2f}% of the labels are those in" in capsys.readouterr().out
 
 
-def test_predict_columns_in_order_of_training(write_csv, tmp_path, small):
+def test_predict_column_order(write_csv, tmp_path, small):
     X, y = load_digits(return_X_y=True)
     names = [f"pixel{i}" for i in range(64)]
     shuffled = sorted(names)  # pixel0, pixel1, pixel10, pixel11, ...
@@ -165,7 +167,7 @@ def test_predict_without_model_other_size(refused, table):
     assert "the pretrained network was trained on" in refused("predict", table)
 
 
-def test_predict_images_of_another_size(refused, trained, write_csv, tmp_path):
+def test_predict_wrong_image_size(refused, trained, write_csv, tmp_path):
     data = write_csv(tmp_path / "test.csv", np.zeros((3, 49), int))
     output = tmp_path / "submission.csv"
     output.write_text("yesterday's")
@@ -174,7 +176,7 @@ def test_predict_images_of_another_size(refused, trained, write_csv, tmp_path):
     assert output.read_text() == "yesterday's"
 
 
-def test_predict_never_over_its_input(refused, trained, table):
+def test_predict_output_is_input(refused, trained, table):
     model = trained[0]
     before = model.read_bytes(), table.read_bytes()
     link = model.with_name("link.csv")
@@ -190,7 +192,7 @@ def test_predict_never_over_its_input(refused, trained, table):
     assert (model.read_bytes(), table.read_bytes()) == before
 
 
-def test_predict_never_over_a_file_of_its_folder(refused, trained, tmp_path):
+def test_predict_output_in_input_folder(refused, trained, tmp_path):
     content = bytes([0, 0, 8, 3]) + bytes(12)
     (tmp_path / "train-images-idx3-ubyte").write_bytes(content)
     output = tmp_path / "train-images-idx3-ubyte"
@@ -250,7 +252,7 @@ def test_predict_trusted_pickle(tmp_path, tiny):
         gzip.compress(b"label,pixel0\n"),
     ],
 )
-def test_predict_what_is_not_a_model(refused, tmp_path, content):
+def test_predict_not_a_model(refused, tmp_path, content):
     model = tmp_path / "model.safetensors"
     model.write_bytes(content)
     output = tmp_path / "out.csv"

@@ -44,14 +44,14 @@ def forms(rows, shape):
 
 
 @pytest.mark.parametrize("form", forms(DIGITS, (8, 8)))
-def test_as_rows_lays_every_form_out_as_the_same_rows(form):
+def test_as_rows_input_forms(form):
     rows, seen = as_rows(forms(DIGITS, (8, 8))[form])
     assert_array_equal(np.asarray(rows), DIGITS)
     has_axes = "stack" in form or "images" in form
     assert seen == ((8, 8) if has_axes else None)
 
 
-def test_as_rows_copies_nothing_that_need_not_be_copied():
+def test_as_rows_shares_memory():
     stack = DIGITS.reshape(-1, 8, 8)
     assert np.shares_memory(as_rows(stack)[0], stack)
     assert np.shares_memory(as_rows(stack[..., None])[0], stack)
@@ -60,19 +60,19 @@ def test_as_rows_copies_nothing_that_need_not_be_copied():
 
 
 @pytest.mark.parametrize("shape", [(5, 8, 8, 3), (5, 1, 8, 8), (5, 8, 8, 0)])
-def test_colour_is_refused_with_the_shape_that_was_seen(shape):
+def test_as_rows_several_channels(shape):
     with pytest.raises(ValueError, match="one channel") as error:
         as_rows(np.zeros(shape))
     assert str(shape) in str(error.value)
 
 
-def test_more_than_four_axes_are_refused():
+def test_as_rows_five_axes():
     with pytest.raises(ValueError, match=r"stack.*\(2, 3, 4, 5, 1\)"):
         as_rows(np.zeros((2, 3, 4, 5, 1)))
 
 
 @given(height=st.integers(1, 60), width=st.integers(1, 60), form=st.integers(0, 3))
-def test_a_given_or_seen_shape_is_found(height, width, form):
+def test_resolve_image_shape_given_or_seen(height, width, form):
     given_, seen = [
         ((height, width), None),
         ((-1, width), None),
@@ -83,25 +83,25 @@ def test_a_given_or_seen_shape_is_found(height, width, form):
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.uint32, np.int64])
-def test_an_image_shape_of_numpys_integers_is_one_of_pythons(kind):
+def test_resolve_image_shape_numpy_integers(kind):
     for given_ in ((kind(28), kind(28)), (kind(28), -1)):
         found = resolve_image_shape(784, given_)
         assert found == (28, 28)
         assert {type(side) for side in found} == {int}
 
 
-def test_rows_without_a_shape_are_squares():
+def test_resolve_image_shape_square():
     assert resolve_image_shape(784) == (28, 28)
     assert resolve_image_shape(1) == (1, 1)
 
 
 @pytest.mark.parametrize("image_shape", [None, (28, 28), (28, -1), (-1, 28)])
-def test_one_column_too_many_asks_for_the_label_column(image_shape):
+def test_resolve_image_shape_one_column_too_many(image_shape):
     with pytest.raises(ValueError, match="785 columns.*is the label column still in X"):
         resolve_image_shape(785, image_shape)
 
 
-def test_rows_that_are_no_square_ask_for_image_shape():
+def test_resolve_image_shape_not_square():
     with pytest.raises(ValueError, match=r"X_val has 60 columns.*set image_shape="):
         resolve_image_shape(60, what="X_val")
 
@@ -120,13 +120,13 @@ def test_rows_that_are_no_square_ask_for_image_shape():
         (True, -1),
     ],
 )
-def test_an_image_shape_that_is_none_is_refused(image_shape):
+def test_resolve_image_shape_invalid(image_shape):
     with pytest.raises(ValueError, match="image_shape must be") as error:
         resolve_image_shape(64, image_shape)
     assert repr(image_shape) in str(error.value)
 
 
-def test_an_image_shape_that_contradicts_the_data_is_refused():
+def test_resolve_image_shape_contradicts_data():
     with pytest.raises(ValueError, match=r"64 columns.*image_shape=\(8, 9\)"):
         resolve_image_shape(64, (8, 9))
     with pytest.raises(ValueError, match=r"64 columns.*image_shape=\(-1, 9\)"):
@@ -141,7 +141,7 @@ def test_an_image_shape_that_contradicts_the_data_is_refused():
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
 @pytest.mark.parametrize("asked", forms(DIGITS, (8, 8)))
 @pytest.mark.parametrize("fitted", ["rows", "stack", "images"])
-def test_every_form_and_dtype_gives_the_same_images(fitted, asked, dtype):
+def test_transform_input_forms_and_dtypes(fitted, asked, dtype):
     known = forms(DIGITS, (8, 8))
     scaler = ImageScaler(max_value=16).fit(known[fitted])
     X = forms(DIGITS.astype(dtype), (8, 8))[asked]
@@ -156,13 +156,13 @@ def test_every_form_and_dtype_gives_the_same_images(fitted, asked, dtype):
 
 
 @pytest.mark.parametrize("shape", [(1, 256), (256, 1), (4, 64), (4, -1), (16, 16)])
-def test_rows_are_read_in_the_given_shape(shape):
+def test_transform_image_shape(shape):
     images = ImageScaler(image_shape=shape).fit_transform(PIXELS)
     assert_array_equal(images, (PIXELS.reshape(1, *shape, 1) / np.float32(255)))
 
 
 @pytest.mark.parametrize("max_value", [1, 16, 22, 100, 255, 1023, 65535])
-def test_inverse_transform_gives_whole_pixels_back_exactly(max_value):
+def test_inverse_transform_whole_pixels_exact(max_value):
     pixels = np.arange(max_value + 1).reshape(1, -1)
     scaler = ImageScaler(image_shape=(1, -1), max_value=max_value).fit(pixels)
     images = scaler.transform(pixels)
@@ -170,7 +170,7 @@ def test_inverse_transform_gives_whole_pixels_back_exactly(max_value):
     assert_array_equal(scaler.inverse_transform(images).astype(int), pixels)
 
 
-def test_inverse_transform_keeps_fractions_and_takes_every_form():
+def test_inverse_transform_fractions_and_input_forms():
     scaler = ImageScaler().fit(PIXELS)
     images = np.full((2, 16, 16, 1), 0.3, dtype=np.float32)
     for X in (images, images[..., 0], images.reshape(2, 256), images.tolist()):
@@ -179,13 +179,13 @@ def test_inverse_transform_keeps_fractions_and_takes_every_form():
         np.testing.assert_allclose(rows, 76.5, rtol=1e-6)
 
 
-def test_inverse_transform_refuses_images_of_another_shape():
+def test_inverse_transform_wrong_shape():
     scaler = ImageScaler().fit(PIXELS)
     with pytest.raises(ValueError, match=r"\(8, 32\), but ImageScaler.*\(16, 16\)"):
         scaler.inverse_transform(np.zeros((1, 8, 32, 1)))
 
 
-def test_no_argument_is_changed_and_no_memory_is_shared():
+def test_transform_copies_its_input():
     X = np.random.default_rng(0).random((5, 8, 8, 1)).astype(np.float32)
     before = X.copy()
     scaler = ImageScaler(max_value=1).fit(X)
@@ -199,7 +199,7 @@ def test_no_argument_is_changed_and_no_memory_is_shared():
 # What is refused and what is warned of
 
 
-def test_the_label_column_is_missed_in_no_frame():
+def test_fit_label_column_in_frame():
     frame = pd.DataFrame(DIGITS).assign(label=0)
     frame.columns = frame.columns.astype(str)
     with pytest.raises(ValueError, match="65 columns.*label column still in X"):
@@ -208,7 +208,7 @@ def test_the_label_column_is_missed_in_no_frame():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("method", ["fit", "transform", "inverse_transform"])
-def test_pixels_that_are_no_finite_numbers_are_refused(method, bad):
+def test_pixels_not_finite(method, bad):
     X = DIGITS.astype(float)
     scaler = ImageScaler(max_value=16).fit(X)
     X[3, 5] = bad
@@ -216,12 +216,12 @@ def test_pixels_that_are_no_finite_numbers_are_refused(method, bad):
         getattr(scaler, method)(X.reshape(-1, 8, 8))
 
 
-def test_text_is_refused():
+def test_fit_text():
     with pytest.raises(ValueError, match="(?i)convert"):
         ImageScaler(max_value=16).fit([["a"] * 64])
 
 
-def test_images_of_another_shape_than_in_fit_are_refused():
+def test_transform_wrong_shape():
     scaler = ImageScaler(max_value=16).fit(DIGITS)
     with pytest.raises(ValueError, match="63 features.*expecting 64"):
         scaler.transform(DIGITS[:, :63])
@@ -229,7 +229,7 @@ def test_images_of_another_shape_than_in_fit_are_refused():
         scaler.transform(DIGITS.reshape(-1, 4, 16))
 
 
-def test_other_column_names_than_in_fit_are_refused():
+def test_transform_other_column_names():
     frame = forms(DIGITS, (8, 8))["frame"]
     scaler = ImageScaler(max_value=16).fit(frame)
     assert_array_equal(scaler.feature_names_in_, frame.columns)
@@ -241,14 +241,14 @@ def test_other_column_names_than_in_fit_are_refused():
     "wrong",
     [{"max_value": v} for v in (0, "255", 1e60, 1e-60, True)] + [{"image_shape": 28}],
 )
-def test_a_wrong_parameter_is_refused_at_fit(wrong):
+def test_fit_invalid_parameter(wrong):
     scaler = ImageScaler(**wrong)
     with pytest.raises(ValueError, match=next(iter(wrong))):
         scaler.fit(PIXELS)
 
 
 @pytest.mark.parametrize("X", [PIXELS.astype(int) - 1, PIXELS.astype(int) + 1])
-def test_pixels_outside_the_range_bring_a_warning(X):
+def test_pixels_out_of_range_warning(X):
     with pytest.warns(UserWarning, match=r"outside 0 to max_value=255") as seen:
         ImageScaler().fit(X)
     assert seen[0].filename == __file__
@@ -261,12 +261,12 @@ def test_pixels_outside_the_range_bring_a_warning(X):
 @pytest.mark.parametrize(
     "X", [PIXELS / 255, PIXELS > 99, (PIXELS > 99).astype(np.uint8), PIXELS / 1000]
 )
-def test_pixels_that_look_scaled_bring_a_warning_at_fit(X):
+def test_fit_scaled_pixels_warning(X):
     with pytest.warns(UserWarning, match="look already scaled.*max_value=1"):
         ImageScaler().fit(X)
 
 
-def test_pixels_that_look_scaled_bring_a_warning_at_transform():
+def test_transform_scaled_pixels_warning():
     scaler = ImageScaler().fit(PIXELS)
     with pytest.warns(UserWarning, match="look already scaled"):
         scaler.transform(PIXELS / 255)
@@ -276,12 +276,12 @@ def test_pixels_that_look_scaled_bring_a_warning_at_transform():
     "X",
     [np.zeros((1, 256)), np.zeros((1, 256), np.uint8), np.eye(16, dtype=int)[None]],
 )
-def test_a_dark_batch_brings_no_warning_at_transform(X):
+def test_transform_dark_batch_without_warning(X):
     scaler = ImageScaler().fit(PIXELS)
     assert scaler.transform(X).max() <= 1 / 255
 
 
-def test_black_images_and_images_from_0_to_1_bring_no_warning_at_fit():
+def test_fit_black_or_unit_range_without_warning():
     assert ImageScaler().fit_transform(np.zeros((3, 4))).max() == 0
     assert ImageScaler(max_value=1).fit_transform([[0.0, 0.5, 0.9, 1]]).max() == 1
 
@@ -290,13 +290,13 @@ def test_black_images_and_images_from_0_to_1_bring_no_warning_at_fit():
 
 
 @pytest.mark.parametrize("output", ["default", "pandas"])
-def test_images_stay_arrays_under_a_global_pandas_output(output):
+def test_fit_transform_global_pandas_output(output):
     with sklearn.config_context(transform_output=output):
         images = ImageScaler(max_value=16).fit_transform(DIGITS)
     assert type(images) is np.ndarray and images.shape == (200, 8, 8, 1)
 
 
-def test_a_progress_bar_goes_through_a_pipeline_and_warns_of_nothing(monkeypatch):
+def test_progress_bar_in_pipeline(monkeypatch):
     printed = io.StringIO()
     monkeypatch.setattr(sys, "stdout", printed)
     pipe = Pipeline([("scale", ImageScaler(max_value=16)), ("last", "passthrough")])
@@ -304,7 +304,7 @@ def test_a_progress_bar_goes_through_a_pipeline_and_warns_of_nothing(monkeypatch
     assert "ImageScaler - fit" in printed.getvalue()
 
 
-def test_callbacks_are_torn_down_when_fit_fails():
+def test_callbacks_teardown_after_failed_fit():
     class Recorder:
         calls = []
 
@@ -329,7 +329,7 @@ def test_callbacks_are_torn_down_when_fit_fails():
     assert Recorder.calls == ["setup", "begin", "teardown"]
 
 
-def test_a_validation_set_is_scaled_by_a_routing_pipeline():
+def test_pipeline_transform_input_validation_set():
     class Last(GaussianNB):
         def fit(self, X, y, X_val=None):
             self.images_, self.validation_ = X, X_val
@@ -348,7 +348,7 @@ def test_a_validation_set_is_scaled_by_a_routing_pipeline():
     assert_array_equal(pipe["last"].validation_, pipe["last"].images_[:7])
 
 
-def test_the_module_imports_neither_keras_nor_matplotlib():
+def test_import_without_keras_and_matplotlib():
     code = (
         "import sys, skmnist; skmnist.ImageScaler;"
         "print({'keras', 'tensorflow', 'matplotlib'} & set(sys.modules))"
@@ -359,7 +359,7 @@ def test_the_module_imports_neither_keras_nor_matplotlib():
     assert run.stdout.strip() == "set()"
 
 
-def test_one_array_is_all_that_transform_allocates():
+def test_transform_peak_memory():
     X = np.zeros((2000, 784), dtype=np.uint8)
     X[0, 0] = 255
     for Z in (X, np.asfortranarray(X), X.astype(float), X.reshape(-1, 28, 28)):
@@ -372,7 +372,7 @@ def test_one_array_is_all_that_transform_allocates():
 
 
 @pytest.mark.parametrize("make", [np.asarray, pd.DataFrame])
-def test_a_label_column_left_in_after_the_fit_is_spoken_of(make):
+def test_transform_label_column(make):
     scaler = ImageScaler(max_value=16).fit(make(DIGITS))
     labelled = np.column_stack([np.zeros(len(DIGITS), int), DIGITS])
     with pytest.raises(ValueError, match=r"65.*is the label column still in X\?"):
@@ -382,7 +382,7 @@ def test_a_label_column_left_in_after_the_fit_is_spoken_of(make):
 # Images that are not what they seem
 
 
-def test_transform_warns_of_a_negative():
+def test_transform_negative_image_warning():
     scaler = ImageScaler(max_value=16).fit(DIGITS)
     with pytest.warns(UserWarning, match="negative.*dark ink on light.*max_value - X"):
         scaler.transform(16 - DIGITS[:5])
@@ -391,13 +391,13 @@ def test_transform_warns_of_a_negative():
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1)])
-def test_transform_one_image_without_its_batch_axis(shape):
+def test_transform_one_image_without_batch_axis(shape):
     scaler = ImageScaler(max_value=16).fit(DIGITS)
     with pytest.raises(ValueError, match=r"one image.*X\[None\]"):
         scaler.transform(DIGITS[0].reshape(shape))
 
 
-def test_transform_another_size_names_the_remedy():
+def test_transform_wrong_size_message():
     scaler = ImageScaler(max_value=16).fit(DIGITS)
     with pytest.raises(ValueError, match=r"\(9, 9\).*MnistNormalizer") as error:
         scaler.transform(np.zeros((3, 9, 9)))
@@ -406,13 +406,13 @@ def test_transform_another_size_names_the_remedy():
         scaler.transform(np.zeros((3, 81)))
 
 
-def test_fit_warns_of_rows_with_a_third_axis():
+def test_fit_rows_with_third_axis_warning():
     with pytest.warns(UserWarning, match=r"64x1 pixels.*rows of 8x8.*X.reshape"):
         ImageScaler(max_value=16).fit(DIGITS.reshape(-1, 64, 1))
     ImageScaler(max_value=16, image_shape=(64, 1)).fit(DIGITS.reshape(-1, 64, 1))
 
 
-def test_fit_channels_first_and_colour_name_their_remedies():
+def test_fit_channels_first_or_colour():
     images = DIGITS[:5].reshape(-1, 1, 8, 8)
     with pytest.raises(ValueError, match=r"channels first.*np.moveaxis\(X, 1, -1\)"):
         ImageScaler().fit(images)

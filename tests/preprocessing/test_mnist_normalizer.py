@@ -93,7 +93,7 @@ def difference(image, other):
 
 @pytest.mark.parametrize("digit", STROKES)
 @pytest.mark.parametrize("size", [(90, 80), (320, 240), (1600, 1200)])
-def test_transform_form_of_images(digit, size):
+def test_transform_output_format(digit, size):
     height, width = size
     box = (0.2 * width, 0.3 * height, 0.5 * width, 0.8 * height)
     image = normalize(draw(digit, size, box, pen=max(3, height // 25)))
@@ -126,14 +126,14 @@ def test_image_shape_scales_box_size(image_shape, box_size, box):
 
 
 @pytest.mark.parametrize("ratio", [0.3, 1, 2.5])
-def test_aspect_ratio_is_kept(ratio):
+def test_aspect_ratio(ratio):
     picture = draw(7, (300, 300), (20, 20, 20 + 100 * ratio, 120), pen=6)
     rows, columns = np.nonzero(normalize(picture, image_shape=(112, 112)) > 64)
     expected = (100 * ratio + 6) / 106
     assert np.ptp(columns) / np.ptp(rows) == pytest.approx(expected, rel=0.07)
 
 
-def test_box_size_without_room_for_centring_keeps_all_ink():
+def test_box_size_equal_to_image_size():
     image = normalize(draw(7), box_size=28)
     rows, columns = np.nonzero(image)
     assert max(np.ptp(rows), np.ptp(columns)) + 1 == 28
@@ -142,7 +142,7 @@ def test_box_size_without_room_for_centring_keeps_all_ink():
 # What goes in
 
 
-def test_transform_forms_of_input():
+def test_transform_input_forms():
     grey = draw(4)[..., 0].copy()
     expected = normalize(grey)
     colour = np.repeat(grey[..., np.newaxis], 3, axis=2)
@@ -174,7 +174,7 @@ def test_transform_forms_of_input():
     assert difference(normalize(Image.fromarray(grey > 128)), expected) < 0.1
 
 
-def test_transform_array_and_list_give_the_same():
+def test_transform_array_or_list():
     pictures = np.stack([draw(digit) for digit in STROKES])
     images = MnistNormalizer().transform(pictures)
     assert images.shape == (4, 28, 28)
@@ -185,7 +185,7 @@ def test_transform_array_and_list_give_the_same():
     )
 
 
-def test_transform_pictures_of_different_sizes_are_independent():
+def test_transform_different_sizes():
     pictures = [
         draw(4),
         Image.fromarray(draw(5, (300, 200), (60, 60, 140, 200))),
@@ -196,7 +196,7 @@ def test_transform_pictures_of_different_sizes_are_independent():
         assert_array_equal(normalize(picture), image)
 
 
-def test_transform_rows_of_mnist_form():
+def test_transform_mnist_rows():
     images = MnistNormalizer().transform([draw(digit) for digit in STROKES])
     normalizer = MnistNormalizer()
     assert_array_equal(
@@ -212,7 +212,7 @@ def test_transform_does_not_change_its_input():
     assert_array_equal(picture, before)
 
 
-def test_transform_picture_as_a_camera_holds_it():
+def test_transform_exif_orientation():
     upright = Image.fromarray(draw(4))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise
@@ -223,7 +223,7 @@ def test_transform_picture_as_a_camera_holds_it():
 
 @pytest.mark.parametrize("ink", [BLACK, WHITE, 60, 200])
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_transparent_pixels_are_paper(ink, mode):
+def test_transparent_pixels(ink, mode):
     opacity = 255 - draw(4, paper=(255, 255, 255), ink=(0, 0, 0))[..., 0]
     # Under full transparency there may be any colour.
     under = np.where(opacity > 0, ink, 255 - ink).astype(np.uint8)
@@ -236,7 +236,7 @@ def test_transparent_pixels_are_paper(ink, mode):
     assert difference(normalize(picture), normalize(draw(4))) < 0.02
 
 
-def test_transparent_corners_of_a_photograph_are_paper():
+def test_transparent_corners():
     picture = Image.fromarray(draw(4)).convert("RGBA")
     opacity = Image.new("L", picture.size, 0)
     corner = (0, 0, picture.width - 1, picture.height - 1)
@@ -249,20 +249,20 @@ def test_transparent_corners_of_a_photograph_are_paper():
 
 
 @pytest.mark.parametrize("digit", STROKES)
-def test_ink_dark_and_light_give_the_same(digit):
+def test_ink_auto(digit):
     dark = draw(digit)
     assert difference(normalize(255 - dark), normalize(dark)) < 0.03
     assert_array_equal(normalize(dark, ink="dark"), normalize(dark))
     assert_array_equal(normalize(255 - dark, ink="light"), normalize(255 - dark))
 
 
-def test_difference_tells_digits_apart():
+def test_difference_of_digits():
     images = [normalize(draw(digit)) for digit in STROKES]
     for image in images:
         assert sorted(difference(image, other) for other in images)[1] > 0.5
 
 
-def test_ink_is_not_looked_for_on_the_other_side():
+def test_ink_dark_or_light():
     # Beside the dark digit, a lighter one, a little fainter.
     image = _stroke(_sheet((160, 260), (110, 110, 110)), 4, (20, 30, 90, 130), 9, 10)
     image = _stroke(image, 7, (150, 30, 220, 130), 9, (200, 200, 200))
@@ -276,7 +276,7 @@ def test_ink_is_not_looked_for_on_the_other_side():
 )
 @pytest.mark.parametrize("lines", ["ruled", "squared"])
 @pytest.mark.parametrize("angle", [0, 4])
-def test_lines_of_the_paper_are_not_ink(ink, lines, angle):
+def test_ruled_paper(ink, lines, angle):
     sheet = _sheet((600, 600), (240, 238, 230))
     pencil = ImageDraw.Draw(sheet)
     for at in range(0, 600, 30):
@@ -290,7 +290,7 @@ def test_lines_of_the_paper_are_not_ink(ink, lines, angle):
 
 
 @pytest.mark.parametrize("light", ["slope", "vignette", "shadow", "corner"])
-def test_uneven_light_is_taken_out(light):
+def test_uneven_light(light):
     picture = draw(5, (240, 300), (90, 50, 190, 200))
     y, x = np.mgrid[-1:1:240j, -1:1:300j]
     brightness = {
@@ -303,7 +303,7 @@ def test_uneven_light_is_taken_out(light):
     assert difference(normalize(shaded), normalize(picture)) < 0.3
 
 
-def test_specks_are_not_ink():
+def test_specks():
     picture = draw(4, (240, 240), (80, 60, 170, 190)).copy()
     for y, x in [(10, 12), (200, 30), (60, 220), (230, 200), (120, 20), (20, 140)]:
         picture[y : y + 3, x : x + 3] = 30
@@ -311,7 +311,7 @@ def test_specks_are_not_ink():
     assert difference(normalize(picture), expected) < 0.02
 
 
-def test_noise_is_not_ink():
+def test_noise():
     rng = np.random.default_rng(0)
     picture = draw(4, (240, 240), (80, 60, 170, 190), ink=(110, 110, 110))
     noisy = np.clip(picture + rng.normal(0, 12, picture.shape), 0, 255)
@@ -319,7 +319,7 @@ def test_noise_is_not_ink():
 
 
 @pytest.mark.parametrize("gap", [4, 10])
-def test_strokes_that_are_not_connected_stay_together(gap):
+def test_separate_strokes(gap):
     bar = STROKES[5][1]
     (left, y), (right, _) = bar
     scale = 140
@@ -339,7 +339,7 @@ def test_strokes_that_are_not_connected_stay_together(gap):
 
 
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
-def test_digit_that_touches_the_border_is_kept(side):
+def test_digit_at_border(side):
     picture = draw(4, (240, 240), (80, 60, 170, 190))
     rows, columns = np.nonzero(picture[..., 0] < 128)
     crop = {
@@ -351,7 +351,7 @@ def test_digit_that_touches_the_border_is_kept(side):
     assert difference(normalize(crop), normalize(picture)) < 0.1
 
 
-def test_digit_that_fills_its_picture_is_kept():
+def test_digit_fills_picture():
     digits = load_digits()
     large = np.kron(digits.images[:60], np.ones((8, 8)))
     images = MnistNormalizer().transform(large)
@@ -359,7 +359,7 @@ def test_digit_that_fills_its_picture_is_kept():
     assert np.all(rows.sum(axis=1) == 20)
 
 
-def test_small_digit_in_a_large_picture_is_looked_at_closely():
+def test_small_digit_in_large_picture():
     box = (700, 300, 760, 390)
     picture = draw(4, (1200, 1600), box, pen=7)
     closely = draw(4, (200, 200), (60, 50, 120, 140), pen=7)
@@ -379,7 +379,7 @@ BLANKS = {
 
 
 @pytest.mark.parametrize("blank", BLANKS)
-def test_picture_without_ink_is_named(blank):
+def test_transform_picture_without_ink(blank):
     with pytest.raises(ValueError, match="Picture 2 of X does not show ink"):
         MnistNormalizer().transform([draw(4), draw(5), BLANKS[blank], draw(7)])
 
@@ -404,7 +404,7 @@ def test_picture_without_ink_is_named(blank):
         ([np.full((9, 9), 1e300)], "above 3.4e38"),
     ],
 )
-def test_transform_refuses(X, message):
+def test_transform_invalid_pictures(X, message):
     with pytest.raises(ValueError, match=message):
         MnistNormalizer().transform(X)
 
@@ -423,7 +423,7 @@ def test_transform_refuses(X, message):
         ({"image_shape": (28.0, 28)}, "image_shape"),
     ],
 )
-def test_parameters_out_of_range(parameters, message):
+def test_invalid_parameters(parameters, message):
     normalizer = MnistNormalizer(**parameters)
     with pytest.raises(ValueError, match=message):
         normalizer.fit([draw(4)])
@@ -450,7 +450,7 @@ def test_scikit_learn_check(check):
     check("MnistNormalizer", MnistNormalizer())
 
 
-def test_fit_learns_nothing():
+def test_fit_stateless():
     normalizer = MnistNormalizer()
     check_is_fitted(normalizer)
     assert not normalizer.__sklearn_tags__().requires_fit
@@ -461,12 +461,12 @@ def test_fit_learns_nothing():
 
 
 @pytest.mark.parametrize("output", ["default", "pandas"])
-def test_images_are_arrays_whatever_the_output_of_tables(output):
+def test_fit_transform_global_pandas_output(output):
     with sklearn.config_context(transform_output=output):
         assert isinstance(MnistNormalizer().fit_transform([draw(4)]), np.ndarray)
 
 
-def test_pipeline_from_pictures_to_labels():
+def test_pipeline_with_classifier():
     pictures, labels = [], np.tile(range(10), 3)
     for size in (40, 56, 72):
         font = ImageFont.load_default(size)
@@ -482,7 +482,7 @@ def test_pipeline_from_pictures_to_labels():
     assert pipeline.fit(pictures, labels).score(pictures, labels) == 1
 
 
-def test_normalized_images_stay_as_they_are(large_digits):
+def test_transform_normalized_images(large_digits):
     """What has MNIST's form already hardly changes.
 
     MNIST's own digits are read where they are at hand.
@@ -506,7 +506,7 @@ def test_normalized_images_stay_as_they_are(large_digits):
     assert scores[0] == pytest.approx(scores[1], abs=0.04)
 
 
-def test_import_loads_no_image_libraries():
+def test_import_without_image_libraries():
     code = (
         "import sys, skmnist.preprocessing._mnist_normalizer;"
         "assert not {'skimage', 'PIL', 'keras'} & set(sys.modules), sys.modules"
