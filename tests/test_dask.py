@@ -231,7 +231,7 @@ def test_compare_variants_equals_one_process(cluster, digits, alone):
             assert_same_outcome(found, alone[cv])
 
 
-def test_data_are_sent_once_to_each_worker(doomed, digits):
+def test_compare_variants_sends_data_once(doomed, digits):
     # Rows enough to tell them from all else that travels.
     X, y = (np.repeat(part, 20, axis=0) for part in digits)
     options = OPTIONS | {"epochs": 1, "batch_size": 1000}
@@ -387,7 +387,7 @@ class Parcel:
         return np.array, (self.array,)
 
 
-def test_scatter_of_what_seems_small(cluster):
+def test_scatter_object_of_small_reported_size(cluster):
     parcel = Parcel()
     with cluster.running(scatter=[parcel]):
         sums = joblib.Parallel()(joblib.delayed(np.sum)(parcel) for _ in range(100))
@@ -422,7 +422,7 @@ def test_workers_without_this_package(tmp_path, digits):
     assert_array_equal(found, cross_val_score(KNeighborsClassifier(), *digits, cv=4))
 
 
-def test_import_leaves_joblib_backends_as_they_are():
+def test_import_joblib_backends():
     program = """
 from joblib.parallel import BACKENDS
 import joblib._dask

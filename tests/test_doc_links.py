@@ -14,7 +14,7 @@ def links(estimator):
 
 
 @pytest.mark.parametrize("address", ["https://manual.local/skmnist", ".."])
-def test_diagrams_link_to_the_manual_where_it_is_said_to_be(address, monkeypatch):
+def test_diagram_links_skmnist_docs(address, monkeypatch):
     monkeypatch.setenv("SKMNIST_DOCS", address)
     assert links(make_mnist_pipeline()) == {
         f"{address}/api/skmnist.MnistCNN.html",
@@ -22,14 +22,14 @@ def test_diagrams_link_to_the_manual_where_it_is_said_to_be(address, monkeypatch
     }
 
 
-def test_diagrams_link_to_the_manual_that_was_built_in_the_clone(tmp_path, monkeypatch):
+def test_diagram_links_built_manual(tmp_path, monkeypatch):
     monkeypatch.delenv("SKMNIST_DOCS", raising=False)
     monkeypatch.setattr(_utils, "_BUILT", tmp_path)
     page = f"{tmp_path.as_uri()}/api/skmnist.MnistCNN.html"
     assert page in links(make_mnist_pipeline())
 
 
-def test_diagrams_link_to_nothing_where_there_is_no_manual(tmp_path, monkeypatch):
+def test_diagram_links_without_manual(tmp_path, monkeypatch):
     monkeypatch.delenv("SKMNIST_DOCS", raising=False)
     monkeypatch.setattr(_utils, "_BUILT", tmp_path / "missing")
     assert "skmnist." not in "".join(
@@ -37,7 +37,7 @@ def test_diagrams_link_to_nothing_where_there_is_no_manual(tmp_path, monkeypatch
     )
 
 
-def test_each_parameter_links_to_its_own_description(monkeypatch):
+def test_diagram_links_of_parameters(monkeypatch):
     monkeypatch.setenv("SKMNIST_DOCS", "..")
     html = estimator_html_repr(make_mnist_pipeline())
     texts = re.findall(r"MnistCNN\.html#:~:text=(\w+),-([^\"]*)", html)

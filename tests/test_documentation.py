@@ -64,12 +64,12 @@ def complaints(name, not_applied):
 
 
 @pytest.mark.parametrize("name", OBJECTS)
-def test_public_names_are_documented_in_numpydoc_form(name):
+def test_docstring_of_public_name(name):
     assert complaints(name, NOT_APPLIED) == []
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_public_methods_are_documented_in_numpydoc_form(name):
+def test_docstrings_of_public_methods(name):
     methods = own_methods(name)
     assert methods
     assert [
@@ -78,7 +78,7 @@ def test_public_methods_are_documented_in_numpydoc_form(name):
 
 
 @pytest.mark.parametrize("name", ["MnistCNN", "ImageScaler"])
-def test_every_default_in_a_signature_is_the_documented_one(name):
+def test_docstring_defaults_equal_signature(name):
     cls = getattr(skmnist, name)
     documented = {
         parameter.name: parameter.type for parameter in ClassDoc(cls)["Parameters"]
@@ -89,7 +89,7 @@ def test_every_default_in_a_signature_is_the_documented_one(name):
 
 
 @pytest.mark.parametrize("name", ["MnistCNN", "ImageScaler"])
-def test_every_learned_attribute_is_documented(name):
+def test_docstring_fitted_attributes(name):
     X, y = load_digits(return_X_y=True)
     X = pd.DataFrame(X[:60] / 16).add_prefix("pixel")
     settings = {"epochs": 1, "filters": (2, 2)} if name == "MnistCNN" else {}
@@ -105,7 +105,7 @@ def test_every_learned_attribute_is_documented(name):
     assert learned and learned <= documented
 
 
-def test_every_public_name_is_in_the_api_reference():
+def test_api_page_lists_public_names():
     page = (ROOT / "docs/api.md").read_text()
     listed = re.findall(r"^(?:   |\.\. data:: )(\w+)$", page, re.M)
     assert sorted(listed) == sorted(NAMES)
@@ -127,18 +127,18 @@ def exists(page, target):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_to_local_files_hold(page):
+def test_page_local_links(page):
     assert {
         target for target in local_targets(page) if not exists(page, target)
     } == set()
 
 
-def test_the_links_that_are_tested_are_found():
+def test_local_targets_of_readme():
     found = local_targets(ROOT / "README.md")
     assert {"docs/getting_started.md", "examples/", "LICENSE"} <= found
 
 
-def test_the_tests_that_reliability_names_are_there():
+def test_reliability_page_names_tests():
     page = (ROOT / "docs/reliability.md").read_text()
     named = re.findall(r"`((?:\w+/)?test_\w+\.py)`", page)
     assert len(named) > 10
@@ -155,7 +155,7 @@ def python_of(page):
     return [code for mark, code in blocks if not mark]
 
 
-def test_the_python_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch, capsys):
+def test_readme_python(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (code,) = python_of(ROOT / "README.md")
     assert len(code.splitlines()) <= 12
@@ -181,7 +181,7 @@ def write_scans(folder, X, y):
         Image.fromarray(scan).save(folder / str(label) / f"{i}.png")
 
 
-def test_every_command_that_is_shown_is_understood():
+def test_page_commands():
     commands = [
         line
         for page in PAGES
@@ -248,6 +248,6 @@ SLOW_PAGES = {"comparison.md", "hyperparameters.md"}
         if page.name != "README.md" and python_of(page)
     ],
 )
-def test_the_python_of_a_page_runs(page, workplace):
+def test_page_python(page, workplace):
     for code in python_of(page):
         exec(compile(code, page.name, "exec"), workplace)

@@ -130,7 +130,7 @@ def assert_found_the_rate_that_learns(search, pixels):
     assert best["cnn"].learning_rate == 0.01
 
 
-def test_grid_search_finds_the_rate_that_learns(pixels):
+def test_grid_search_learning_rate(pixels):
     X, y, X_test, _ = pixels
     search = GridSearchCV(make_pipeline_of_net(), RATES, cv=2).fit(X, y)
     assert_found_the_rate_that_learns(search, pixels)
@@ -140,7 +140,7 @@ def test_grid_search_finds_the_rate_that_learns(pixels):
     assert_array_equal(search.predict_proba(X_test), alone.predict_proba(X_test))
 
 
-def test_randomized_search_finds_the_rate_that_learns(pixels):
+def test_randomized_search_learning_rate(pixels):
     X, y, _, _ = pixels
     # Draws NumPy's integers.
     space = RATES | {"cnn__dense_units": randint(32, 33), "cnn__augment": [False]}
@@ -150,7 +150,7 @@ def test_randomized_search_finds_the_rate_that_learns(pixels):
     assert_found_the_rate_that_learns(search, pixels)
 
 
-def test_halving_search_finds_the_rate_that_learns_on_growing_samples(pixels):
+def test_halving_grid_search_learning_rate(pixels):
     X, y, _, _ = pixels
     rates = {"cnn__learning_rate": [1e-8, 1e-7, 0.01]}
     search = HalvingGridSearchCV(
@@ -168,7 +168,7 @@ def test_halving_search_finds_the_rate_that_learns_on_growing_samples(pixels):
     assert search.score(*pixels[2:]) > LEARNED
 
 
-def test_cross_validate_scores_each_fold_with_its_own_network(pixels):
+def test_cross_validate_scores_per_fold(pixels):
     X, y, _, _ = pixels
     found = cross_validate(
         make_pipeline_of_net(),
@@ -190,7 +190,7 @@ def test_cross_validate_scores_each_fold_with_its_own_network(pixels):
             assert found[f"{part}_accuracy"][fold] == score
 
 
-def test_cross_val_predict_answers_for_every_row(pixels):
+def test_cross_val_predict(pixels):
     X, y, _, _ = pixels
     proba = cross_val_predict(
         make_pipeline_of_net(), X, y, cv=2, method="predict_proba"
@@ -201,7 +201,7 @@ def test_cross_val_predict_answers_for_every_row(pixels):
     assert_array_equal(labels, proba.argmax(axis=1))
 
 
-def test_labels_sorted_by_class_score_like_shuffled_ones(pixels):
+def test_cross_val_score_sorted_labels(pixels):
     X, y, _, _ = pixels
     order = np.argsort(y, kind="stable")
     scores = cross_val_score(make_pipeline_of_net(), X[order], y[order], cv=3)
@@ -210,7 +210,7 @@ def test_labels_sorted_by_class_score_like_shuffled_ones(pixels):
     assert scores.mean() == pytest.approx(shuffled.mean(), abs=0.12)
 
 
-def test_the_learning_curve_rises(pixels):
+def test_learning_curve(pixels):
     X, y, _, _ = pixels
     sizes, train_scores, test_scores = learning_curve(
         make_pipeline_of_net(), X, y, train_sizes=[40, 250], cv=2
@@ -222,7 +222,7 @@ def test_the_learning_curve_rises(pixels):
     assert large > LEARNED - 0.1
 
 
-def test_the_validation_curve_shows_where_it_learns(pixels):
+def test_validation_curve(pixels):
     X, y, _, _ = pixels
     train_scores, test_scores = validation_curve(
         make_pipeline_of_net(),
@@ -240,7 +240,7 @@ def test_the_validation_curve_shows_where_it_learns(pixels):
 # Ensembles and other estimators around it
 
 
-def test_soft_voting_averages_probabilities(pixels):
+def test_voting_classifier_soft(pixels):
     X, y, X_test, y_test = pixels
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
     voting = VotingClassifier(
@@ -252,7 +252,7 @@ def test_soft_voting_averages_probabilities(pixels):
     assert voting.score(X_test, y_test) > 0.8
 
 
-def test_stacking_learns_from_its_probabilities(pixels):
+def test_stacking_classifier(pixels):
     X, y, X_test, y_test = pixels
     stacking = StackingClassifier(
         [("cnn", make_pipeline_of_net()), ("bayes", GaussianNB())],
@@ -267,9 +267,7 @@ def test_stacking_learns_from_its_probabilities(pixels):
     assert stacking.score(X_test, y_test) > LEARNED
 
 
-def test_calibration_makes_probabilities_of_a_frozen_and_of_a_fresh_one(
-    pipeline, pixels
-):
+def test_calibrated_classifier_frozen_and_unfitted(pipeline, pixels):
     X, y, X_test, y_test = pixels
     for estimator in (FrozenEstimator(pipeline), make_pipeline_of_net()):
         calibrated = CalibratedClassifierCV(estimator, cv=2, ensemble=False)
@@ -279,7 +277,7 @@ def test_calibration_makes_probabilities_of_a_frozen_and_of_a_fresh_one(
         assert calibrated.score(X_test, y_test) > LEARNED
 
 
-def test_one_vs_rest_fits_a_network_a_class(pixels):
+def test_one_vs_rest_classifier(pixels):
     X, y, X_test, y_test = pixels
     few, few_test = y < 3, y_test < 3
     one_vs_rest = OneVsRestClassifier(make_pipeline_of_net(batch_size=10))
@@ -291,7 +289,7 @@ def test_one_vs_rest_fits_a_network_a_class(pixels):
     assert one_vs_rest.score(X_test[few_test], y_test[few_test]) > 0.85
 
 
-def test_a_tuned_threshold_serves_its_metric(two_classes):
+def test_tuned_threshold_classifier(two_classes):
     X, y, X_test, y_test = two_classes
     # Few loops, so that the threshold of 0.5 is not the best one.
     some = (y == "open") | (np.arange(len(y)) % 4 == 0)
@@ -308,7 +306,7 @@ def test_a_tuned_threshold_serves_its_metric(two_classes):
     assert score > max(untuned, 0.8)
 
 
-def test_a_frozen_network_is_not_trained_again(pipeline, pixels):
+def test_frozen_estimator(pipeline, pixels):
     X, y, X_test, _ = pixels
     proba = pipeline.predict_proba(X_test)
     frozen = clone(FrozenEstimator(pipeline)).fit(X[::-1], y)
@@ -320,7 +318,7 @@ def test_a_frozen_network_is_not_trained_again(pipeline, pixels):
 # On rows: these take no images, or no pipeline
 
 
-def test_bagging_averages_networks(pixels):
+def test_bagging_classifier(pixels):
     X, y, X_test, y_test = pixels
     bagging = BaggingClassifier(make_net(), n_estimators=3, random_state=0)
     bagging.fit(X / 16, y)
@@ -332,7 +330,7 @@ def test_bagging_averages_networks(pixels):
     assert bagging.score(X_test / 16, y_test) > LEARNED
 
 
-def test_boosting_weighs_the_rows_that_were_wrong(pixels):
+def test_ada_boost_classifier(pixels):
     X, y, X_test, y_test = pixels
     boosting = AdaBoostClassifier(make_net(), n_estimators=3, random_state=0)
     boosting.fit(X / 16, y)
@@ -342,7 +340,7 @@ def test_boosting_weighs_the_rows_that_were_wrong(pixels):
     assert boosting.score(X_test / 16, y_test) > LEARNED
 
 
-def test_self_training_labels_rows_itself(pixels):
+def test_self_training_classifier(pixels):
     X, y, X_test, y_test = pixels
     partly = np.where(np.arange(len(y)) < 350, y, -1)
     training = SelfTrainingClassifier(make_net(epochs=6), threshold=0.9, max_iter=2)
@@ -354,7 +352,7 @@ def test_self_training_labels_rows_itself(pixels):
     assert training.score(X_test / 16, y_test) > LEARNED
 
 
-def test_permuted_pixels_matter_and_blank_ones_do_not(pipeline, pixels):
+def test_permutation_importance(pipeline, pixels):
     _, _, X_test, y_test = pixels
     X, y = X_test[:100] / 16, y_test[:100]
     found = permutation_importance(
@@ -370,7 +368,7 @@ def test_permuted_pixels_matter_and_blank_ones_do_not(pipeline, pixels):
 # Displays
 
 
-def test_the_confusion_matrix_counts_its_predictions(pipeline, pixels, no_windows):
+def test_confusion_matrix_display(pipeline, pixels, no_windows):
     _, _, X_test, y_test = pixels
     display = ConfusionMatrixDisplay.from_estimator(pipeline, X_test, y_test)
     expected = confusion_matrix(y_test, pipeline.predict(X_test))
@@ -379,7 +377,7 @@ def test_the_confusion_matrix_counts_its_predictions(pipeline, pixels, no_window
     assert np.trace(expected) / len(y_test) == pipeline.score(X_test, y_test) > LEARNED
 
 
-def test_the_roc_curve_is_that_of_its_probabilities(two_classes, no_windows):
+def test_roc_curve_display(two_classes, no_windows):
     X, y, X_test, y_test = two_classes
     pipeline = make_pipeline_of_net().fit(X, y)
     display = RocCurveDisplay.from_estimator(pipeline, X_test, y_test)
@@ -392,7 +390,7 @@ def test_the_roc_curve_is_that_of_its_probabilities(two_classes, no_windows):
 # Copies, representations, configuration
 
 
-def test_a_clone_has_the_hyperparameters_and_nothing_learned(pipeline, pixels):
+def test_clone_fitted_pipeline(pipeline, pixels):
     X, y, X_test, _ = pixels
     copied = clone(pipeline)
     assert copied["cnn"].get_params() == pipeline["cnn"].get_params()
@@ -405,7 +403,7 @@ def test_a_clone_has_the_hyperparameters_and_nothing_learned(pipeline, pixels):
     assert_array_equal(proba, pipeline.predict_proba(X_test))
 
 
-def test_a_deep_copy_predicts_alike_and_goes_its_own_way(pipeline, pixels):
+def test_deepcopy_fitted_pipeline(pipeline, pixels):
     X, y, X_test, _ = pixels
     proba = pipeline.predict_proba(X_test)
     copied = copy.deepcopy(pipeline)
@@ -417,7 +415,7 @@ def test_a_deep_copy_predicts_alike_and_goes_its_own_way(pipeline, pixels):
     assert_array_equal(pipeline.predict_proba(X_test), proba)
 
 
-def test_callbacks_that_hold_files_hinder_no_copy(pixels, tmp_path):
+def test_copy_with_callbacks_that_hold_files(pixels, tmp_path):
     X, y = pixels[0][:200] / 16, pixels[1][:200]
     logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
     stopping = keras.callbacks.EarlyStopping(monitor="loss")
@@ -431,7 +429,7 @@ def test_callbacks_that_hold_files_hinder_no_copy(pixels, tmp_path):
     assert [len(one.history_["loss"]) for one in found["estimator"]] == [2, 2]
 
 
-def test_pandas_output_changes_nothing(pipeline, pixels):
+def test_set_config_pandas_output(pipeline, pixels):
     X, y, X_test, _ = pixels
     before = pipeline.predict_proba(X_test)
     set_config(transform_output="pandas")
@@ -446,7 +444,7 @@ def test_pandas_output_changes_nothing(pipeline, pixels):
     assert scaled.shape == (500, 8, 8, 1)
 
 
-def test_notebooks_show_a_diagram(pipeline):
+def test_estimator_html_repr(pipeline):
     fresh = make_pipeline_of_net(anneal="one_cycle")
     for estimator, state in ((fresh, "Not fitted"), (pipeline, "Fitted")):
         html = estimator_html_repr(estimator)
@@ -456,6 +454,6 @@ def test_notebooks_show_a_diagram(pipeline):
     assert "&#x27;one_cycle&#x27;" in estimator_html_repr(fresh)
 
 
-def test_the_representation_names_what_was_changed():
+def test_repr_changed_only():
     assert repr(MnistCNN(epochs=3, augment=True)) == "MnistCNN(augment=True, epochs=3)"
     assert repr(MnistCNN()) == "MnistCNN()"

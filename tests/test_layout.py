@@ -29,20 +29,20 @@ def imported_rooms(path):
                 yield module.split(".")[0]
 
 
-def test_files_that_contributing_names_exist():
+def test_contributing_page_names_files():
     named = re.findall(r"\b_\w+\.py", trees()[0])
     assert len(named) > 30
     found = {path.name for path in PACKAGE.rglob("*.py")}
     assert set(named) <= found
 
 
-def test_files_of_neural_network_are_all_named():
+def test_contributing_page_files_of_neural_network():
     named = re.findall(r"\b_\w+\.py", trees()[0])
     found = {path.name for path in (PACKAGE / "neural_network").glob("_*.py")}
     assert found - {"__init__.py"} <= set(named)
 
 
-def test_imports_go_down_the_floors():
+def test_imports_never_upward():
     floors = [line.split() for line in trees()[1].strip().splitlines()]
     height = {room: -i for i, rooms in enumerate(floors) for room in rooms}
     modules = [path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE]

@@ -33,24 +33,24 @@ def modules_after(code):
     return {name.split(".")[0] for name in done.stdout.split()}
 
 
-def test_every_public_name_resolves():
+def test_public_names_resolve():
     for name in skmnist.__all__:
         assert getattr(skmnist, name) is not None
     assert set(skmnist.__all__) <= set(dir(skmnist))
 
 
-def test_a_star_import_gives_the_public_names():
+def test_star_import():
     names = {}
     exec("from skmnist import *", names)
     assert set(skmnist.__all__) <= set(names)
 
 
-def test_an_unknown_name_is_an_attribute_error():
+def test_unknown_attribute():
     with pytest.raises(AttributeError, match="no attribute 'MnistRNN'"):
         _ = skmnist.MnistRNN
 
 
-def test_the_installed_version_is_the_one_in_the_package():
+def test_version_of_installed_package():
     assert version("skmnist") == skmnist.__version__
 
 
@@ -63,11 +63,11 @@ def test_the_installed_version_is_the_one_in_the_package():
         "import skmnist.cli._main",
     ],
 )
-def test_an_import_loads_no_network_library_and_no_plots(code):
+def test_import_without_keras_and_matplotlib(code):
     assert not modules_after(code) & HEAVY
 
 
-def test_editors_see_every_public_name():
+def test_stub_names_equal_public_names():
     """What static tools read: the names of `__all__`, imported for type checkers."""
     tree = ast.parse((ROOT / "skmnist" / "__init__.pyi").read_text())
     seen = {
@@ -81,7 +81,7 @@ def test_editors_see_every_public_name():
         assert getattr(import_module(module), name) is getattr(skmnist, name)
 
 
-def test_importing_everything_changes_nothing_in_the_process():
+def test_import_changes_nothing_in_process():
     """But for the modules: nothing of other libraries, of the system or of files."""
     code = """
 import logging, os, signal, subprocess, sys, warnings
@@ -131,12 +131,12 @@ for name in before:
     assert done.stdout == ""
 
 
-def test_displays_load_matplotlib_only_to_plot():
+def test_import_displays_without_matplotlib():
     names = ", ".join(name for name in skmnist.__all__ if name.endswith("Display"))
     assert not modules_after(f"from skmnist import {names}") & HEAVY
 
 
-def test_help_does_not_wait_for_tensorflow():
+def test_help_without_tensorflow():
     # -X importtime lists on stderr what the installed command itself imports.
     done = run(sys.executable, "-X", "importtime", COMMAND, "--help")
     assert done.returncode == 0
@@ -150,7 +150,7 @@ def test_help_does_not_wait_for_tensorflow():
     assert not imported & HEAVY
 
 
-def test_the_top_level_is_what_a_reader_expects():
+def test_top_level_files():
     ignored = {
         line.strip("/")
         for line in (ROOT / ".gitignore").read_text().splitlines()

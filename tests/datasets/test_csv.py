@@ -185,7 +185,7 @@ def test_csv_id_column_of_text(tmp_path):
     assert_loaded(load_images(path))
 
 
-def test_csv_emnist_is_put_upright(tmp_path):
+def test_csv_emnist_orientation(tmp_path):
     transposed = STACK.transpose(0, 2, 1).reshape(-1, 64)
     path = tmp_path / "emnist-digits-train.csv"
     table(transposed).to_csv(path, index=False, header=False)
@@ -218,7 +218,7 @@ def test_csv_order_of_many_rows(tmp_path):
     np.testing.assert_array_equal(images.target, labels)
 
 
-def test_csv_every_pixel_value(tmp_path):
+def test_csv_pixel_values(tmp_path):
     pixels = np.arange(256, dtype=np.uint8).reshape(4, 64)
     path = tmp_path / "values.csv"
     table(pixels, None).to_csv(path, index=False)

@@ -114,7 +114,7 @@ def place(tmp_path_factory):
 @pytest.mark.parametrize("pack", PACK)
 @fuzz
 @given(data=st.data())
-def test_damaged_tables(place, pack, data):
+def test_csv_random_damage(place, pack, data):
     content = data.draw(mutated(PACK[pack](data.draw(mutated(CSV.encode())))))
     path = place / f"{pack}.csv"
     path.write_bytes(content)
@@ -131,7 +131,7 @@ def test_damaged_tables(place, pack, data):
     end=st.sampled_from(["\n", "\r\n", "\r", ""]),
     label=st.sampled_from(["label", "pixel0", "", "digit"]),
 )
-def test_tables_of_odd_cells(place, rows, names, end, label):
+def test_csv_random_cells(place, rows, names, end, label):
     text = end.join(",".join(row) for row in [names, *rows])
     path = place / "cells.csv"
     path.write_bytes(text.encode())
@@ -140,7 +140,7 @@ def test_tables_of_odd_cells(place, rows, names, end, label):
 
 @fuzz
 @given(cells=st.lists(CELLS, min_size=5, max_size=5), row=st.integers(0, 7))
-def test_good_tables_with_one_odd_row_never_change_silently(place, cells, row):
+def test_csv_one_random_row(place, cells, row):
     lines = CSV.splitlines()
     lines.insert(row, ",".join(cells))
     path = place / "row.csv"
@@ -157,7 +157,7 @@ def test_good_tables_with_one_odd_row_never_change_silently(place, cells, row):
 
 @fuzz
 @given(data=st.data(), subset=st.sampled_from(["train", "test", "all"]))
-def test_damaged_npz_files(place, data, subset):
+def test_npz_random_damage(place, data, subset):
     members = {
         f"{axis}_{part}.npy": npy(IMAGES if axis == "x" else LABELS)
         for axis in "xy"
@@ -177,7 +177,7 @@ def test_damaged_npz_files(place, data, subset):
     order=st.sampled_from(["True", "False", "0", "(" * 500]),
     key=st.sampled_from(["x_train", "y_train"]),
 )
-def test_npz_headers_of_any_claim(place, shape, dtype, order, key):
+def test_npz_random_headers(place, shape, dtype, order, key):
     claims = f"{{'descr': '{dtype}', 'fortran_order': {order}, 'shape': "
     text = f"{claims}({', '.join(map(str, shape))}{',' * (len(shape) == 1)}), }}\n"
     head = b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text.encode()
@@ -195,7 +195,7 @@ def test_npz_headers_of_any_claim(place, shape, dtype, order, key):
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 @fuzz
 @given(data=st.data())
-def test_damaged_idx_folders(place, packed, data):
+def test_idx_random_damage(place, packed, data):
     folder = place / f"idx-{packed}"
     folder.mkdir(exist_ok=True)
     for name, array in [("images-idx3", IMAGES), ("labels-idx1", LABELS)]:
@@ -213,7 +213,7 @@ DRAWN = np.kron(np.eye(10, dtype=np.uint8), np.full((9, 9), 255, np.uint8))
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP"])
 @fuzz
 @given(data=st.data(), normalize=st.sampled_from([None, False]))
-def test_damaged_pictures(place, kind, data, normalize):
+def test_pictures_random_damage(place, kind, data, normalize):
     folder = place / f"pictures-{kind}"
     folder.mkdir(exist_ok=True)
     (folder / "good").write_bytes(encoded(DRAWN))
@@ -225,7 +225,7 @@ def test_damaged_pictures(place, kind, data, normalize):
 
 @fuzz
 @given(data=st.data())
-def test_damaged_parquet_files(place, data):
+def test_parquet_random_damage(place, data):
     path = place / "train.parquet"
     path.write_bytes(data.draw(mutated(parquet_bytes(IMAGES, LABELS))))
     assert_answer_or_refusal(path)
@@ -233,7 +233,7 @@ def test_damaged_parquet_files(place, data):
 
 @fuzz
 @given(data=st.data())
-def test_damaged_zip_files_of_many_things(place, data):
+def test_zip_random_damage(place, data):
     members = {
         "train.csv": CSV.encode(),
         "train.parquet": parquet_bytes(IMAGES, LABELS),
@@ -274,7 +274,7 @@ def test_damaged_zip_files_of_many_things(place, data):
         ]
     ),
 )
-def test_rubbish(place, content, start):
+def test_load_images_random_bytes(place, content, start):
     path = place / "rubbish"
     path.write_bytes(start + content)
     assert_answer_or_refusal(path)

@@ -35,7 +35,7 @@ def test_idx_folder(tmp_path, suffix, dot):
     assert_loaded(load_images(tmp_path, subset="all"))
 
 
-def test_idx_kaggle_folder_beside_the_file(tmp_path):
+def test_idx_kaggle_folder_beside_file(tmp_path):
     # Kaggle's archive holds each file twice, once in a folder of its own name.
     for name, content in idx_files().items():
         (tmp_path / name).mkdir()
@@ -84,7 +84,7 @@ def emnist_files(name="letters", images=STACK, labels=LABELS):
     }
 
 
-def test_idx_emnist_is_put_upright(tmp_path):
+def test_idx_emnist_orientation(tmp_path):
     write_files(tmp_path, emnist_files())
     assert_loaded(load_images(tmp_path), PIXELS[:30], LABELS[:30])
     assert_loaded(load_images(tmp_path, subset="all"))
@@ -201,7 +201,7 @@ def test_idx_bomb_memory(tmp_path):
     assert megabytes < 50
 
 
-def test_idx_empty_folder_in_place_of_a_file(tmp_path):
+def test_idx_empty_folder_instead_of_file(tmp_path):
     write_files(tmp_path, idx_files())
     (tmp_path / "train-images-idx3-ubyte").unlink()
     (tmp_path / "train-images-idx3-ubyte").mkdir()

@@ -70,7 +70,7 @@ def test_parquet_order_of_many_row_groups(tmp_path):
     np.testing.assert_array_equal(loaded.target, np.arange(300))
 
 
-def test_parquet_pictures_of_different_sizes_are_normalized(tmp_path):
+def test_parquet_pictures_of_different_sizes(tmp_path):
     pictures = [
         np.kron(255 - 15 * STACK[i], np.ones((i, i), np.uint8)) for i in (9, 12)
     ]
@@ -98,7 +98,7 @@ def test_parquet_pictures_of_different_sizes_are_normalized(tmp_path):
         ({"image": pa.array([], pa.binary())}, "does not have rows"),
     ],
 )
-def test_parquet_refused(tmp_path, columns, words):
+def test_parquet_invalid(tmp_path, columns, words):
     path = write(tmp_path / "train.parquet", columns)
     message = refusal(path)
     assert str(path) in message

@@ -120,7 +120,7 @@ def test_pictures_beside_class_folders(tmp_path):
     assert "'sheet.png'" in refusal(tmp_path)
 
 
-def test_pictures_others_are_skipped_with_one_warning(tmp_path):
+def test_pictures_unreadable_files_skipped(tmp_path):
     members = {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)}
     others = {"README.md": b"digits", "0/notes.txt": b"", "1/scan.png": b"not one"}
     hidden = {".DS_Store": b"x", "0/Thumbs.db": b"x", "0/.a.png": b"x"}
@@ -189,7 +189,7 @@ def test_pictures_wrong_extension(tmp_path, name):
         ("F", "TIFF"),
     ],
 )
-def test_pictures_modes_mean_the_same(tmp_path, mode, kind):
+def test_pictures_modes(tmp_path, mode, kind):
     # Black and white alone, which every mode can hold.
     if mode in ("I;16", "I", "F"):
         dtype = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
@@ -212,7 +212,7 @@ def test_pictures_cmyk_jpeg(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_pictures_16_bits_keep_their_levels(tmp_path, kind):
+def test_pictures_16_bits(tmp_path, kind):
     levels = np.arange(28 * 28, dtype=np.uint16).reshape(28, 28) * 83
     write_pictures(tmp_path, {"a": encoded(levels, kind)})
     images = load_images(tmp_path / "a", normalize=False)
@@ -226,7 +226,7 @@ def with_alpha(ink, opaque=PICTURES[0]):
 
 
 @pytest.mark.parametrize("ink", [255, 0])
-def test_pictures_transparency_is_paper(tmp_path, ink):
+def test_pictures_transparency(tmp_path, ink):
     write_pictures(tmp_path, {"a": encoded(with_alpha(ink))})
     expected = PICTURES[0] if ink else 255 - PICTURES[0]
     images = load_images(tmp_path / "a", normalize=False)
@@ -276,7 +276,7 @@ def test_pictures_exif_orientation(tmp_path, orientation, turned, kind):
 # --------------------------------------------------------------- normalization
 
 
-def test_pictures_of_different_sizes_are_normalized(tmp_path):
+def test_pictures_different_sizes(tmp_path):
     photo, small = drawn(), drawn((70, 90))
     members = {"7/a.png": encoded(photo), "7/b.png": encoded(small)}
     members["7/c.png"] = encoded(PICTURES[0])
@@ -297,7 +297,7 @@ def test_pictures_of_different_sizes_are_normalized(tmp_path):
     ],
     ids=["dark", "moved", "close", "far", "large"],
 )
-def test_pictures_unlike_mnist_are_normalized(tmp_path, pictures):
+def test_pictures_unlike_mnist(tmp_path, pictures):
     members = {f"{i}.png": encoded(picture) for i, picture in enumerate(pictures)}
     images = load_images(write_pictures(tmp_path, members))
     assert images.image_shape == (28, 28)
@@ -321,7 +321,7 @@ def test_pictures_normalize_false_different_sizes(tmp_path):
         assert words in message
 
 
-def test_pictures_normalize_a_table(tmp_path):
+def test_pictures_normalize_table(tmp_path):
     images = load_images("digits", normalize=True)
     assert images.image_shape == (28, 28)
     assert images.max_value == 255
@@ -378,7 +378,7 @@ def test_pictures_decompression_bombs(tmp_path):
     assert megabytes < 60
 
 
-def test_pictures_many_photographs_take_little_memory(tmp_path):
+def test_pictures_memory_of_photographs(tmp_path):
     # 80 photographs of 3 MB each.
     large = encoded(drawn().resize((1000, 1000)).convert("RGB"))
     write_pictures(tmp_path, {f"{i}.png": large for i in range(80)})
@@ -386,7 +386,7 @@ def test_pictures_many_photographs_take_little_memory(tmp_path):
     assert megabytes < 200
 
 
-def test_pictures_formats_that_start_programs_are_not_opened(tmp_path):
+def test_pictures_postscript_not_opened(tmp_path):
     content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
     write_pictures(tmp_path, {"a.eps": content, "b.eps": content})
     assert "'a.eps', 'b.eps'" in refusal(tmp_path)

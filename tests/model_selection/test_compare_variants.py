@@ -86,7 +86,7 @@ def test_unknown_hyperparameter(make, fits):
 
 @pytest.mark.parametrize("make", [make_variant_search, compare_variants])
 @pytest.mark.parametrize("name", ["anneal", "augment"])
-def test_hyperparameter_that_every_variant_sets(make, name):
+def test_hyperparameter_overridden_by_all_variants(make, name):
     data = (DIGITS, LABELS) if make is compare_variants else ()
     with pytest.raises(ValueError, match=f"{name}=True.*each variant sets it"):
         make(*data, **{name: True})
@@ -115,7 +115,7 @@ def test_best_estimator_accuracy(comparison, holdout):
         assert found.best_estimator_.score(DIGITS, LABELS) > 0.85
 
 
-def test_test_set_is_stratified(comparison, holdout):
+def test_stratified_test_set(comparison, holdout):
     for found in (comparison, holdout):
         assert found.X_test_.shape == (360, 64)
         share = np.bincount(found.y_test_) / np.bincount(LABELS)
@@ -138,7 +138,7 @@ def test_table_equals_pipelines(comparison):
         assert row.seconds > 0
 
 
-def test_accuracy_is_unweighted_with_class_weight():
+def test_accuracy_with_class_weight():
     few = np.flatnonzero((LABELS == 0) | ((LABELS == 1) & (np.arange(1797) % 6 == 0)))
     X, y = DIGITS[few], LABELS[few]
     for weight in ("balanced", {0: 1.0, 1: 0.0}):

@@ -67,7 +67,7 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def test_nothing_is_fetched_and_no_script_runs(page):
+def test_report_without_scripts_and_links(page):
     html = page.read_text()
     read = Reader(html)
     assert not {"script", "link", "iframe", "object"} & set(read.tags)
@@ -77,7 +77,7 @@ def test_nothing_is_fetched_and_no_script_runs(page):
     assert "url(" not in html and "@import" not in html
 
 
-def test_pictures(page):
+def test_report_images(page):
     html = page.read_text()
     titles = re.findall(r'<img src="[^"]*" alt="([^"]*)"', html)
     assert titles == [
@@ -90,7 +90,7 @@ def test_pictures(page):
         assert picture[..., :3].std() > 0.01
 
 
-def test_verdict_comes_first(comparison, page):
+def test_report_verdict_first(comparison, page):
     html = unescape(page.read_text())
     parts = [
         html.rindex(comparison.sentences[0]),
@@ -101,7 +101,7 @@ def test_verdict_comes_first(comparison, page):
     assert parts == sorted(parts)
 
 
-def test_differences_and_single_repeats(comparison, page):
+def test_report_differences_and_repeats(comparison, page):
     text = Reader(page.read_text()).text
     for pair in comparison.significance_.itertuples():
         assert f"{pair.mean_low:+.2f} to {pair.mean_high:+.2f}" in text
@@ -110,13 +110,13 @@ def test_differences_and_single_repeats(comparison, page):
         assert f"{fit.test_accuracy:.2f}%" in text
 
 
-def test_reports_are_folded(comparison, page):
+def test_report_folded_classification_reports(comparison, page):
     html = unescape(page.read_text())
     for name in comparison.estimators_:
         assert f"<pre>{comparison.report(name)}</pre></details>" in html
 
 
-def test_what_it_takes_to_repeat_it(comparison, page):
+def test_report_settings_and_versions(comparison, page):
     text = Reader(page.read_text()).text
     assert "skmnist compare --repeats 2" in text
     for name in ("Python 3.", "keras ", "scikit-learn ", "skmnist ", "processors"):
@@ -125,12 +125,12 @@ def test_what_it_takes_to_repeat_it(comparison, page):
         assert repr(pipeline[-1]) in text
 
 
-def test_names_are_escaped(comparison, page):
+def test_report_escapes_names(comparison, page):
     for html in (page.read_text(), comparison._repr_html_()):
         assert "<b>" not in html and "&lt;b&gt;" in html
 
 
-def test_notebook_shows_the_first_screen(comparison, page):
+def test_repr_html(comparison, page):
     shown = comparison._repr_html_()
     assert shown.strip() in page.read_text()
     assert "<img" not in shown
@@ -139,7 +139,7 @@ def test_notebook_shows_the_first_screen(comparison, page):
     assert ["★" in row for row in rows] == [i == best for i in range(3)]
 
 
-def test_failed_write_leaves_the_older_report(comparison, tmp_path):
+def test_report_after_failed_write(comparison, tmp_path):
     path = tmp_path / "folder"
     path.mkdir()
     with pytest.raises(OSError, match="folder"):
@@ -147,7 +147,7 @@ def test_failed_write_leaves_the_older_report(comparison, tmp_path):
     assert path.is_dir() and not list(path.iterdir())
 
 
-def test_classifiers_without_probabilities_or_networks(tmp_path):
+def test_report_other_classifiers(tmp_path):
     found = compare_variants(
         *(DIGITS, LABELS),
         variants={"svm": SVC(), "neighbours": KNeighborsClassifier()},
@@ -163,7 +163,7 @@ def test_classifiers_without_probabilities_or_networks(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [400, 1280])
-def test_page_fits_the_window(page, width, tmp_path):
+def test_report_width_in_browser(page, width, tmp_path):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     assert chromium, "This test needs Chromium: apt-get install chromium"
     # The width of the content goes into the title, which is printed.

@@ -183,7 +183,7 @@ def test_compare_after_ctrl_c(options, tmp_path, uninterrupted):
     assert_same_results(output, uninterrupted)
 
 
-def test_two_processes_with_one_checkpoint_folder(tmp_path, uninterrupted):
+def test_compare_two_processes_one_checkpoint_folder(tmp_path, uninterrupted):
     checkpoint = tmp_path / "points"
     outputs = [tmp_path / name for name in ("one", "two", "killed")]
     with (
@@ -200,7 +200,7 @@ def test_two_processes_with_one_checkpoint_folder(tmp_path, uninterrupted):
         assert_same_results(output, uninterrupted)
 
 
-def test_damaged_checkpoints_and_those_of_another_version(tmp_path, uninterrupted):
+def test_compare_checkpoints_damaged_or_of_other_version(tmp_path, uninterrupted):
     checkpoint, output = tmp_path / "points", tmp_path / "results"
     with Compare(checkpoint, output) as compare:
         compare.finish()

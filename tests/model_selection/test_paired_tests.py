@@ -126,7 +126,7 @@ class UncopiedColumn(pd.Series):
         return super().__array__(dtype)
 
 
-def test_holm_does_not_change_its_argument():
+def test_holm_copies_its_argument():
     column = UncopiedColumn([0.01, 0.04, 0.03, 0.005])
     holm(column)
     assert column.tolist() == [0.01, 0.04, 0.03, 0.005]
@@ -146,7 +146,7 @@ def test_corrected_interval_by_hand():
     st.floats(0, 1),
     st.floats(0.5, 0.99),
 )
-def test_corrected_interval_excludes_zero_where_the_test_does(values, ratio, level):
+def test_corrected_interval_agrees_with_test(values, ratio, level):
     _, low, high = corrected_interval(values, ratio, level)
     p = corrected_t_test(values, ratio)
     if not np.isnan(low) and abs(p - (1 - level)) > 1e-9:
@@ -159,7 +159,7 @@ def test_corrected_interval_without_variance():
     assert np.isnan(corrected_interval([0.5], 1 / 3)[1:]).all()
 
 
-def test_corrected_t_test_false_alarms_over_repeated_splits():
+def test_corrected_t_test_false_positive_rate():
     """Two classifiers that are equally good, on 10 splits of 90 rows, 400 times.
 
     Repeated splits share test rows. The ordinary t-test takes them for new ones and

@@ -55,7 +55,7 @@ def repeated(points, single):
     return found
 
 
-def test_first_repeat_equals_comparison_with_one(single, repeated):
+def test_first_repeat_equals_one_repeat(single, repeated):
     of_first = repeated.repeats_.query("repeat == 0")
     pd.testing.assert_frame_equal(
         of_first.drop(columns="seconds"), single.repeats_.drop(columns="seconds")
@@ -138,7 +138,7 @@ def test_mcnemar_in_each_repeat(single, repeated):
         assert test.difference == pytest.approx(ours - theirs)
 
 
-def test_one_repeat_leaves_columns_of_repeats_empty(single):
+def test_table_of_one_repeat(single):
     columns = ["mean_difference", "mean_low", "mean_high", "repeats_p"]
     assert single.significance_[columns].isna().all(axis=None)
     assert "Other seeds were not tried" in single.sentences[-1]
@@ -191,7 +191,7 @@ def test_repeats_with_folds():
 
 
 @pytest.mark.parametrize("repeats", [0, -1, 1.5, True, "2"])
-def test_repeats_must_be_a_positive_integer(repeats):
+def test_repeats_invalid(repeats):
     with pytest.raises(ValueError, match="repeats must be an integer of at least 1"):
         compare_variants(DIGITS, LABELS, repeats=repeats, **OPTIONS)
 

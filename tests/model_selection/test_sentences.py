@@ -45,7 +45,7 @@ def compare(*repeats, validation=None, networks=None, rates=None, n_samples=1000
     return VariantComparison(fits, None, np.zeros(n_samples, int))
 
 
-def test_gain_loss_and_chance():
+def test_verdict_gain_loss_and_chance():
     assert compare({"a": 20, "b": 14, "c": 30}).sentences == [
         "b is best in validation; it reaches 98.60% on the test set (95% interval "
         "97.66% to 99.16%).",
@@ -56,7 +56,7 @@ def test_gain_loss_and_chance():
     ]
 
 
-def test_best_that_could_be_chance():
+def test_verdict_best_not_significant():
     best, pair, _ = compare({"a": 20, "b": 17}).sentences
     assert best.startswith(
         "b is ahead in validation, but it is not shown to be better than a; it reaches"
@@ -64,14 +64,14 @@ def test_best_that_could_be_chance():
     assert pair == "b gains 0.30 points over a; this could be chance (p = 0.25)."
 
 
-def test_best_in_validation_and_worse_on_the_test_set():
+def test_verdict_best_in_validation_only():
     best, *_ = compare({"a": 1, "b": 500, "c": 1}, validation=(0.5, 0.9, 0.8)).sentences
     assert best.startswith(
         "b is ahead in validation, but it is not shown to be better than a and c; it"
     )
 
 
-def test_tie_names_what_is_kept():
+def test_verdict_tie():
     found = compare(
         {"x": 9, "annealed_augmented": 5, "c": 5}, validation=(0.9, 0.95, 0.95)
     )
@@ -84,7 +84,7 @@ def test_tie_names_what_is_kept():
     assert "c and annealed, augmented are right equally often." in found.sentences
 
 
-def test_holm_corrected_p_value_decides():
+def test_verdict_by_holm_corrected_p_value():
     pair = compare({"a": 20, "b": 14}).significance_.iloc[0]
     assert pair.mcnemar_p == pair.mcnemar_p_holm == pytest.approx(2 / 2**6)
     found = compare({"a": 20, "b": 14, "c": 20})
@@ -93,13 +93,13 @@ def test_holm_corrected_p_value_decides():
     assert "b gains 0.60 points over a; this could be chance" in found.sentences[1]
 
 
-def test_one_variant():
+def test_verdict_one_variant():
     said = compare({"annealed_augmented": 20}).sentences
     assert said[0].startswith("annealed, augmented reaches 98.00% on the test set")
     assert said[1:] == [SEEDS]
 
 
-def test_repeats_that_agree():
+def test_verdict_repeats_agree():
     wrong = [{"a": 30, "b": 20}, {"a": 29, "b": 20}, {"a": 31, "b": 20}]
     best, pair = compare(*wrong).sentences
     assert best == (
@@ -113,7 +113,7 @@ def test_repeats_that_agree():
     )
 
 
-def test_repeats_name_the_better_one_first():
+def test_verdict_repeats_order():
     wrong = [{"a": 20, "b": 24}, {"a": 22, "b": 20}, {"a": 20, "b": 26}]
     best, pair = compare(*wrong).sentences
     assert best.startswith(
@@ -127,7 +127,7 @@ def test_repeats_name_the_better_one_first():
     )
 
 
-def test_repeats_with_equal_differences():
+def test_verdict_repeats_equal_differences():
     _, equal = compare({"a": 2, "b": 2}, {"a": 5, "b": 5}).sentences
     assert equal == "b and a are right equally often in each repeat."
     best, same = compare({"a": 5, "b": 2}, {"a": 6, "b": 3}).sentences
@@ -137,7 +137,7 @@ def test_repeats_with_equal_differences():
     )
 
 
-def test_annealing_that_never_lowered_the_rate():
+def test_verdict_annealing_without_effect():
     networks = {
         "plain": MnistCNN(),
         "annealed": MnistCNN(anneal=True),

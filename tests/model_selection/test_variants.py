@@ -25,7 +25,7 @@ QUICK = {**NETWORK, "max_value": 16, "epochs": 1, "random_state": 3}
 
 
 @pytest.mark.parametrize("shape", [(-1, 64), (-1, 8, 8), (-1, 8, 8, 1)])
-def test_classifier_gets_rows_from_0_to_1(shape):
+def test_classifier_variant_scaled_rows(shape):
     found = compare_variants(
         DIGITS.reshape(shape), LABELS, variants={"svm": SVC()}, cv="holdout", **QUICK
     )
@@ -41,7 +41,7 @@ def test_classifier_gets_rows_from_0_to_1(shape):
     assert found.table_["test_accuracy"][0] > 90
 
 
-def test_classifier_gets_the_seed_of_the_repeat():
+def test_classifier_variant_seed_of_repeat():
     forest = RandomForestClassifier(5)
     variants = {"forest": forest, "scaled": make_pipeline(StandardScaler(), forest)}
     found = compare_variants(DIGITS, LABELS, variants=variants, cv="holdout", **QUICK)
@@ -50,7 +50,7 @@ def test_classifier_gets_the_seed_of_the_repeat():
     assert forest.random_state is None
 
 
-def test_classifiers_beside_networks_with_folds():
+def test_classifier_variants_with_folds():
     variants = {"network": {"anneal": True}, "neighbours": KNeighborsClassifier(3)}
     found = compare_variants(DIGITS, LABELS, variants=variants, cv=2, **QUICK)
     assert found.best_variant_ == "neighbours"
@@ -72,7 +72,7 @@ def test_variant_overrides_shared_hyperparameter():
     assert n_epochs == {"short": 1, "long": 2}
 
 
-def test_hyperparameter_that_every_network_sets():
+def test_hyperparameter_overridden_by_all_networks():
     variants = {"a": {"epochs": 1}, "b": {"epochs": 2}, "svm": SVC()}
     with pytest.raises(ValueError, match="epochs=1 cannot be given.*each variant"):
         compare_variants(DIGITS, LABELS, variants=variants, **QUICK)
@@ -100,7 +100,7 @@ def test_hyperparameter_that_every_network_sets():
         ({"net": make_mnist_pipeline()}, "'net' is a Pipeline with the network"),
     ],
 )
-def test_bad_variants_before_training(variants, message, tmp_path):
+def test_invalid_variants(variants, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         compare_variants(
             DIGITS, LABELS, variants=variants, checkpoint_dir=tmp_path, **QUICK

@@ -69,7 +69,7 @@ def drawn(monkeypatch):
 
 @pytest.mark.parametrize("shape", [(28, 28), (8, 8), (20, 31)])
 @pytest.mark.parametrize("ranges", [RANGES, (180.0, 0.9, 1.0)])
-def test_augmentation_is_scipys_affine_transform(shape, ranges, drawn):
+def test_random_affine_equals_scipy(shape, ranges, drawn):
     images = as_images(64, shape)
     result = np.asarray(RandomAffine(*ranges, seed=1)(images, training=True))
     [parameters] = drawn
@@ -78,7 +78,7 @@ def test_augmentation_is_scipys_affine_transform(shape, ranges, drawn):
         assert_allclose(new[..., 0], expected, rtol=0, atol=1e-4)
 
 
-def test_each_parameter_moves_the_image_as_it_says():
+def test_resample_direction_of_each_parameter():
     image = np.zeros((1, 5, 5, 1), dtype=np.float32)
     image[0, 2, 4] = 1.0  # right of the centre
 
@@ -93,7 +93,7 @@ def test_each_parameter_moves_the_image_as_it_says():
     assert bright(zoom=(1.0, 0.5)) == (2, 3)  # nearer to the centre
 
 
-def test_what_comes_in_from_outside_is_the_nearest_edge():
+def test_resample_fills_with_nearest_edge():
     image = as_images(1, (4, 4))
     floats = [np.array([value], "float32") for value in (0.0, (1, 1), (2.0, 0.0))]
     result = np.asarray(resample(image, affine_matrices(*floats, (4, 4))))
@@ -101,7 +101,7 @@ def test_what_comes_in_from_outside_is_the_nearest_edge():
     assert_allclose(result[0, 2:], image[0, :2], atol=1e-6)
 
 
-def test_parameters_fill_their_ranges_and_no_more(drawn):
+def test_draw_transforms_distribution(drawn):
     draw_transforms(20_000, (20, 40), RANGES, seed=0)
     [(rotation, zoom, shift)] = drawn
     columns = [rotation, *zoom.T, *shift.T]
@@ -115,14 +115,14 @@ def test_parameters_fill_their_ranges_and_no_more(drawn):
     assert_allclose(np.corrcoef(columns), np.eye(5), atol=0.05)
 
 
-def test_each_image_at_each_call_is_transformed_in_its_own_way(drawn):
+def test_random_affine_independent_transforms(drawn):
     layer = RandomAffine(*RANGES)
     images = np.repeat(as_images(1), 8, axis=0)
     results = [np.asarray(layer(images, training=True)) for _ in range(2)]
     assert len(np.unique(np.concatenate(results).reshape(16, -1), axis=0)) == 16
 
 
-def test_a_seed_decides_on_the_transforms():
+def test_random_affine_seed():
     def first_two(seed):
         layer = RandomAffine(*RANGES, seed=seed)
         return [np.asarray(layer(as_images(4), training=True)) for _ in range(2)]
@@ -131,20 +131,20 @@ def test_a_seed_decides_on_the_transforms():
     assert not np.array_equal(first_two(3), first_two(4))
 
 
-def test_no_ranges_change_nothing():
+def test_random_affine_zero_ranges():
     images = as_images(3)
     result = RandomAffine(0.0, 0.0, 0.0)(images, training=True)
     assert_allclose(np.asarray(result), images, atol=1e-5)
 
 
 @pytest.mark.parametrize("settings", [{}, {"training": False}])
-def test_outside_training_images_stay_as_they_are(settings, drawn):
+def test_random_affine_in_inference(settings, drawn):
     images = as_images(3)
     assert_array_equal(RandomAffine(*RANGES)(images, **settings), images)
     assert not drawn
 
 
-def test_the_layer_can_be_rebuilt_from_its_config():
+def test_random_affine_serialization():
     layer = RandomAffine(20.0, 0.1, 0.2, seed=5, name="turn")
     config = keras.saving.serialize_keras_object(layer)
     again = keras.saving.deserialize_keras_object(
@@ -156,7 +156,7 @@ def test_the_layer_can_be_rebuilt_from_its_config():
     assert_array_equal(again(images, training=True), layer(images, training=True))
 
 
-def test_copies_for_one_answer_are_all_transformed_alike():
+def test_transform_alike():
     images = as_images(3)
     seven, eight = (
         draw_transforms(1, images.shape[1:3], RANGES, seed) for seed in (7, 8)
@@ -171,7 +171,7 @@ def test_copies_for_one_answer_are_all_transformed_alike():
 # The augmentation inside the estimator
 
 
-def test_validation_images_and_predictions_are_not_augmented(digits, small):
+def test_augment_not_in_validation_or_prediction(digits, small):
     X, y, X_val, y_val = (part[:120] for part in digits)
     strong = {"augment": True, "rotation_range": 180.0, "shift_range": 0.5}
     cnn = MnistCNN(epochs=2, random_state=0, **strong, **small)
@@ -184,7 +184,7 @@ def test_validation_images_and_predictions_are_not_augmented(digits, small):
     assert cnn.history_["val_loss"][-1] == pytest.approx(loss, rel=1e-4)
 
 
-def test_training_images_are_augmented_afresh_at_every_epoch(digits, small):
+def test_augment_differs_between_epochs(digits, small):
     X, y = (part[:42] for part in digits[:2])
     # Without dropout and without steps, only the augmentation changes the loss.
     still = {"dropout": (0.0, 0.0, 0.0), "learning_rate": 1e-12}
@@ -223,7 +223,7 @@ def _sizes(cnn):
         ((1, 5), 4, (3, 2), (2, 4), 1),
     ],
 )
-def test_weight_shapes_are_those_of_the_network(
+def test_weight_shapes_equal_model(
     image_shape, n_classes, filters, kernel_sizes, dense_units, augmentation
 ):
     model = build_cnn(
@@ -245,7 +245,7 @@ def test_weight_shapes_are_those_of_the_network(
     assert_allclose(proba.sum(axis=1), 1.0, rtol=1e-5)
 
 
-def test_building_a_network_touches_no_global_random_state(small):
+def test_build_cnn_global_random_state(small):
     sizes = {name: small[name] for name in small if name != "learning_rate"}
 
     def draws(build):
@@ -268,7 +268,7 @@ def test_building_a_network_touches_no_global_random_state(small):
     np.random.set_state(states[1])
 
 
-def test_first_weights_are_glorots_and_follow_the_seed():
+def test_initial_weights_glorot_uniform():
     shapes = weight_shapes((28, 28), 10, (32, 64), (5, 3), 384)
     weights = initial_weights(shapes, seed=0)
     assert {name: weight.shape for name, weight in weights.items()} == shapes

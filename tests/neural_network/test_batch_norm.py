@@ -19,7 +19,7 @@ def normalized(digits, small):
     return cnn.fit(X, y)
 
 
-def test_layers_are_normalized_before_the_activation_without_a_bias(normalized):
+def test_batch_norm_layers(normalized):
     names = [layer.name for layer in normalized.model_.layers]
     for name in ("conv1a", "conv1b", "conv2a", "conv2b", "dense"):
         at = names.index(name)
@@ -28,13 +28,11 @@ def test_layers_are_normalized_before_the_activation_without_a_bias(normalized):
     assert normalized.model_.get_layer("softmax").use_bias
 
 
-def test_it_learns(normalized, digits):
+def test_batch_norm_score(normalized, digits):
     assert normalized.score(digits[2], digits[3]) > 0.8
 
 
-def test_two_fits_are_equal_to_the_bit_and_predict_inference_statistics(
-    normalized, digits
-):
+def test_batch_norm_same_bits_and_inference_statistics(normalized, digits):
     X, y, X_test, _ = digits
     again = clone(normalized).fit(X[:500], y[:500])
     proba = normalized.predict_proba(X_test)
@@ -43,7 +41,7 @@ def test_two_fits_are_equal_to_the_bit_and_predict_inference_statistics(
     assert_allclose(normalized.predict_proba(X_test[:1]), proba[:1], atol=1e-6)
 
 
-def test_statistics_in_files_pickles_and_checkpoints(normalized, digits, tmp_path):
+def test_batch_norm_in_files_pickles_and_checkpoints(normalized, digits, tmp_path):
     X, y, X_test, _ = digits
     proba = normalized.predict_proba(X_test)
     save_model(normalized, tmp_path / "model")
@@ -59,7 +57,7 @@ def test_statistics_in_files_pickles_and_checkpoints(normalized, digits, tmp_pat
     assert_array_equal(other.predict_proba(X_test), mine.predict_proba(X_test))
 
 
-def test_statistics_do_not_depend_on_the_size_of_the_last_batch(digits, small):
+def test_batch_norm_statistics_with_small_last_batch(digits, small):
     """Moving means after one epoch are those of whole batches of training rows."""
     X, y = (part[:85] for part in digits[:2])
     cnn = MnistCNN(
@@ -82,7 +80,7 @@ def test_statistics_do_not_depend_on_the_size_of_the_last_batch(digits, small):
     assert (difference < 4 * spread * (1 - kept)).all()
 
 
-def test_ten_parts_are_one_fit_of_ten_epochs(digits, small):
+def test_batch_norm_partial_fit_ten_times_equals_fit(digits, small):
     X, y, X_test, _ = (part[:200] for part in digits)
     params = {"batch_norm": True, "validation_fraction": None, "random_state": 0}
     whole = MnistCNN(epochs=10, **params, **small).fit(X, y)
@@ -92,7 +90,7 @@ def test_ten_parts_are_one_fit_of_ten_epochs(digits, small):
     assert_array_equal(parts.predict_proba(X_test), whole.predict_proba(X_test))
 
 
-def test_weights_mixed_precision_and_test_time_augmentation(digits, small):
+def test_batch_norm_with_weights_dtype_and_tta(digits, small):
     X, y, X_test, y_test = (part[:500] for part in digits)
     weight = np.linspace(0, 2, len(X))
     for dtype in ("float32", "mixed_bfloat16"):
@@ -113,7 +111,7 @@ def test_weights_mixed_precision_and_test_time_augmentation(digits, small):
             assert found.dtype == "float32"
 
 
-def test_a_change_of_batch_norm_is_refused_with_warm_start(digits, small):
+def test_warm_start_changed_batch_norm(digits, small):
     X, y = (part[:100] for part in digits[:2])
     cnn = MnistCNN(epochs=1, warm_start=True, random_state=0, **small).fit(X, y)
     with pytest.raises(ValueError, match="batch_norm have changed"):

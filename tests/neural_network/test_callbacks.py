@@ -64,7 +64,7 @@ def record(X, y, stop_after=None, sample_weight=None, **changes):
     return cnn.fit(X, y, sample_weight=sample_weight), recorder
 
 
-def test_an_epoch_is_a_task(few):
+def test_callbacks_task_per_epoch(few):
     _, recorder = record(*few)
     epochs = [f"{what} epoch {k}" for k in range(EPOCHS) for what in ("begin", "end")]
     assert recorder.events == [
@@ -72,7 +72,7 @@ def test_an_epoch_is_a_task(few):
     ]
 
 
-def test_the_data_come_to_a_callback_as_they_were_given(few):
+def test_callbacks_data_and_metadata(few):
     X, y = few
     weight = np.linspace(1, 2, len(y))
     frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(64)])
@@ -85,7 +85,7 @@ def test_the_data_come_to_a_callback_as_they_were_given(few):
     assert recorder.given["metadata"] is None
 
 
-def test_what_is_fitted_after_an_epoch_predicts_like_a_fit_of_so_many(few):
+def test_callbacks_fitted_estimator_of_each_epoch(few):
     X, y = few
     changes = {"anneal": True, "anneal_patience": 1, "augment": True}
     cnn, recorder = record(X, y, **changes)
@@ -109,7 +109,7 @@ def clone_state(cnn):
     return clone(cnn).set_callbacks()._import_state(cnn._export_state())
 
 
-def test_a_callback_that_says_so_stops_the_training(few):
+def test_callbacks_stop_training(few):
     X, y = few
     stopped, recorder = record(X, y, stop_after=1, epochs=40)
     two = MnistCNN(**(NET | {"epochs": 2})).fit(X, y)
@@ -118,7 +118,7 @@ def test_a_callback_that_says_so_stops_the_training(few):
     assert recorder.events[-3:] == ["end epoch 1", "end fit 0", "teardown"]
 
 
-def test_an_exception_in_the_training_tears_the_callbacks_down(few):
+def test_callbacks_teardown_after_exception(few):
     class Break(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise KeyboardInterrupt
@@ -137,7 +137,7 @@ def scores_per_epoch(monitor):
     return [row["accuracy"] for row in rows if row["task_name"] == "epoch"]
 
 
-def test_the_scoring_monitor_logs_a_score_an_epoch(few):
+def test_scoring_monitor_per_epoch(few):
     X, y = few
     frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(64)])
     for form in (X, frame, X.reshape(-1, 8, 8)):
@@ -149,7 +149,7 @@ def test_the_scoring_monitor_logs_a_score_an_epoch(few):
         assert scores[0] < scores[-1]
 
 
-def test_the_scoring_monitor_weighs_the_rows(few):
+def test_scoring_monitor_sample_weight(few):
     X, y = few
     weight = np.where(y < 5, 3.0, 1.0)
     monitor = ScoringMonitor(scoring="accuracy")
@@ -160,7 +160,7 @@ def test_the_scoring_monitor_weighs_the_rows(few):
     assert scores_per_epoch(monitor)[-1] == cnn.score(X, y)
 
 
-def test_the_scoring_monitor_works_in_a_pipeline_and_its_search(few):
+def test_scoring_monitor_in_pipeline_and_search(few):
     X, y = few
     pipeline = make_mnist_pipeline(max_value=16, **NET)
     monitor = ScoringMonitor(scoring="accuracy")
@@ -175,7 +175,7 @@ def test_the_scoring_monitor_works_in_a_pipeline_and_its_search(few):
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_progress_bars_show_candidates_folds_and_epochs(n_jobs, few, capfd):
+def test_progress_bar_of_grid_search(n_jobs, few, capfd):
     X, y = few
     search = GridSearchCV(
         make_mnist_pipeline(max_value=16, **NET),
@@ -196,7 +196,7 @@ def test_progress_bars_show_candidates_folds_and_epochs(n_jobs, few, capfd):
     assert all("100%" in line for line in shown.splitlines())
 
 
-def test_the_bar_of_a_network_advances_with_its_epochs(few, monkeypatch):
+def test_progress_bar_advances_per_epoch(few, monkeypatch):
     from sklearn.callback import _progressbar
 
     advances = []
@@ -241,7 +241,7 @@ class Noting(keras.callbacks.Callback):
         self.called.append("tested")
 
 
-def test_keras_callbacks_are_told_of_the_validation_too(few):
+def test_keras_callbacks_in_validation(few):
     X, y = few
     cnn = MnistCNN(**NET | {"epochs": 2, "callbacks": Noting()}).fit(X, y)
     called = cnn.callbacks_[0].called
@@ -251,7 +251,7 @@ def test_keras_callbacks_are_told_of_the_validation_too(few):
     assert called[first + 1] == pytest.approx(cnn.history_["val_loss"][0])
 
 
-def test_a_keras_callback_stops_training_within_an_epoch(few):
+def test_keras_callbacks_stop_within_epoch(few):
     X, y = few
     cnn = MnistCNN(**NET | {"callbacks": [Noting(stop_after=2)]}).fit(X, y)
     assert cnn.callbacks_[0].called.count("batch") == 2 == len(cnn.batch_loss_)

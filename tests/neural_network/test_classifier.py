@@ -39,7 +39,7 @@ def fitted(digits, small):
 # The network
 
 
-def test_the_default_network_has_the_promised_parameters(large_digits):
+def test_model_default_layers(large_digits):
     X, y = large_digits
     cnn = MnistCNN(epochs=1, random_state=0).fit(X[:60] / 255, y[:60])
     assert cnn.model_.count_params() == 1_290_346
@@ -56,7 +56,7 @@ def test_the_default_network_has_the_promised_parameters(large_digits):
     assert rates == [0.4, 0.5, 0.5]
 
 
-def test_it_is_a_keras_classifier_and_a_classifier_to_scikit_learn():
+def test_is_keras_classifier():
     assert isinstance(MnistCNN(), KerasClassifier)
     assert isinstance(MnistCNN(), BaseWrapper)
     assert is_classifier(MnistCNN())
@@ -66,7 +66,7 @@ def test_it_is_a_keras_classifier_and_a_classifier_to_scikit_learn():
         assert name not in dir(MnistCNN)
 
 
-def test_it_learns_real_digits(digits, small):
+def test_score_on_digits(digits, small):
     X, y, X_test, y_test = digits
     cnn = MnistCNN(epochs=12, anneal="one_cycle", random_state=0, **small).fit(X, y)
     assert cnn.score(X_test, y_test) > 0.93
@@ -108,7 +108,7 @@ def test_lacks_instructions(flags, dtype, lacks, tmp_path):
     assert not lacks_instructions(dtype, tmp_path / "missing")
 
 
-def test_dtype_none_follows_the_policy_of_fit(digits, small):
+def test_dtype_none_follows_global_policy(digits, small):
     X, y, X_test, _ = (part[:200] for part in digits)
     cnn = MnistCNN(epochs=1, dtype=None, random_state=0, **small)
     usual = keras.config.dtype_policy()
@@ -125,7 +125,7 @@ def test_dtype_none_follows_the_policy_of_fit(digits, small):
     assert_array_equal(cnn.predict_proba(X_test), proba)
 
 
-def test_images_of_any_size_train(small):
+def test_fit_image_sizes(small):
     rng = np.random.default_rng(0)
     y = np.arange(60) % 3
     for shape in ((1, 1), (1, 9), (5, 3), (7, 7)):
@@ -140,7 +140,7 @@ def test_images_of_any_size_train(small):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
-def test_the_type_and_the_form_of_pixels_do_not_matter(dtype, digits, small):
+def test_fit_input_forms_and_dtypes(dtype, digits, small):
     X, y, _, _ = digits
     X = (X[:200] > 0.5).astype(dtype)
     y = y[:200]
@@ -162,7 +162,7 @@ def test_the_type_and_the_form_of_pixels_do_not_matter(dtype, digits, small):
             assert_array_equal(cnn.predict_proba(asked), proba, err_msg=name)
 
 
-def test_a_data_frame_sets_feature_names_and_others_are_refused(digits, small):
+def test_fit_feature_names(digits, small):
     X, y, _, _ = digits
     frame = pd.DataFrame(X[:200], columns=[f"pixel{i}" for i in range(64)])
     cnn = MnistCNN(epochs=1, random_state=0, **small).fit(frame, y[:200])
@@ -180,7 +180,7 @@ def test_a_data_frame_sets_feature_names_and_others_are_refused(digits, small):
         ([0, 1], np.uint8),
     ],
 )
-def test_predictions_have_the_type_of_the_labels(labels, dtype, digits, small):
+def test_predict_label_dtypes(labels, dtype, digits, small):
     X, y, _, _ = digits
     given = np.array(labels)[y % len(labels)]
     if dtype != "U":
@@ -196,17 +196,17 @@ def test_predictions_have_the_type_of_the_labels(labels, dtype, digits, small):
     assert_allclose(cnn.predict_log_proba(X[:50]), np.log(proba))
 
 
-def test_one_sample_has_a_row_of_probabilities(fitted, digits):
+def test_predict_proba_one_sample(fitted, digits):
     assert fitted.predict_proba(digits[2][:1]).shape == (1, 10)
 
 
-def test_an_answer_does_not_depend_on_the_company(fitted, digits):
+def test_predict_proba_independent_of_batch(fitted, digits):
     X_test = digits[2]
     alone = np.vstack([fitted.predict_proba(x[np.newaxis]) for x in X_test[:20]])
     assert_allclose(alone, fitted.predict_proba(X_test)[:20], atol=1e-6)
 
 
-def test_wrong_images_are_refused_in_a_sentence(fitted, digits, small):
+def test_fit_predict_invalid_images(fitted, digits, small):
     X, y, _, _ = digits
     cnn = MnistCNN(epochs=1, **small)
     with pytest.raises(ValueError, match="one channel"):
@@ -228,7 +228,7 @@ def test_wrong_images_are_refused_in_a_sentence(fitted, digits, small):
     assert not hasattr(cnn, "model_")
 
 
-def test_rows_that_are_not_square_take_an_image_shape(digits, small):
+def test_fit_image_shape_of_rows(digits, small):
     X, y, _, _ = digits
     X, y = X[:100, :48], y[:100]
     for shape in ((6, 8), (-1, 8), (6, -1)):
@@ -236,7 +236,7 @@ def test_rows_that_are_not_square_take_an_image_shape(digits, small):
         assert cnn.fit(X, y).image_shape_ == (6, 8)
 
 
-def test_unscaled_pixels_bring_a_warning_that_names_the_scaler(digits, small):
+def test_fit_unscaled_pixels_warning(digits, small):
     X, y, _, _ = digits
     with pytest.warns(UserWarning, match="ImageScaler"):
         MnistCNN(epochs=1, **small).fit(X[:50] * 16, y[:50])
@@ -276,7 +276,7 @@ def test_unscaled_pixels_bring_a_warning_that_names_the_scaler(digits, small):
         ({"tta_copies": -1}, "'tta_copies'"),
     ],
 )
-def test_a_wrong_hyperparameter_is_named_before_training(params, message, digits):
+def test_fit_invalid_hyperparameter(params, message, digits):
     X, y, _, _ = digits
     cnn = MnistCNN(**params)
     with pytest.raises(ValueError, match=message):
@@ -284,7 +284,7 @@ def test_a_wrong_hyperparameter_is_named_before_training(params, message, digits
     assert not vars(cnn).keys() & {"classes_", "n_features_in_", "_state"}
 
 
-def test_a_grid_over_numpy_values_means_the_same(digits, small):
+def test_fit_numpy_scalars(digits, small):
     X, y, _, _ = digits
     cnn = MnistCNN(epochs=2, random_state=0, anneal=True, **small)
     expected = clone(cnn).set_params(augment=True).fit(X, y)
@@ -298,7 +298,7 @@ def test_a_grid_over_numpy_values_means_the_same(digits, small):
     assert cnn.set_params(anneal=np.False_).fit(X, y).history_["loss"]
 
 
-def test_numpy_integers_are_sizes_like_others(digits, small):
+def test_fit_numpy_integers_as_sizes(digits, small):
     X, y, X_test, _ = digits
     cnn = MnistCNN(epochs=1, random_state=0, tta_copies=1, **small)
     expected = cnn.fit(X, y)
@@ -323,7 +323,7 @@ def test_numpy_integers_are_sizes_like_others(digits, small):
 # Nothing outside is changed
 
 
-def test_no_argument_and_no_global_state_is_changed(digits, small):
+def test_fit_changes_no_argument_or_global_state(digits, small):
     import tensorflow as tf
     from tensorflow.python.framework import config as tf_config
 
@@ -366,7 +366,7 @@ def test_no_argument_and_no_global_state_is_changed(digits, small):
         np.testing.assert_equal(new, old)
 
 
-def test_importing_leaves_the_users_keras_classes_alone():
+def test_import_restores_keras_classes():
     code = """
 import keras
 kinds = keras.Model, keras.losses.Loss, keras.metrics.Metric, keras.optimizers.Optimizer
@@ -381,9 +381,7 @@ assert before == after, (before, after)
 # Reproducibility
 
 
-def test_the_same_seed_gives_the_same_bits_in_two_processes(
-    fitted, digits, small, tmp_path
-):
+def test_fit_same_bits_in_two_processes(fitted, digits, small, tmp_path):
     X, y, X_test, _ = digits
     again = MnistCNN(epochs=3, random_state=0, **small).fit(X, y)
     assert_same_fit(again, fitted)
@@ -400,7 +398,7 @@ joblib.dump(cnn, {str(tmp_path / "cnn.joblib")!r})
     assert_same_fit(joblib.load(tmp_path / "cnn.joblib"), fitted)
 
 
-def test_random_state_behaves_as_in_scikit_learn(digits, small):
+def test_random_state_int_none_instance(digits, small):
     X, y = (part[:200] for part in digits[:2])
 
     def fit(random_state):
@@ -420,7 +418,7 @@ def test_random_state_behaves_as_in_scikit_learn(digits, small):
 # Validation
 
 
-def test_the_split_is_stratified_and_seeded(digits, small):
+def test_stratified_holdout(digits, small):
     from skmnist.neural_network._batches import stratified_holdout
 
     codes = np.repeat([0, 1, 2, 3], [100, 15, 4, 1])
@@ -432,7 +430,7 @@ def test_the_split_is_stratified_and_seeded(digits, small):
     assert np.bincount(codes[~most], minlength=4).min() == 1
 
 
-def test_rows_held_out_are_not_trained_on(digits, small):
+def test_validation_fraction(digits, small):
     X, y, _, _ = digits
     seen = []
 
@@ -450,7 +448,7 @@ def test_rows_held_out_are_not_trained_on(digits, small):
     assert cnn.history_.keys() == {"loss", "accuracy", "learning_rate"}
 
 
-def test_too_few_rows_to_hold_out_bring_a_warning(digits, small):
+def test_validation_fraction_too_few_rows(digits, small):
     X, y, _, _ = digits
     cnn = MnistCNN(epochs=6, anneal=True, anneal_patience=1, random_state=0, **small)
     with pytest.warns(UserWarning, match="the training loss is monitored"):
@@ -458,7 +456,7 @@ def test_too_few_rows_to_hold_out_bring_a_warning(digits, small):
     assert "val_loss" not in cnn.history_
 
 
-def test_the_callers_validation_set_is_used_as_it_is(digits, small):
+def test_fit_validation_set(digits, small):
     X, y, X_test, y_test = digits
     cnn = MnistCNN(epochs=2, random_state=0, **small)
     cnn.fit(X, y, X_val=X_test.reshape(-1, 8, 8), y_val=y_test)
@@ -480,7 +478,7 @@ def test_the_callers_validation_set_is_used_as_it_is(digits, small):
 # History and weights
 
 
-def test_batch_losses_are_each_batchs_own(digits, small):
+def test_batch_loss(digits, small):
     X, y, _, _ = digits
     means = []
 
@@ -503,7 +501,7 @@ def test_batch_losses_are_each_batchs_own(digits, small):
     assert cnn.history_["loss"] == [pytest.approx(means[-1])]
 
 
-def test_a_row_of_weight_zero_is_no_row(digits, small):
+def test_sample_weight_zero_rows(digits, small):
     X, y, _, _ = digits
     keep = np.arange(len(y)) % 3 > 0
     weighted = MnistCNN(epochs=2, random_state=0, **small)
@@ -511,7 +509,7 @@ def test_a_row_of_weight_zero_is_no_row(digits, small):
     assert_same_fit(weighted, clone(weighted).fit(X[keep], y[keep]))
 
 
-def test_weights_count_as_keras_counts_them(digits, small):
+def test_sample_and_class_weight_by_formula(digits, small):
     X, y, _, _ = digits
     weight = np.random.default_rng(0).uniform(0.5, 3, len(y))
     one_step = {"epochs": 1, "batch_size": len(y), "validation_fraction": None}
@@ -527,7 +525,7 @@ def test_weights_count_as_keras_counts_them(digits, small):
 
 
 @pytest.mark.parametrize("constant", [0.001, 1.0, 3, 1e-40, 1e300])
-def test_weights_all_alike_train_as_none(constant, digits, small):
+def test_sample_weight_constant(constant, digits, small):
     X, y = (part[:200] for part in digits[:2])
     cnn = MnistCNN(epochs=2, random_state=0, **small)
     expected = clone(cnn).fit(X, y)
@@ -541,7 +539,7 @@ def _fit_with(cnn, X, y):
     return clone(cnn).fit(X, y, X_val=X, y_val=y)
 
 
-def test_only_the_ratios_of_weights_count(digits, small):
+def test_sample_weight_scaled(digits, small):
     X, y = (part[:200] for part in digits[:2])
     weight = np.random.default_rng(0).uniform(0.5, 3, 200)
     uneven = {3: 5.0, 4: 0.1}
@@ -554,14 +552,14 @@ def test_only_the_ratios_of_weights_count(digits, small):
     assert_same_fit(cnn, with_val)
 
 
-def test_the_plateau_rule_works_with_weights_that_sum_to_one(digits, small):
+def test_plateau_with_tiny_sample_weight(digits, small):
     X, y = (part[:300] for part in digits[:2])
     cnn = MnistCNN(epochs=3, anneal=True, anneal_patience=1, random_state=0, **small)
     cnn.fit(X, y, sample_weight=np.full(300, 1e-5))
     assert len(set(cnn.history_["learning_rate"])) == 1
 
 
-def test_rows_held_out_keep_the_scale_of_those_that_train(digits, small):
+def test_val_loss_scale_with_sample_weight(digits, small):
     X, y, _, _ = digits
     weight = np.where(y < 5, 0.002, 0.01)
     cnn = MnistCNN(epochs=1, random_state=0, **(small | {"learning_rate": 1e-12}))
@@ -569,7 +567,7 @@ def test_rows_held_out_keep_the_scale_of_those_that_train(digits, small):
     assert cnn.history_["val_loss"][0] == pytest.approx(2.3, abs=0.4)
 
 
-def test_class_weights_shift_the_answers(digits, small):
+def test_class_weight_effect(digits, small):
     X, y, X_test, _ = digits
     few = np.flatnonzero((y == 8) | (y == 1))
     y_two = y[few]
@@ -580,7 +578,7 @@ def test_class_weights_shift_the_answers(digits, small):
     assert balanced.fit(X[few], y_two).score(X[few], y_two) > 0.8
 
 
-def test_all_weights_zero_or_one_negative_are_refused(digits, small):
+def test_sample_weight_invalid(digits, small):
     X, y, _, _ = digits
     cnn = MnistCNN(epochs=1, **small)
     with pytest.raises(ValueError, match="zero"):
@@ -592,7 +590,7 @@ def test_all_weights_zero_or_one_negative_are_refused(digits, small):
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_weights_whose_products_are_all_zero_are_refused(method, digits, small):
+def test_class_weight_times_sample_weight_zero(method, digits, small):
     X, y, _, _ = digits
     none = dict.fromkeys(range(10), 0)
     cnn = MnistCNN(epochs=1, class_weight=none, **small)
@@ -604,7 +602,7 @@ def test_weights_whose_products_are_all_zero_are_refused(method, digits, small):
     assert not hasattr(cnn, "classes_")
 
 
-def test_a_key_of_class_weight_that_is_no_class_is_named(digits, small):
+def test_class_weight_unknown_key(digits, small):
     X, y = (part[:200] for part in digits[:2])
     cnn = MnistCNN(epochs=1, class_weight={3: 2, 11: 5}, **small)
     with pytest.raises(ValueError, match=r"class_weight has keys.*: \[11\]"):
@@ -613,7 +611,7 @@ def test_a_key_of_class_weight_that_is_no_class_is_named(digits, small):
     cnn.set_params(class_weight=dict.fromkeys(range(12), 2)).fit(X, y)
 
 
-def test_a_part_may_lack_a_class_that_has_a_weight(digits, small):
+def test_partial_fit_class_weight_of_missing_class(digits, small):
     X, y, _, _ = digits
     X_val, y_val = X[y > 7][:40], y[y > 7][:40]
     few = np.flatnonzero(y < 5)[:100]
@@ -631,7 +629,7 @@ def test_a_part_may_lack_a_class_that_has_a_weight(digits, small):
 
 
 @pytest.mark.parametrize("anneal", ["plateau", "one_cycle"])
-def test_ten_parts_are_one_fit_of_ten(anneal, digits, small, tmp_path):
+def test_partial_fit_ten_times_equals_fit(anneal, digits, small, tmp_path):
     X, y, X_test, y_test = digits
     cnn = MnistCNN(
         epochs=10,
@@ -657,7 +655,7 @@ def test_ten_parts_are_one_fit_of_ten(anneal, digits, small, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "UInt8", "boolean"])
-def test_predict_has_the_type_of_nullable_labels(dtype, digits, small, tmp_path):
+def test_predict_nullable_labels(dtype, digits, small, tmp_path):
     X, y = digits[0][:100], digits[1][:100]
     labels = pd.Series(y > 4 if dtype == "boolean" else y, dtype=dtype)
     cnn = MnistCNN(epochs=1, random_state=0, **small)
@@ -674,7 +672,7 @@ def test_partial_fit_empty_classes(digits, small):
         MnistCNN(**small).partial_fit(digits[0][:10], digits[1][:10], classes=[])
 
 
-def test_a_first_part_may_lack_classes(digits, small):
+def test_partial_fit_missing_classes(digits, small):
     X, y, _, _ = digits
     few = y < 5
     cnn = MnistCNN(random_state=0, **small)
@@ -689,7 +687,7 @@ def test_a_first_part_may_lack_classes(digits, small):
     assert len(cnn.history_["loss"]) == 2
 
 
-def test_warm_start_goes_on_and_a_cold_fit_begins_anew(fitted, digits, small):
+def test_warm_start(fitted, digits, small):
     X, y, _, _ = digits
     warm = MnistCNN(epochs=2, warm_start=True, random_state=0, **small).fit(X, y)
     warm.set_params(epochs=1).fit(X, y)
@@ -708,7 +706,7 @@ def test_warm_start_goes_on_and_a_cold_fit_begins_anew(fitted, digits, small):
     assert len(warm.history_["loss"]) == 1
 
 
-def test_a_callback_that_cannot_be_copied_is_named(digits, small):
+def test_callbacks_not_copyable(digits, small):
     class Locked(keras.callbacks.Callback):
         def __init__(self):
             super().__init__()
@@ -725,13 +723,13 @@ def test_a_callback_that_cannot_be_copied_is_named(digits, small):
         assert [type(each) for each in made] == [Locked]
 
 
-def test_backup_and_restore_is_refused(digits, small, tmp_path):
+def test_callbacks_backup_and_restore(digits, small, tmp_path):
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     with pytest.raises(ValueError, match="BackupAndRestore.*checkpoint_dir"):
         MnistCNN(epochs=2, callbacks=[backup], **small).fit(*digits[:2])
 
 
-def test_history_is_a_copy_and_holds_what_callbacks_log(digits, small):
+def test_history_copied_and_logged_by_callbacks(digits, small):
     class Log(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             logs["twice"] = 2 * logs["loss"]
@@ -750,7 +748,7 @@ def test_history_is_a_copy_and_holds_what_callbacks_log(digits, small):
     assert_array_equal(cnn.batch_loss_, other.batch_loss_)
 
 
-def test_model_has_the_state_of_the_optimizer(digits, small):
+def test_model_optimizer_state(digits, small):
     X, y = (part[:84] for part in digits[:2])
     cnn = MnistCNN(epochs=2, random_state=0, **small).fit(X, y)
     optimizer = cnn.model_.optimizer
@@ -761,7 +759,7 @@ def test_model_has_the_state_of_the_optimizer(digits, small):
 @pytest.mark.parametrize(
     "sizes", [{"dense_units": 2**31 - 1}, {"filters": (2**31 - 1, 2**31 - 1)}]
 )
-def test_a_network_larger_than_any_memory_is_one(sizes, digits):
+def test_fit_network_too_large_for_memory(sizes, digits):
     with pytest.raises(MemoryError):
         MnistCNN(**sizes).fit(*digits[:2])
 
@@ -769,14 +767,12 @@ def test_a_network_larger_than_any_memory_is_one(sizes, digits):
 @pytest.mark.parametrize(
     "wrong", [{"batch_size": 2**31}, {"anneal_patience": 10**20}, {"tta_copies": 10001}]
 )
-def test_numbers_that_no_file_could_keep_are_refused_at_once(wrong, digits):
+def test_fit_numbers_too_large_for_model_file(wrong, digits):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         MnistCNN(**wrong).fit(*digits[:2])
 
 
-def test_what_was_fitted_predicts_whatever_the_hyperparameters_become(
-    fitted, digits, small, tmp_path
-):
+def test_predict_proba_after_set_params(fitted, digits, small, tmp_path):
     X_test = digits[2]
     proba = fitted.predict_proba(X_test)
     for cnn in (
@@ -805,13 +801,13 @@ def test_what_was_fitted_predicts_whatever_the_hyperparameters_become(
         ({"tta_copies": 1, "rotation_range": 200}, "'rotation_range'.*Got 200"),
     ],
 )
-def test_wrong_averaging_of_a_fitted_model_is_refused(params, message, fitted, digits):
+def test_predict_proba_invalid_tta_copies(params, message, fitted, digits):
     cnn = copy.deepcopy(fitted).set_params(**params)
     with pytest.raises(ValueError, match=message):
         cnn.predict_proba(digits[2][:2])
 
 
-def test_early_stopping_restores_the_best_weights(digits, small):
+def test_callbacks_early_stopping_best_weights(digits, small):
     X, y, X_test, y_test = digits
     stopping = keras.callbacks.EarlyStopping(
         monitor="val_loss", patience=1, restore_best_weights=True
@@ -833,7 +829,7 @@ def test_early_stopping_restores_the_best_weights(digits, small):
     assert cnn.callbacks_[0].stopped_epoch == len(losses) - 1
 
 
-def test_a_failed_fit_leaves_the_estimator_as_it_was(fitted, digits):
+def test_predict_after_failed_fit(fitted, digits):
     X, y, X_test, _ = digits
     cnn = copy.deepcopy(fitted)
     before = cnn.predict_proba(X_test)
@@ -854,7 +850,7 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was(fitted, digits):
 
 
 @pytest.mark.parametrize("params", [{}, {"validation_fraction": None}])
-def test_a_last_step_that_diverges_is_no_success(params, fitted, digits, small):
+def test_fit_divergence_in_last_step(params, fitted, digits, small):
     X, y, X_test, _ = digits
     cnn = copy.deepcopy(fitted)
     before = cnn.predict_proba(X_test)
@@ -871,7 +867,7 @@ def test_a_last_step_that_diverges_is_no_success(params, fitted, digits, small):
 # The estimator's own
 
 
-def test_model_is_the_estimators_own_and_not_pickled(fitted, digits, tmp_path):
+def test_model_not_shared_or_pickled(fitted, digits, tmp_path):
     X, y, X_test, _ = digits
     other = clone(fitted).fit(X, y)
     proba = fitted.predict_proba(X_test)
@@ -888,7 +884,7 @@ def test_model_is_the_estimators_own_and_not_pickled(fitted, digits, tmp_path):
     assert_array_equal(loaded.predict_proba(X_test), proba)
 
 
-def test_threads_train_and_predict_at_once(fitted, digits, small):
+def test_fit_and_predict_in_threads(fitted, digits, small):
     X, y, X_test, _ = digits
     proba = fitted.predict_proba(X_test)
     failures = []
@@ -913,7 +909,7 @@ def test_threads_train_and_predict_at_once(fitted, digits, small):
     assert failures == []
 
 
-def test_transformed_copies_are_averaged_and_reproducible(fitted, digits):
+def test_predict_proba_tta_copies(fitted, digits):
     X_test, y_test = digits[2], digits[3]
     plain = fitted.predict_proba(X_test)
     averaging = copy.deepcopy(fitted).set_params(tta_copies=4)
@@ -924,9 +920,7 @@ def test_transformed_copies_are_averaged_and_reproducible(fitted, digits):
     assert averaging.score(X_test, y_test) > 0.5
 
 
-def test_joblib_carries_fitted_models_into_a_fresh_process(
-    fitted, digits, small, tmp_path
-):
+def test_joblib_dump_load_in_fresh_process(fitted, digits, small, tmp_path):
     from sklearn.model_selection import GridSearchCV
 
     from skmnist import make_mnist_pipeline
@@ -963,7 +957,7 @@ class Remembering(MnistCNN):
         return self.last_proba_
 
 
-def test_predict_asks_a_subclass_and_not_a_copy_of_it(digits, small):
+def test_predict_calls_overridden_predict_proba(digits, small):
     X, y, X_test, _ = (part[:100] for part in digits)
     cnn = Remembering(epochs=1, random_state=0, **small).fit(X, y)
     for _ in range(3):
@@ -979,7 +973,7 @@ class Comparable(MnistCNN):
         return type(self) is type(other) and self.get_params() == other.get_params()
 
 
-def test_a_subclass_that_compares_its_estimators_is_fitted(digits, small):
+def test_fit_subclass_with_eq(digits, small):
     X, y = digits[0][:100], digits[1][:100]
     cnn = Comparable(epochs=1, random_state=0, **small).fit(X, y)
     assert cnn.partial_fit(X, y) == Comparable(epochs=1, random_state=0, **small)
@@ -995,7 +989,7 @@ class Halving(keras.callbacks.Callback):
         self.estimator.set_params(learning_rate=rate)
 
 
-def test_a_callback_that_knows_its_estimator_acts_on_it(digits, small):
+def test_callbacks_referring_to_estimator(digits, small):
     X, y, X_test, _ = (part[:100] for part in digits)
     halving = Halving()
     cnn = MnistCNN(epochs=1, random_state=0, callbacks=halving, **small)
@@ -1009,7 +1003,7 @@ def test_a_callback_that_knows_its_estimator_acts_on_it(digits, small):
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_warnings_point_at_the_line_of_the_user(method, digits, small):
+def test_warning_stacklevel(method, digits, small):
     X, y = digits[0][:100], digits[1][:100]
     cnn = MnistCNN(epochs=1, random_state=0, **small)
     with pytest.warns(UserWarning, match="does not scale them") as seen:

@@ -43,7 +43,7 @@ def test_early_stopping_epoch_and_weights(stopped, digits, small):
     assert not hasattr(best, "best_epoch_")
 
 
-def test_early_stopping_in_a_safe_file(stopped, digits, tmp_path):
+def test_early_stopping_in_model_file(stopped, digits, tmp_path):
     save_model(stopped, tmp_path / "model")
     loaded = load_model(tmp_path / "model")
     assert_array_equal(
@@ -68,7 +68,7 @@ class Interrupt(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_early_stopping_resumed_from_a_checkpoint(stopped, digits, tmp_path):
+def test_early_stopping_resumed_from_checkpoint(stopped, digits, tmp_path):
     X, y, X_test, _ = (part[:300] for part in digits)
     cnn = clone(stopped).set_params(checkpoint_dir=tmp_path)
     n_stop = len(stopped.history_["loss"])
@@ -96,7 +96,7 @@ def test_early_stopping_resumed_from_a_checkpoint(stopped, digits, tmp_path):
         assert_array_equal(again.predict_proba(X_test), stopped.predict_proba(X_test))
 
 
-def test_early_stopping_in_a_search_and_with_warm_start(digits, small):
+def test_early_stopping_in_search_and_warm_start(digits, small):
     X, y = (part[:200] for part in digits[:2])
     cnn = MnistCNN(random_state=0, **small | STOPPING | {"epochs": 8})
     search = GridSearchCV(cnn, {"n_iter_no_change": [1, 8]}, cv=2).fit(X, y)
@@ -110,7 +110,7 @@ def test_early_stopping_in_a_search_and_with_warm_start(digits, small):
     assert not hasattr(cnn, "best_epoch_")
 
 
-def test_ctrl_c_keeps_the_last_finished_epoch(digits, small):
+def test_fit_ctrl_c_keeps_last_epoch(digits, small):
     X, y, X_test, _ = (part[:200] for part in digits)
     cnn = MnistCNN(epochs=9, random_state=0, callbacks=[Interrupt(3)], **small)
     with pytest.raises(KeyboardInterrupt):
@@ -125,7 +125,7 @@ def test_ctrl_c_keeps_the_last_finished_epoch(digits, small):
     )
 
 
-def test_ctrl_c_in_the_first_epoch_leaves_the_estimator_as_it_was(digits, small):
+def test_fit_ctrl_c_in_first_epoch(digits, small):
     X, y, X_test, _ = (part[:200] for part in digits)
     interrupt = Interrupt(0)
     cnn = MnistCNN(epochs=2, random_state=0, callbacks=[interrupt], **small)
@@ -139,7 +139,7 @@ def test_ctrl_c_in_the_first_epoch_leaves_the_estimator_as_it_was(digits, small)
     assert_array_equal(cnn.predict_proba(X_test), before)
 
 
-def test_ctrl_c_stops_a_search(digits, small):
+def test_grid_search_ctrl_c(digits, small):
     X, y = (part[:200] for part in digits[:2])
     cnn = MnistCNN(epochs=3, random_state=0, callbacks=[Interrupt(1)], **small)
     search = GridSearchCV(cnn, {"learning_rate": [0.001, 0.01]}, cv=2)

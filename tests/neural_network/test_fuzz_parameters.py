@@ -112,7 +112,7 @@ def hyperparameters(draw):
 
 @fuzz
 @given(params=hyperparameters())
-def test_any_hyperparameters_are_refused_or_make_a_network(folder, params):
+def test_fit_random_hyperparameters(folder, params):
     cnn = MnistCNN(**BASE | params)
     before = {name: (id(v), repr(v)) for name, v in vars(cnn).items()}
     clone(cnn)
@@ -146,7 +146,7 @@ def test_any_hyperparameters_are_refused_or_make_a_network(folder, params):
     image_shape=st.one_of(RIGHT["image_shape"], ANYTHING),
     max_value=st.one_of(NUMBERS, ANYTHING, HUGE),
 )
-def test_any_scaling_is_refused_or_makes_images(image_shape, max_value):
+def test_image_scaler_random_parameters(image_shape, max_value):
     scaler = ImageScaler(image_shape=image_shape, max_value=max_value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

@@ -32,7 +32,7 @@ NET = {
 @pytest.mark.parametrize(
     "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem
 )
-def test_no_module_imports_a_back_end(path):
+def test_modules_import_no_backend(path):
     """Not at the top, not in a function, not by name."""
     imported = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -88,7 +88,7 @@ def under_jax(code, *arguments):
 
 
 @pytest.mark.slow
-def test_jax_trains_the_same_bits_twice_and_in_parts(tmp_path):
+def test_jax_fit_same_bits(tmp_path):
     code = """
 import sys
 
@@ -126,7 +126,7 @@ print(json.dumps({
 
 
 @pytest.mark.slow
-def test_jax_augments_anneals_and_takes_up_checkpoints(tmp_path):
+def test_jax_augment_anneal_and_checkpoint(tmp_path):
     code = """
 import sys
 
@@ -161,7 +161,7 @@ print(json.dumps({
     assert len(list((tmp_path / "points").iterdir())) == 1
 
 
-def test_a_file_of_one_back_end_opens_under_the_other(digits, tmp_path):
+def test_load_model_under_other_backend(digits, tmp_path):
     X, y, X_test, y_test = digits
     here = make_mnist_pipeline(max_value=16, **NET).fit(X[:500] * 16, y[:500])
     save_model(here, tmp_path / "tensorflow.safetensors")

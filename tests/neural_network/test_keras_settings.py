@@ -36,9 +36,7 @@ def unusual(request):
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_fit_and_predict_under_an_unusual_setting(
-    batch_norm, unusual, digits, small, tmp_path
-):
+def test_fit_predict_unusual_setting(batch_norm, unusual, digits, small, tmp_path):
     X, y, X_test, _ = (part[:200] for part in digits)
     cnn = MnistCNN(
         epochs=2, augment=True, batch_norm=batch_norm, random_state=0, **small
@@ -59,7 +57,7 @@ def test_fit_and_predict_under_an_unusual_setting(
     assert_allclose(model(images), proba, atol=1e-6)
 
 
-def test_model_trained_under_channels_first_opens_elsewhere(digits, small, tmp_path):
+def test_load_model_trained_with_channels_first(digits, small, tmp_path):
     X, y, X_test, _ = (part[:300] for part in digits)
     cnn = MnistCNN(epochs=2, random_state=0, **small)
     keras.config.set_image_data_format("channels_first")
@@ -79,7 +77,7 @@ def test_model_trained_under_channels_first_opens_elsewhere(digits, small, tmp_p
     assert_allclose(np.load(tmp_path / "proba.npy"), proba, atol=1e-6)
 
 
-def test_fit_within_a_strategy_after_one_outside(digits, small):
+def test_fit_in_distribution_strategy(digits, small):
     X, y, X_test, _ = (part[:100] for part in digits)
     cnn = MnistCNN(epochs=1, random_state=0, **small)
     outside = cnn.fit(X, y).predict_proba(X_test)
@@ -88,7 +86,7 @@ def test_fit_within_a_strategy_after_one_outside(digits, small):
     assert_array_equal(cnn.fit(X, y).predict_proba(X_test), outside)
 
 
-def test_fit_eagerly_after_one_that_was_traced(digits, small):
+def test_fit_eagerly_after_traced_fit(digits, small):
     X, y, X_test, _ = (part[:50] for part in digits)
     cnn = MnistCNN(epochs=1, random_state=0, **small)
     traced = cnn.fit(X, y).predict_proba(X_test)
@@ -99,7 +97,7 @@ def test_fit_eagerly_after_one_that_was_traced(digits, small):
         tf.config.run_functions_eagerly(False)
 
 
-def test_fit_in_graph_mode_is_refused(digits, small):
+def test_fit_in_graph_mode(digits, small):
     X, y = (part[:50] for part in digits[:2])
     with tf.Graph().as_default():
         with pytest.raises(RuntimeError, match="eager execution.*tf.Graph"):
@@ -107,7 +105,7 @@ def test_fit_in_graph_mode_is_refused(digits, small):
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
-def test_predict_in_a_forked_process_is_refused_at_once(digits, small):
+def test_predict_in_forked_process(digits, small):
     X, y = (part[:50] for part in digits[:2])
     cnn = MnistCNN(epochs=1, **small).fit(X, y)
     fork = multiprocessing.get_context("fork")

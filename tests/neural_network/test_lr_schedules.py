@@ -37,7 +37,7 @@ def annealed_rates(losses, memory=None, monitor="val_loss", **params):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_plateau_is_keras_rule_epoch_by_epoch(seed):
+def test_plateau_equals_keras(seed):
     rng = np.random.default_rng(seed)
     n_epochs = 60
     losses = np.exp(-np.arange(n_epochs) / rng.uniform(2, 8))
@@ -63,14 +63,14 @@ def test_plateau_is_keras_rule_epoch_by_epoch(seed):
     assert rates == expected
 
 
-def test_plateau_with_its_defaults():
+def test_plateau_defaults():
     losses = [1.0, 0.5, 0.4995, 0.4991, 0.3, 0.3, 0.3]
     # 0.4995 and 0.4991 improve on 0.5 by less than 0.001, twice in a row.
     expected = [1e-3, 1e-3, 1e-3, 3e-4, 3e-4, 3e-4, 9e-5]
     assert_allclose(annealed_rates(losses), expected, rtol=1e-6)
 
 
-def test_plateau_stops_at_the_smallest_rate():
+def test_plateau_min_learning_rate():
     rates = annealed_rates([1.0] * 30, anneal_patience=1, min_learning_rate=2e-5)
     assert_allclose(rates[-1], 2e-5, rtol=1e-6)
     assert min(rates) == rates[-1]
@@ -78,7 +78,7 @@ def test_plateau_stops_at_the_smallest_rate():
     assert_allclose(annealed_rates([1.0] * 9, learning_rate=1e-6), 1e-6, rtol=1e-6)
 
 
-def test_plateau_goes_on_where_its_memory_ends():
+def test_plateau_continues_from_memory():
     losses = [1.0, 0.9, 0.9, 0.9, 0.9, 0.2, 0.9, 0.9]
     memory, rate, parts = {}, 0.001, []
     for loss in losses:  # a new schedule each time, as in partial_fit
@@ -88,7 +88,7 @@ def test_plateau_goes_on_where_its_memory_ends():
     assert parts[-1] < parts[-2] < parts[0]
 
 
-def test_a_schedule_remembers_what_it_declares():
+def test_plateau_memory_is_valid():
     for losses in ([1.0], [1.0, 0.5, 0.5, 0.5], [math.nan] * 3, [math.inf, 1.0]):
         memory = {}
         annealed_rates(losses, memory, anneal_patience=2)
@@ -110,12 +110,12 @@ def test_a_schedule_remembers_what_it_declares():
         ({"more": 1}, "no schedule remembers 'more'"),
     ],
 )
-def test_a_memory_that_no_schedule_can_have_is_refused(memory, said):
+def test_check_memory_invalid(memory, said):
     with pytest.raises(ValueError, match=said):
         check_memory(memory, n_epochs=5)
 
 
-def test_without_validation_the_training_loss_is_monitored():
+def test_plateau_without_validation():
     assert_allclose(
         annealed_rates([1.0, 1.0, 1.0], monitor="loss")[-1], 3e-4, rtol=1e-6
     )
@@ -141,7 +141,7 @@ def cycle_rates(epochs=10, steps=10, first_epoch=0, **params):
     return rates
 
 
-def test_one_cycle_rises_once_and_falls_to_the_end():
+def test_one_cycle_rises_and_falls():
     rates = cycle_rates(learning_rate=0.003, min_learning_rate=1e-5)
     top = int(np.argmax(rates))
     assert top == 29  # 30 % of the steps
@@ -152,7 +152,7 @@ def test_one_cycle_rises_once_and_falls_to_the_end():
     assert 0.003 / 25 < rates[0] < 0.003 / 20
 
 
-def test_one_cycle_follows_its_formula():
+def test_one_cycle_by_formula():
     peak, low = 0.003, 1e-5
 
     def formula(part):
@@ -167,12 +167,12 @@ def test_one_cycle_follows_its_formula():
     assert_allclose(rates, expected, rtol=1e-5)
 
 
-def test_one_cycle_goes_on_where_it_was_interrupted():
+def test_one_cycle_continues_after_first_epochs():
     whole = cycle_rates(epochs=4, steps=5)
     assert cycle_rates(epochs=4, steps=5, first_epoch=3) == whole[15:]
 
 
-def test_one_cycle_keeps_the_last_rate_after_its_end():
+def test_one_cycle_after_its_end():
     cnn = MnistCNN(anneal="one_cycle", epochs=2)
     [schedule] = make_schedule(cnn, first_epoch=5, memory={})
     model = make_model(cnn.learning_rate)
@@ -188,7 +188,7 @@ def test_one_cycle_keeps_the_last_rate_after_its_end():
 
 
 @pytest.mark.parametrize("anneal", [True, "plateau", "one_cycle"])
-def test_each_way_to_anneal_lowers_the_rate_of_a_fit(anneal, digits, small):
+def test_fit_anneal_lowers_rate(anneal, digits, small):
     X, y = (part[:42] for part in digits[:2])
     # So small that the loss does not improve by 0.001.
     rates = {"learning_rate": 1e-8, "min_learning_rate": 1e-10}
@@ -200,5 +200,5 @@ def test_each_way_to_anneal_lowers_the_rate_of_a_fit(anneal, digits, small):
     assert history[-1] < min(history[:-1])
 
 
-def test_no_annealing_is_no_schedule():
+def test_make_schedule_without_anneal():
     assert make_schedule(MnistCNN(), first_epoch=0, memory={}) == []

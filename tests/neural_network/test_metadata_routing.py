@@ -64,7 +64,7 @@ def assert_validated_on(cnn, X_val, y_val):
     assert cnn.history_["val_loss"][-1] == pytest.approx(log_loss.mean(), rel=1e-4)
 
 
-def test_what_is_not_requested_is_refused_or_dropped(pixels):
+def test_fit_metadata_not_requested(pixels):
     X, y, X_val, y_val = pixels
     asked = {"X_val": X_val, "y_val": y_val}
     with pytest.raises(UnsetMetadataPassedError, match="X_val"):
@@ -83,7 +83,7 @@ def test_what_is_not_requested_is_refused_or_dropped(pixels):
     }
 
 
-def test_weights_and_a_validation_set_reach_fit_through_a_search(pixels):
+def test_grid_search_sample_weight_and_validation_set(pixels):
     X, y, X_val, y_val = pixels
     X, X_val = X / 16, X_val / 16
     weight = np.where(y < 5, 1.0, 0.0)
@@ -101,7 +101,7 @@ def test_weights_and_a_validation_set_reach_fit_through_a_search(pixels):
     assert search.best_score_ > 0.6
 
 
-def test_a_pipeline_scales_the_validation_set_as_it_scales_x(pixels):
+def test_pipeline_transforms_validation_set(pixels):
     X, y, X_val, y_val = pixels
     weight = np.linspace(0.5, 1.5, len(y))
     asked = {"sample_weight": weight, "X_val": X_val, "y_val": y_val}
@@ -120,7 +120,7 @@ def test_a_pipeline_scales_the_validation_set_as_it_scales_x(pixels):
     assert_same_fit(search.best_estimator_["cnn"], alone)
 
 
-def test_a_validation_set_as_long_as_x_is_sliced_and_a_shorter_one_is_not(pixels):
+def test_cross_validate_slices_validation_set_of_equal_length(pixels):
     X, y, X_val, y_val = pixels
     X, X_val = X[:290], X_val / 16
     y = y[:290]
@@ -141,7 +141,7 @@ def test_a_validation_set_as_long_as_x_is_sliced_and_a_shorter_one_is_not(pixels
         assert_validated_on(cnn, X_val[:-1], y_val[:-1])
 
 
-def test_an_unscaled_validation_set_brings_a_warning(pixels):
+def test_pipeline_unscaled_validation_set_warning(pixels):
     X, y, X_val, y_val = pixels
     asked = {"X_val": X_val, "y_val": y_val}
     pipeline = make_routed_pipeline(X_val=True, y_val=True)
@@ -153,7 +153,7 @@ def test_an_unscaled_validation_set_brings_a_warning(pixels):
         pipeline.set_params(transform_input=["X_val"]).fit(X, y, **asked)
 
 
-def test_without_routing_the_name_of_the_step_leads_there(pixels):
+def test_pipeline_step_prefix_without_routing(pixels):
     X, y, X_val, y_val = pixels
     with config_context(enable_metadata_routing=False):
         pipeline = make_mnist_pipeline(max_value=16, **NET).fit(

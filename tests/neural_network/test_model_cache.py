@@ -89,7 +89,7 @@ def no_dropout(model, rate=0.0):
         [no_dropout, lambda model: no_dropout(model, 0.1)],
     ],
 )
-def test_fit_after_a_callback_changed_its_model(digits, small, meddling):
+def test_fit_after_callback_changed_model(digits, small, meddling):
     X, y, X_test, _ = (part[:100] for part in digits)
     cnn = MnistCNN(epochs=1, random_state=0, **small)
     alone = cnn.fit(X, y).predict_proba(X_test)
@@ -101,7 +101,7 @@ def test_fit_after_a_callback_changed_its_model(digits, small, meddling):
     assert_array_equal(cnn.fit(X, y).predict_proba(X_test), alone)
 
 
-def test_predict_proba_after_a_kept_model_was_changed(digits, small):
+def test_predict_proba_after_model_changed(digits, small):
     X, y = (part[:200] for part in digits[:2])
     kept = []
     cnn = MnistCNN(epochs=1, random_state=0, callbacks=[Meddler(kept.append)], **small)
@@ -127,7 +127,7 @@ class KeepEpochs:
             self.kept.append(fitted_estimator)
 
 
-def test_predict_proba_of_an_epoch_before_divergence(digits, small):
+def test_predict_proba_of_epoch_before_divergence(digits, small):
     X, y, X_test, _ = (part[:100] for part in digits)
     keep = KeepEpochs()
     growing = {"epochs": 60, "learning_rate": 2e6, "anneal": "one_cycle"}
@@ -143,7 +143,7 @@ def test_predict_proba_of_an_epoch_before_divergence(digits, small):
     assert_array_equal(last.predict_proba(X_test), expected)
 
 
-def test_predict_tta_copies_makes_no_variables(digits, small, monkeypatch):
+def test_predict_proba_tta_copies_creates_no_variables(digits, small, monkeypatch):
     X, y = (part[:100] for part in digits[:2])
     cnn = MnistCNN(epochs=1, tta_copies=3, **small).fit(X, y)
     cnn.predict(X)
@@ -180,7 +180,7 @@ def test_predict_during_concurrent_fit(digits, small):
     assert_array_equal(cnn.predict_proba(X), after)
 
 
-def test_model_in_threads_is_one_object(digits, small):
+def test_model_in_threads(digits, small):
     X, y = (part[:84] for part in digits[:2])
     cnn = MnistCNN(epochs=1, random_state=0, **small).fit(X, y)
     with ThreadPoolExecutor(4) as threads:
@@ -206,7 +206,7 @@ def calls(monkeypatch):
     return log
 
 
-def test_second_fit_of_the_same_architecture_traces_nothing(digits, small, calls):
+def test_fit_same_architecture_not_traced_again(digits, small, calls):
     X, y, X_test, _ = digits
 
     def fit(rows, seed):
@@ -222,7 +222,7 @@ def test_second_fit_of_the_same_architecture_traces_nothing(digits, small, calls
     assert not np.array_equal(first, second)
 
 
-def test_fit_after_another_fit_of_the_same_architecture(digits, small):
+def test_fit_same_architecture_again(digits, small):
     X, y, X_test, _ = (part[:200] for part in digits)
     cnn = MnistCNN(epochs=2, augment=True, random_state=0, **small)
     fresh = cnn.fit(X, y).predict_proba(X_test)
@@ -231,7 +231,7 @@ def test_fit_after_another_fit_of_the_same_architecture(digits, small):
     assert_array_equal(again, fresh)
 
 
-def test_fit_leaves_no_reference_cycles(digits, small, tmp_path):
+def test_fit_reference_cycles(digits, small, tmp_path):
     X, y = (part[:42].copy() for part in digits[:2])
     gc.disable()  # what refers to itself stays
     try:
@@ -253,7 +253,7 @@ def test_predict_proba_in_threads(digits, small):
             assert_array_equal(found, expected)
 
 
-def test_predict_beside_a_long_prediction_does_not_wait(digits, small):
+def test_predict_during_long_prediction(digits, small):
     X, y = (part[:84] for part in digits[:2])
     cnn = MnistCNN(epochs=1, random_state=0, **small).fit(X, y)
     averaging = copy.deepcopy(cnn).set_params(tta_copies=20)

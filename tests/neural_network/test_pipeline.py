@@ -29,13 +29,13 @@ def fitted(drawings, small):
     return pipeline.fit(*drawings)
 
 
-def test_normalize_comes_first_and_its_images_are_scaled_by_255(fitted):
+def test_normalize_steps(fitted):
     assert list(fitted.named_steps) == ["normalize", "scale", "cnn"]
     assert fitted["cnn"].image_shape_ == (28, 28)
     assert fitted["scale"].max_value == 255
 
 
-def test_normalize_reads_drawings_of_any_size(fitted, drawings):
+def test_normalize_drawings_of_any_size(fitted, drawings):
     X, y = drawings
     assert fitted.score(X, y) > 0.9
     cropped = [picture[:40, 10:] for picture in X[:20]]
@@ -43,7 +43,7 @@ def test_normalize_reads_drawings_of_any_size(fitted, drawings):
     assert (fitted.predict(cropped + light) == y[:40]).mean() > 0.8
 
 
-def test_normalize_in_a_model_file(fitted, drawings, tmp_path):
+def test_normalize_in_model_file(fitted, drawings, tmp_path):
     save_model(fitted, tmp_path / "model.safetensors")
     loaded = load_model(tmp_path / "model.safetensors")
     assert isinstance(loaded, Pipeline)
@@ -54,9 +54,7 @@ def test_normalize_in_a_model_file(fitted, drawings, tmp_path):
     )
 
 
-def test_normalize_is_searched_and_its_best_pipeline_is_saved(
-    drawings, small, tmp_path
-):
+def test_normalize_in_grid_search(drawings, small, tmp_path):
     X, y = drawings[0][:, 4:36, 20:52], drawings[1]
     search = GridSearchCV(
         make_mnist_pipeline(

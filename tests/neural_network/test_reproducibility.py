@@ -43,7 +43,7 @@ def run(code, **environment):
     return json.loads(finished.stdout)
 
 
-def test_one_job_and_two_give_the_same_bits():
+def test_cross_validate_same_bits_with_n_jobs():
     code = """
 import hashlib
 from sklearn.model_selection import cross_validate
@@ -73,7 +73,7 @@ print(json.dumps([list(outcomes(n_jobs)) for n_jobs in (1, 2)]))
     assert len({bits for bits, _, _ in one}) == 3
 
 
-def test_pools_have_the_size_that_was_given_and_one_job_has_all_cores():
+def test_worker_thread_pools():
     """In a worker the pools are what joblib says, unless the user said otherwise."""
     code = """
 import joblib
@@ -114,7 +114,7 @@ print(json.dumps(found))
     }
 
 
-def test_the_first_number_of_a_users_list_is_that_of_a_worker():
+def test_omp_num_threads_list_in_worker():
     code = """
 import joblib
 
@@ -127,7 +127,7 @@ print(json.dumps(joblib.Parallel(n_jobs=2)([joblib.delayed(size)()])))
     assert run(code, OMP_NUM_THREADS="3,1") == ["3"]
 
 
-def test_dask_workers_of_this_process_count_together_while_they_work():
+def test_given_threads_of_dask_workers_in_process():
     code = """
 from distributed import LocalCluster
 from skmnist.neural_network import _keras

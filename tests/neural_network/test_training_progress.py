@@ -63,7 +63,7 @@ def test_say_duration(seconds, words):
 
 
 @pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
-def test_training_progress_of_a_search(digits, small, n_jobs):
+def test_training_progress_of_search(digits, small, n_jobs):
     X, y, *_ = digits
     pipeline = make_mnist_pipeline(max_value=1, epochs=2, random_state=0, **small)
     search = GridSearchCV(pipeline, {"cnn__augment": [False, True]}, cv=2, refit=False)

@@ -27,7 +27,7 @@ def enlarged():
     return pictures, digits.target[:300]
 
 
-def test_load_pretrained_reads_other_writers(enlarged):
+def test_load_pretrained_score(enlarged):
     pictures, labels = enlarged
     model = load_pretrained()
     assert list(model.named_steps) == ["normalize", "scale", "cnn"]
@@ -46,7 +46,7 @@ def test_load_pretrained_on_mnist(large_digits):
         assert as_they_are > 0.99
 
 
-def test_pretrained_file_is_small_and_without_the_optimizer(enlarged):
+def test_pretrained_file_size(enlarged):
     assert FILE.stat().st_size < 1.5e6
     model = load_pretrained()
     pictures, labels = enlarged

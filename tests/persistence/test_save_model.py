@@ -314,7 +314,7 @@ def test_save_model_pipeline_settings(fitted_pipeline, path):
     assert again.verbose is True
 
 
-def test_load_model_warns_of_negatives(fitted_pipeline, digits, path):
+def test_load_model_negative_images_warning(fitted_pipeline, digits, path):
     again = there_and_back(fitted_pipeline, path)
     with pytest.warns(UserWarning, match="negative"):
         again.predict(16 - digits[0])

@@ -649,18 +649,18 @@ def test_load_model_untrusted_file_memory(results):
     assert growth[largest] < ALLOWED_MEGABYTES, largest
 
 
-def test_load_model_untrusted_file_runs_nothing(results, folder):
+def test_load_model_pickle_not_executed(results, folder):
     assert not (folder / "executed").exists()
     assert {file.suffix for file in folder.iterdir()} == {"", ".safetensors", ".json"}
 
 
-def test_pickle_of_these_tests_runs_code(tmp_path, monkeypatch):
+def test_pickle_payload_executes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pickle.loads(CASES["a pickle"]())
     assert (tmp_path / "executed").exists()
 
 
-def test_load_model_file_put_together_again(tmp_path):
+def test_load_model_reassembled_file(tmp_path):
     from skmnist import load_model
 
     path = tmp_path / "model.safetensors"

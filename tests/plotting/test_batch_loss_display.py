@@ -45,7 +45,7 @@ def test_moving_average_of_neighbours(n_batches, window):
     assert_allclose(display.smooth_[0].get_ydata(), expected)
 
 
-def test_batches_without_loss_do_not_stretch_the_axis():
+def test_batch_loss_missing_values():
     losses = np.r_[np.geomspace(2, 0.01, 999), 0.0]
     display = BatchLossDisplay.from_history(losses)
     low, high = display.ax_.get_ylim()
@@ -54,7 +54,7 @@ def test_batches_without_loss_do_not_stretch_the_axis():
     BatchLossDisplay.from_history([0.0, 0.0]).figure_.canvas.draw()
 
 
-def test_several_records_on_equal_axes():
+def test_several_records():
     rng = np.random.default_rng(0)
     records = {"plain": rng.random(300), "other": 9 * rng.random(500), "one": [1.0]}
     display = BatchLossDisplay(records).plot()

@@ -70,7 +70,7 @@ def test_invalid_table(table):
 @pytest.mark.parametrize(
     "tests", [[99.29, 99.33, 99.5], [32.0, 55.5, 99.0], [97.0, 97.0, 97.0]]
 )
-def test_axis_starts_below_every_mark_and_says_where(table, tests):
+def test_axis_start(table, tests):
     accuracies = table(
         test_accuracy=tests,
         test_low=np.subtract(tests, 1),
@@ -99,7 +99,7 @@ def make_repeats(table, n_repeats):
     return pd.concat(lower, ignore_index=True)
 
 
-def test_repeats_beside_the_mean(table):
+def test_repeats(table):
     repeats = make_repeats(table, 4)[::-1]
     display = ComparisonDisplay.from_table(table(), repeats=repeats)
     assert list(display.repeat_points_) == ["training_accuracy", "test_accuracy"]
@@ -118,7 +118,7 @@ def test_repeats_beside_the_mean(table):
     assert red.get_color() == "red"
 
 
-def test_single_repeat_is_not_drawn_twice(table):
+def test_single_repeat(table):
     display = ComparisonDisplay.from_table(table(), repeats=make_repeats(table, 1))
     assert not display.repeat_points_
     assert display.figure_.get_suptitle() == "Accuracy of each variant"

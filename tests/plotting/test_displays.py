@@ -120,7 +120,7 @@ def test_plot_several_axes_for_one(makers, kind):
 
 @pytest.mark.parametrize("n_names", [1, 3, 7])
 @pytest.mark.parametrize("name", LONG_NAMES, ids=["underscores", "spaces"])
-def test_long_names_do_not_overlap(make, name, n_names):
+def test_plot_long_names(make, name, n_names):
     figure = make([f"{name}_{number}" for number in range(n_names)]).plot().figure_
     texts = shown_texts(figure)
     boxes = [text.get_window_extent() for text in texts]
@@ -142,7 +142,7 @@ def lightness(color):
 @pytest.mark.parametrize(
     "style", ["default", "dark_background", "ggplot", "seaborn-v0_8"]
 )
-def test_styles_keep_texts_and_lines_visible(make, style):
+def test_plot_styles(make, style):
     with plt.style.context(style):
         figure = make(NAMES).plot().figure_
         page = lightness(figure.get_facecolor())
@@ -165,19 +165,19 @@ def test_styles_keep_texts_and_lines_visible(make, style):
         ("comparison", "text_kw", "texts_"),
     ],
 )
-def test_plot_keywords_come_before_ours(makers, kind, keyword, artists):
+def test_plot_keywords_override_defaults(makers, kind, keyword, artists):
     drawn = getattr(makers[kind](NAMES).plot(**{keyword: {"c": "red"}}), artists)
     drawn = list(drawn.values()) if isinstance(drawn, dict) else drawn
     assert drawn and {to_rgba(each.get_color()) for each in drawn} == {to_rgba("red")}
 
 
-def test_names_of_variants_as_people_write_them(make):
+def test_plot_variant_names(make):
     texts = [text.get_text() for text in shown_texts(make(NAMES).plot().figure_)]
     texts = [text.replace("\n", " ") for text in texts]
     assert {"plain", "annealed", "annealed, augmented"} <= set(texts)
 
 
-def test_dollar_signs_in_names_are_not_formulas(make):
+def test_plot_dollar_signs_in_names(make):
     figure = make(["cost $5 and $6", "other"]).plot().figure_
     texts = [text.get_text() for text in shown_texts(figure) if "$5" in text.get_text()]
     assert texts and not any(map(is_math_text, texts))
@@ -186,7 +186,7 @@ def test_dollar_signs_in_names_are_not_formulas(make):
 @pytest.mark.parametrize(
     "display", [TrainingCurveDisplay, BatchLossDisplay, LearningRateDisplay]
 )
-def test_empty_records(display):
+def test_plot_empty_records(display):
     with pytest.raises(ValueError, match="`records` is empty: give at least one"):
         display({}).plot()
     with pytest.raises(ValueError, match="`estimators` is empty, give one at least"):

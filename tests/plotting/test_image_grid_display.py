@@ -41,7 +41,7 @@ def test_from_images(X, y):
     assert display.figure_.get_suptitle() == "25 of 1,797 images"
 
 
-def test_images_light_on_dark_on_one_scale(X):
+def test_image_color_scale(X):
     for image in ImageGridDisplay.from_images(X).images_:
         assert image.get_clim() == (0.0, 16.0)
         assert image.to_rgba(np.array([0.0, 16.0]))[:, 0].tolist() == [0.0, 1.0]
@@ -90,13 +90,13 @@ def test_n_columns(X):
     assert (len(lefts), len(tops)) == (2, 3)
 
 
-def test_figure_of_one_image_is_narrower(X):
+def test_figure_size_of_one_image(X):
     wide = ImageGridDisplay.from_images(X, n_images=5).figure_
     narrow = ImageGridDisplay.from_images(X, n_images=1).figure_
     assert narrow.get_figwidth() < wide.get_figwidth() / 2
 
 
-def test_titles_fit_into_small_axes(large_digits):
+def test_titles_in_small_axes(large_digits):
     figure, axes = plt.subplots(1, 2)
     display = ImageGridDisplay.from_images(*large_digits, ax=axes[1])
     figure.canvas.draw()
@@ -107,7 +107,7 @@ def test_titles_fit_into_small_axes(large_digits):
         assert not any(box.overlaps(picture) for picture in pictures)
 
 
-def test_from_predictions_marks_wrong_ones(X, y):
+def test_from_predictions_wrong_ones(X, y):
     predicted = y.copy()
     predicted[[3, 7, 100]] = 0
     display = ImageGridDisplay.from_predictions(X, y, predicted)

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skmnist import LearningRateDisplay
 
 
-def test_rates_on_a_logarithmic_axis(history):
+def test_logarithmic_axis(history):
     rates = [1e-3] * 4 + [3e-4] * 3
     records = {"plain": history(7), "annealed_augmented": history(7, rates)}
     display = LearningRateDisplay(records).plot()
@@ -27,11 +27,11 @@ def test_from_estimator(pipeline):
     assert_allclose(display.lines_[0].get_ydata(), [0.001, 0.001])
 
 
-def test_record_without_name_needs_no_legend(history):
+def test_legend_of_unnamed_record(history):
     assert not LearningRateDisplay.from_history(history()).figure_.legends
 
 
-def test_lines_differ_in_color_and_marker(history):
+def test_line_styles(history):
     display = LearningRateDisplay({str(n): history(3) for n in range(6)}).plot()
     assert len({line.get_color() for line in display.lines_}) == 6
     assert len({line.get_marker() for line in display.lines_}) == 6

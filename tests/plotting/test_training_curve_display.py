@@ -48,7 +48,7 @@ def test_history_without_validation(history):
     assert legend_texts(display) == ["training"]
 
 
-def test_several_records_on_equal_axes(history):
+def test_several_records(history):
     high = {**history(30), "loss": list(np.linspace(9, 1, 30))}
     display = TrainingCurveDisplay({"a": history(20), "b": high}).plot()
     assert display.axes_.shape == (2, 2)
@@ -66,7 +66,7 @@ def test_estimators_as_list(pipeline):
 
 
 @pytest.mark.parametrize("n_epochs", [1, 2, 7, 30])
-def test_epoch_ticks_are_whole_numbers(history, n_epochs):
+def test_epoch_ticks(history, n_epochs):
     display = TrainingCurveDisplay.from_history(history(n_epochs))
     display.figure_.canvas.draw()
     for ax in display.axes_.flat:
@@ -94,7 +94,7 @@ def test_learning_rate_falling_at_every_epoch(history):
     assert "learning rate falling" in legend_texts(display)
 
 
-def test_rounding_is_not_a_reduction(history):
+def test_reductions_ignore_rounding(history):
     rates = [1e-3, 1e-3, 1e-3 * (1 - 1e-8), 2e-3]
     display = TrainingCurveDisplay.from_history(history(4, rates))
     assert legend_texts(display) == ["training", "validation"]
