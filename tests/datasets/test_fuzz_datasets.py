@@ -8,27 +8,18 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import struct
 import warnings
 import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from helpers import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 from image_files import encoded, parquet_bytes
 
 from skmnist import load_images
-
-LONG = "SKMNIST_FUZZ_EXAMPLES" in os.environ
-fuzz = settings(
-    max_examples=int(os.environ.get("SKMNIST_FUZZ_EXAMPLES", 100)),
-    derandomize=not LONG,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 2, 2), dtype=np.uint8)
@@ -112,7 +103,7 @@ def place(tmp_path_factory):
 
 
 @pytest.mark.parametrize("pack", PACK)
-@fuzz
+@fuzz(100)
 @given(data=st.data())
 def test_csv_random_damage(place, pack, data):
     content = data.draw(mutated(PACK[pack](data.draw(mutated(CSV.encode())))))
@@ -121,7 +112,7 @@ def test_csv_random_damage(place, pack, data):
     assert_answer_or_refusal(path)
 
 
-@fuzz
+@fuzz(100)
 @given(
     rows=st.lists(
         st.lists(CELLS | st.integers(0, 255).map(str), min_size=5, max_size=5),
@@ -138,7 +129,7 @@ def test_csv_random_cells(place, rows, names, end, label):
     assert_answer_or_refusal(path, label_column=label)
 
 
-@fuzz
+@fuzz(100)
 @given(cells=st.lists(CELLS, min_size=5, max_size=5), row=st.integers(0, 7))
 def test_csv_one_random_row(place, cells, row):
     lines = CSV.splitlines()
@@ -155,7 +146,7 @@ def test_csv_one_random_row(place, cells, row):
         assert image in kept
 
 
-@fuzz
+@fuzz(100)
 @given(data=st.data(), subset=st.sampled_from(["train", "test", "all"]))
 def test_npz_random_damage(place, data, subset):
     members = {
@@ -170,7 +161,7 @@ def test_npz_random_damage(place, data, subset):
     assert_answer_or_refusal(path, subset=subset)
 
 
-@fuzz
+@fuzz(100)
 @given(
     shape=st.lists(st.integers(-(2**70), 2**70) | st.integers(0, 6), max_size=5),
     dtype=st.sampled_from(["|u1", "<u2", "|O", "<f8", "|V0", "<U9", ">i8", "x", "|b1"]),
@@ -193,7 +184,7 @@ def test_npz_random_headers(place, shape, dtype, order, key):
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-@fuzz
+@fuzz(100)
 @given(data=st.data())
 def test_idx_random_damage(place, packed, data):
     folder = place / f"idx-{packed}"
@@ -211,7 +202,7 @@ DRAWN = np.kron(np.eye(10, dtype=np.uint8), np.full((9, 9), 255, np.uint8))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP"])
-@fuzz
+@fuzz(100)
 @given(data=st.data(), normalize=st.sampled_from([None, False]))
 def test_pictures_random_damage(place, kind, data, normalize):
     folder = place / f"pictures-{kind}"
@@ -223,7 +214,7 @@ def test_pictures_random_damage(place, kind, data, normalize):
         assert_answer_or_refusal(folder, normalize=normalize)
 
 
-@fuzz
+@fuzz(100)
 @given(data=st.data())
 def test_parquet_random_damage(place, data):
     path = place / "train.parquet"
@@ -231,7 +222,7 @@ def test_parquet_random_damage(place, data):
     assert_answer_or_refusal(path)
 
 
-@fuzz
+@fuzz(100)
 @given(data=st.data())
 def test_zip_random_damage(place, data):
     members = {
@@ -251,7 +242,7 @@ def test_zip_random_damage(place, data):
         assert_answer_or_refusal(path)
 
 
-@fuzz
+@fuzz(100)
 @given(
     content=st.binary(max_size=3000),
     start=st.sampled_from(

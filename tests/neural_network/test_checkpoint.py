@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
+from helpers import assert_same_fit
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -51,14 +52,6 @@ def fit_counted(cnn, X, y):
     """Fit a clone, and return it with the number of epochs that it trained."""
     epochs = Epochs()
     return clone(cnn).set_callbacks(epochs).fit(X, y), epochs.n_begun
-
-
-def assert_same_fit(one, other):
-    assert one.history_ == other.history_
-    assert_array_equal(one.batch_loss_, other.batch_loss_)
-    for group in ("weights", "optimizer"):
-        for name, array in getattr(one._state, group).items():
-            assert_array_equal(array, getattr(other._state, group)[name], err_msg=name)
 
 
 def rewrite(file, change):

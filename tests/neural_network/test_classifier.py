@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import assert_same_fit
 from numpy.testing import assert_allclose, assert_array_equal
 from scikeras.wrappers import BaseWrapper
 from sklearn.base import clone, is_classifier
@@ -19,14 +20,6 @@ from sklearn.model_selection import GridSearchCV
 
 from skmnist import MnistCNN, load_model, save_model
 from skmnist.neural_network._keras import KerasClassifier, keras, lacks_instructions
-
-
-def assert_same_fit(one, other):
-    """Assert that two estimators went through the very same training."""
-    assert one.history_ == other.history_
-    assert_array_equal(one.batch_loss_, other.batch_loss_)
-    for name, weight in one._state.weights.items():
-        assert_array_equal(weight, other._state.weights[name], err_msg=name)
 
 
 @pytest.fixture(scope="module")

@@ -3,30 +3,20 @@
 Short by default. SKMNIST_FUZZ_EXAMPLES=2000 tries that many, other ones each time:
 
     export SKMNIST_FUZZ_EXAMPLES=2000
-    python -m pytest tests/test_fuzz_parameters.py --timeout 0
+    python -m pytest tests/neural_network/test_fuzz_parameters.py --timeout 0
 """
 
-import os
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from helpers import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 
 from skmnist import ImageScaler, MnistCNN, load_model, save_model
-
-EXAMPLES = os.environ.get("SKMNIST_FUZZ_EXAMPLES")
-
-fuzz = settings(
-    max_examples=int(EXAMPLES or 60),
-    derandomize=EXAMPLES is None,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 RNG = np.random.default_rng(0)
 X = RNG.random((40, 16), dtype=np.float32)
@@ -110,7 +100,7 @@ def hyperparameters(draw):
     return params
 
 
-@fuzz
+@fuzz(60)
 @given(params=hyperparameters())
 def test_fit_random_hyperparameters(folder, params):
     cnn = MnistCNN(**BASE | params)
@@ -141,7 +131,7 @@ def test_fit_random_hyperparameters(folder, params):
     np.testing.assert_array_equal(again.predict_proba(X), proba)
 
 
-@fuzz
+@fuzz(60)
 @given(
     image_shape=st.one_of(RIGHT["image_shape"], ANYTHING),
     max_value=st.one_of(NUMBERS, ANYTHING, HUGE),

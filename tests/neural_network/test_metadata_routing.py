@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from helpers import assert_same_fit
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import UnsetMetadataPassedError
@@ -48,12 +48,6 @@ def make_routed_pipeline(**requests):
         [("scale", ImageScaler(max_value=16)), ("cnn", make_net(**requests))],
         transform_input=["X_val"],
     )
-
-
-def assert_same_fit(one, other):
-    assert one.history_ == other.history_
-    for name, weight in one._state.weights.items():
-        assert_array_equal(weight, other._state.weights[name], err_msg=name)
 
 
 def assert_validated_on(cnn, X_val, y_val):

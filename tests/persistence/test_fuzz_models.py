@@ -8,28 +8,19 @@ other ones each time:
 """
 
 import json
-import os
 import warnings
 from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from helpers import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skmnist import load_model, save_model
 
 GOOD = (Path(__file__).parents[1] / "data" / "digits-v1.safetensors").read_bytes()
 HEADER_END = 8 + int.from_bytes(GOOD[:8], "little")
-EXAMPLES = os.environ.get("SKMNIST_FUZZ_EXAMPLES")
-
-fuzz = settings(
-    max_examples=int(EXAMPLES or 150),
-    derandomize=EXAMPLES is None,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +57,7 @@ EDITS = st.lists(
 )
 
 
-@fuzz
+@fuzz(150)
 @given(edits=EDITS, keep_length=st.booleans())
 def test_load_model_random_bytes_edited(path, edits, keep_length):
     content = GOOD
@@ -76,7 +67,7 @@ def test_load_model_random_bytes_edited(path, edits, keep_length):
     assert_refused_or_a_model(path, content)
 
 
-@fuzz
+@fuzz(150)
 @given(bits=st.lists(st.integers(0, 8 * HEADER_END - 1), min_size=1, max_size=3))
 def test_load_model_random_bits_flipped_in_header(path, bits):
     content = bytearray(GOOD)
@@ -85,7 +76,7 @@ def test_load_model_random_bits_flipped_in_header(path, bits):
     assert_refused_or_a_model(path, bytes(content))
 
 
-@fuzz
+@fuzz(150)
 @given(content=st.binary(max_size=500), length=st.integers(0, 500))
 def test_load_model_random_bytes(path, content, length):
     assert_refused_or_a_model(path, content)
@@ -166,7 +157,7 @@ def join(header):
     return len(text).to_bytes(8, "little") + text + GOOD[HEADER_END:]
 
 
-@fuzz
+@fuzz(150)
 @given(data=st.data(), n_changes=st.integers(1, 3))
 def test_load_model_random_header(path, data, n_changes):
     header = header_of(GOOD)
@@ -176,7 +167,7 @@ def test_load_model_random_header(path, data, n_changes):
     assert_refused_or_a_model(path, join(header))
 
 
-@fuzz
+@fuzz(150)
 @given(data=st.data(), n_changes=st.integers(1, 3))
 def test_load_model_random_description(path, data, n_changes):
     header = header_of(GOOD)

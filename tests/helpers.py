@@ -1,0 +1,30 @@
+"""Helpers that several test modules import."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+from numpy.testing import assert_array_equal
+
+
+def fuzz(n_examples):
+    """Let Hypothesis try so many examples, the same ones in each run.
+
+    With SKMNIST_FUZZ_EXAMPLES set, that many random ones instead.
+    """
+    chosen = os.environ.get("SKMNIST_FUZZ_EXAMPLES")
+    return settings(
+        max_examples=int(chosen or n_examples),
+        derandomize=chosen is None,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def assert_same_fit(one, other):
+    """Assert that two trainings ended with the same bits."""
+    assert one.history_ == other.history_
+    assert_array_equal(one.batch_loss_, other.batch_loss_)
+    for group in ("weights", "optimizer"):
+        for name, array in getattr(one._state, group).items():
+            assert_array_equal(array, getattr(other._state, group)[name], err_msg=name)
