@@ -5,32 +5,16 @@ import os
 import secrets
 import stat
 
-__all__ = ["open_regular", "write_atomically"]
-
 
 def write_atomically(path, data, check=None):
-    """Write a file that appears whole or not at all.
+    """Write bytes to a file that appears whole or not at all.
 
-    The bytes go into a temporary file in the same folder, reach the disk, and then
-    take the name in one step. Whatever happens before that step, an exception, a
-    killed process or a power cut, leaves the former file as it was. A killed
-    process leaves its temporary file behind, whose name starts with ``.skmnist-``.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file to write. One that exists is replaced; a symbolic link stays, and
-        the file that it names is replaced. The permissions follow the umask.
-    data : bytes or callable
-        The content, or a function that writes it to the binary stream it is given.
-    check : callable, default=None
-        Called with the path of the temporary file before the former file is
-        replaced. If it raises, the former file stays.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written, for want of a folder, permission or space.
+    They go into a temporary file in the same folder, reach the disk, and then take the
+    name in one step. An exception, a killed process or a power cut before that step
+    leaves the former file as it was; a killed process leaves its temporary file behind,
+    whose name starts with ``.skmnist-``. A symbolic link stays, and the file that it
+    names is replaced. `data` may be a function that writes to a binary stream. `check`
+    is called with the path of the temporary file; if it raises, the former file stays.
     """
     path = os.path.realpath(os.fsdecode(path))
     folder = os.path.dirname(path)

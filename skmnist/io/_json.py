@@ -11,20 +11,6 @@ import reprlib
 
 import numpy as np
 
-__all__ = [
-    "check_labels_storable",
-    "check_members",
-    "get",
-    "get_strings",
-    "pack_labels",
-    "pack_number",
-    "pack_param",
-    "parse_json",
-    "unpack_labels",
-    "unpack_number",
-    "unpack_param",
-]
-
 _MAX_DIGITS = 20
 _MAX_LABEL_BYTES = 16 * 2**20
 _LABEL_DTYPES = re.compile(

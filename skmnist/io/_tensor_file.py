@@ -16,8 +16,6 @@ from safetensors.numpy import save
 from skmnist.io._atomic import open_regular
 from skmnist.io._json import parse_json
 
-__all__ = ["TensorFile", "pack_tensors"]
-
 # Enough for the names of 65,536 pixels and for thousands of epochs, and little
 # enough that the most wasteful JSON of this length stays far below 200 MB.
 _MAX_HEADER = 2 * 2**20
@@ -28,17 +26,8 @@ _NO_CHECKSUM = "0" * hashlib.sha256().digest_size * 2
 def pack_tensors(document, tensors):
     """Return the bytes of a file; the same content gives the same bytes.
 
-    Parameters
-    ----------
-    document : dict
-        Of JSON's types with finite numbers.
-    tensors : dict of str to ndarray
-        Of dtype float32 or int64.
-
-    Raises
-    ------
-    ValueError
-        If the document is too large.
+    The document holds JSON's types with finite numbers; tensors are of dtype float32 or
+    int64.
     """
     # safetensors reads the memory as it lies, whatever the strides.
     tensors = {name: np.asarray(a, order="C") for name, a in tensors.items()}
@@ -55,29 +44,11 @@ def pack_tensors(document, tensors):
 
 
 class TensorFile:
-    """An untrusted file, of which only the document is in memory.
+    """An untrusted file, of which only the JSON document is in memory.
 
-    Parameters
-    ----------
-    path : str or path-like
-        A file that holds what :func:`pack_tensors` gave.
-
-    Attributes
-    ----------
-    document : dict
-        Only its being JSON was checked.
-    names : set of str
-        Names of the tensors.
-    has_checksum : bool
-        Whether `read` compares a checksum. Files of format 1 may lack it.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If it is not a safetensors file of this package. The message is the second
-        half of a sentence, in which the caller names the file.
+    Raises a FileNotFoundError, or a ValueError if it is not a safetensors file of this
+    package. Its message is the second half of a sentence, in which the caller names the
+    file.
     """
 
     def __init__(self, path):
@@ -111,17 +82,10 @@ class TensorFile:
     def read(self, expected):
         """Return all tensors, in the order of those expected.
 
-        Parameters
-        ----------
-        expected : dict of str to (str, tuple)
-            Dtype, ``"F32"`` or ``"I64"``, and shape of each tensor. In a shape of one
-            axis, None is a length that is free.
-
-        Raises
-        ------
-        ValueError
-            If a name, dtype or shape differs, before memory is taken for any, or if
-            the checksum differs.
+        `expected` holds for each name the dtype, ``"F32"`` or ``"I64"``, and the shape.
+        In a shape of one axis, None is a length that is free. Raises a ValueError if a
+        name, dtype or shape differs, before memory is allocated for any, or if the
+        checksum differs.
         """
         for name in sorted(self.names ^ expected.keys()):
             verb = "lacks" if name in expected else "has a surplus"

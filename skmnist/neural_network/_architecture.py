@@ -8,14 +8,6 @@ import numpy as np
 from skmnist.neural_network._augmentation import RandomAffine
 from skmnist.neural_network._keras import keras
 
-__all__ = [
-    "Architecture",
-    "build_cnn",
-    "initial_weights",
-    "trainable_shapes",
-    "weight_shapes",
-]
-
 _POOL = 2
 # NumPy counts the bytes of an array in 63 bits. So many fit into no memory anyway.
 _MOST_WEIGHTS = 2**48
@@ -55,26 +47,7 @@ def _convolutions(filters, kernel_sizes):
 def weight_shapes(
     image_shape, n_classes, filters, kernel_sizes, dense_units, batch_norm=False
 ):
-    """Return the name and shape of each weight, by arithmetic alone.
-
-    Parameters
-    ----------
-    image_shape : tuple of int
-        Height and width.
-    n_classes : int
-        Units of the last layer.
-    filters, kernel_sizes : sequence of int
-        Filters and side of the kernels of each block of two convolutions.
-    dense_units : int
-        Units of the hidden dense layer.
-    batch_norm : bool, default=False
-        Whether the layers but the last are normalized.
-
-    Returns
-    -------
-    shapes : dict of str to tuple of int
-        In the order of the layers of :func:`build_cnn`.
-    """
+    """Return the name and shape of each weight of `build_cnn`, in the layers' order."""
     shapes, channels = {}, 1
 
     def add(name, kernel_shape, normalized):
@@ -97,18 +70,7 @@ def weight_shapes(
 
 
 def trainable_shapes(shapes):
-    """Return the shapes of the weights that the optimizer changes.
-
-    Parameters
-    ----------
-    shapes : dict of str to tuple of int
-        As :func:`weight_shapes` gives them.
-
-    Returns
-    -------
-    shapes : dict of str to tuple of int
-        All but the statistics of batch normalization.
-    """
+    """Return the shapes of the weights that the optimizer changes."""
     return {
         name: shape for name, shape in shapes.items() if not name.endswith(_STATISTICS)
     }
@@ -126,37 +88,12 @@ def build_cnn(
     augmentation=None,
     dtype="float32",
 ):
-    """Build the uncompiled network.
+    """Build the uncompiled network, from (n, height, width, 1) to (n, n_classes).
 
-    Every random layer has a seed of its own, so that building one draws nothing
-    from Python's or Keras's global generators.
-
-    Parameters
-    ----------
-    image_shape : tuple of int
-        Height and width of the single-channel images.
-    n_classes : int
-        Units of the softmax.
-    filters, kernel_sizes : sequence of int
-        One entry for each block of two convolutions and a max-pooling.
-    dense_units : int
-        Units of the hidden dense layer.
-    dropout : sequence of float
-        Dropped fraction after each block, and after the dense layer.
-    batch_norm : bool, default=False
-        Whether each convolution and the hidden dense layer is followed by batch
-        normalization, before the activation and instead of a bias.
-    augmentation : tuple of float or None, default=None
-        ``(rotation_range, zoom_range, shift_range)`` of a first
-        :class:`RandomAffine` layer; None leaves it out.
-    dtype : str, default="float32"
-        Name of Keras's policy for the layers. The augmentation and the softmax have
-        32 bits all the same.
-
-    Returns
-    -------
-    model : keras.Sequential
-        Input ``(n, height, width, 1)``, output probabilities ``(n, n_classes)``.
+    `augmentation` holds the three ranges of :class:`RandomAffine`, or is None. `dtype`
+    names Keras's policy for the layers; the augmentation and the softmax have 32 bits
+    all the same. Every random layer has a seed of its own, so that building one draws
+    nothing from Python's or Keras's global generators.
     """
     layers = keras.layers
     stack = [keras.Input((*image_shape, 1), dtype="float32", name="image")]
@@ -214,21 +151,10 @@ def build_cnn(
 
 
 def initial_weights(shapes, seed):
-    """Draw the weights that a training starts from.
+    """Draw the weights that a training starts from, the same on every Keras back end.
 
-    Parameters
-    ----------
-    shapes : dict of str to tuple of int
-        As :func:`weight_shapes` gives them.
-    seed : int
-        The same seed gives the same weights on every Keras back end.
-
-    Returns
-    -------
-    weights : dict of str to ndarray of float32
-        Kernels uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010,
-        Keras's default); scales and variances of batch normalization one, its shifts
-        and means and all biases zero.
+    Kernels are uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010,
+    Keras's default).
     """
     rng = np.random.default_rng(seed)
     weights = {}

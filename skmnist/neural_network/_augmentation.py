@@ -4,32 +4,15 @@ import math
 
 from skmnist.neural_network._keras import keras
 
-__all__ = ["RandomAffine", "draw_transforms", "transform_alike"]
-
 
 def affine_matrices(rotation, zoom, shift, image_shape):
-    """Compose a zoom, a rotation and a shift about the image's centre.
+    """Return transforms of shape (n, 8) for ``keras.ops.image.affine_transform``.
 
-    The image is first magnified, then rotated counter-clockwise as seen on the
-    screen, then shifted. The result maps output to input coordinates, which is
-    what resampling needs, so it is the inverse of that composition.
-
-    Parameters
-    ----------
-    rotation : tensor of shape (n,)
-        Angles in radians.
-    zoom : tensor of shape (n, 2)
-        Magnification of the rows (height) and of the columns (width); 1 keeps.
-    shift : tensor of shape (n, 2)
-        Shift down and to the right, in pixels.
-    image_shape : tuple of int
-        Height and width.
-
-    Returns
-    -------
-    transforms : tensor of shape (n, 8)
-        Projective transforms in the order that
-        ``keras.ops.image.affine_transform`` takes: x is the column.
+    The image is first magnified about its centre, then rotated counter-clockwise as
+    seen on the screen, then shifted. The result maps output to input coordinates,
+    which is what resampling needs, so it is the inverse of that composition.
+    Rotations, of shape (n,), are in radians; zooms and shifts, of shape (n, 2), are for
+    height and width, the shifts down and to the right in pixels.
     """
     ops = keras.ops
     centre_y, centre_x = (image_shape[0] - 1) / 2, (image_shape[1] - 1) / 2
@@ -61,24 +44,7 @@ def resample(images, transforms):
 
 
 def draw_transforms(n, image_shape, augmentation, seed):
-    """Draw transforms at random.
-
-    Parameters
-    ----------
-    n : int or scalar tensor
-        How many.
-    image_shape : tuple of int
-        Height and width.
-    augmentation : tuple of float
-        ``(rotation_range, zoom_range, shift_range)`` as :class:`RandomAffine` has them.
-    seed : int or keras.random.SeedGenerator
-        Source of the random numbers.
-
-    Returns
-    -------
-    transforms : tensor of shape (n, 8)
-        As :func:`affine_matrices` gives them.
-    """
+    """Draw `n` transforms within the ranges of :class:`RandomAffine`."""
     rotation_range, zoom_range, shift_range = augmentation
     unit = keras.random.uniform((n, 5), -1.0, 1.0, "float32", seed=seed)
     sides = keras.ops.convert_to_tensor(image_shape, "float32")
@@ -93,19 +59,9 @@ def draw_transforms(n, image_shape, augmentation, seed):
 class RandomAffine(keras.layers.Layer):
     """Rotate, zoom and shift every image at random, in one resampling.
 
-    Parameters
-    ----------
-    rotation_range : float
-        Angles are uniform in ±`rotation_range`, in degrees.
-    zoom_range : float
-        Magnification, drawn for each axis, is uniform in 1 ± `zoom_range`.
-    shift_range : float
-        Shifts, drawn for each axis, are uniform in ±`shift_range`, a fraction of
-        the side.
-    seed : int
-        Seed of the layer's own generator.
-    **kwargs : dict
-        Passed to :class:`keras.layers.Layer`.
+    Angles are uniform in ±`rotation_range`, in degrees. Drawn for each axis,
+    magnifications are uniform in 1 ± `zoom_range`, and shifts in ±`shift_range`, a
+    fraction of the side.
     """
 
     def __init__(self, rotation_range, zoom_range, shift_range, seed=0, **kwargs):
@@ -145,22 +101,9 @@ class RandomAffine(keras.layers.Layer):
 
 
 def transform_alike(images, transform):
-    """Transform all images in the same way.
+    """Transform all images by one transform, of shape (1, 8).
 
-    One transform for all makes the answer for an image independent of the images
-    that come with it.
-
-    Parameters
-    ----------
-    images : ndarray of float32 of shape (n, height, width, 1)
-        Pixels.
-    transform : tensor of shape (1, 8)
-        As :func:`draw_transforms` gives it.
-
-    Returns
-    -------
-    copies : ndarray of float32 of shape (n, height, width, 1)
-        The transformed images.
+    So the prediction for an image does not depend on the images beside it.
     """
     # A copy for each image: under PyTorch Keras 3.15.1 writes into what it gets.
     transforms = keras.ops.tile(transform, (len(images), 1))

@@ -4,8 +4,6 @@ import numpy as np
 
 from skmnist.neural_network._training_state import split_generator
 
-__all__ = ["Batches", "stratified_holdout"]
-
 
 def _share(n_rows, fraction):
     """Return how many of the rows of one class are held out."""
@@ -13,21 +11,9 @@ def _share(n_rows, fraction):
 
 
 def stratified_holdout(codes, fraction, seed):
-    """Choose the rows that are held out for validation.
+    """Return which rows are held out for validation, given the class of each row.
 
-    Parameters
-    ----------
-    codes : ndarray of int of shape (n,)
-        Class of each row, from 0.
-    fraction : float
-        Each class gives ``round(fraction * count)`` rows, and keeps one at least.
-    seed : int
-        Seed of the fit.
-
-    Returns
-    -------
-    held_out : ndarray of bool of shape (n,)
-        All False if no class is large enough to give a row.
+    Each class gives ``round(fraction * count)`` rows, and keeps one at least.
     """
     rng = split_generator(seed)
     held_out = np.zeros(len(codes), dtype=bool)
@@ -52,13 +38,13 @@ class Batches:
     codes : ndarray of int of shape (n,)
         Class of each row, from 0.
     weight : ndarray of float of shape (n,) or None
-        Sample weights, whose mean over the rows that train is 1.
+        Sample weights, whose mean over the training rows is 1.
     image_shape : tuple of int
         Height and width.
     batch_size : int
-        Rows a batch.
+        Rows in a batch.
     index : ndarray of int, default=None
-        The rows that take part; None for all.
+        The rows that are used; None for all.
     """
 
     def __init__(self, rows, codes, weight, image_shape, batch_size, index=None):

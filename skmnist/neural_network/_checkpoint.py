@@ -22,20 +22,11 @@ from skmnist.neural_network._state_file import (
 )
 from skmnist.neural_network._training_state import TrainingState
 
-__all__ = ["Checkpoint", "check_resumable", "fingerprint"]
-
 _STATE = [field.name for field in fields(TrainingState)]
 
 
 def check_resumable(cnn):
-    """Check that a fit with these hyperparameters can be resumed.
-
-    Raises
-    ------
-    ValueError
-        If `random_state` is not an integer, or if there are callbacks, whose state
-        cannot be restored.
-    """
+    """Raise a ValueError if a fit with these hyperparameters cannot be resumed."""
     if not isinstance(cnn.random_state, Integral):
         raise ValueError(
             "checkpoint_dir needs an integer random_state, to recognise the same fit. "
@@ -49,22 +40,7 @@ def check_resumable(cnn):
 
 
 def fingerprint(cnn, state, batches, validation):
-    """Return a name for a fit, which depends on all that decides its outcome.
-
-    Parameters
-    ----------
-    cnn : MnistCNN
-        The estimator in its fit, for its hyperparameters and its architecture.
-    state : TrainingState
-        Where the fit starts.
-    batches, validation : Batches
-        Training and validation rows; `validation` may be None.
-
-    Returns
-    -------
-    name : str
-        64 hexadecimal digits.
-    """
+    """Return a name for a fit: a hash of all that decides its outcome."""
     digest = hashlib.sha256()
 
     def add(array):
@@ -116,19 +92,8 @@ class Checkpoint(keras.callbacks.Callback):
     """Write the state of a fit after every epoch, and find it again.
 
     Several processes may run the same fit at once: they write the same bits, and the
-    file of the last one to write stays.
-
-    Parameters
-    ----------
-    cnn : MnistCNN
-        The estimator in its fit; its `checkpoint_dir` is the folder.
-    name : str
-        As :func:`fingerprint` gives it.
-
-    Attributes
-    ----------
-    is_finished : bool
-        Whether the state that `load` found is that after the last epoch.
+    file of the last one to write stays. `name` is a fingerprint. `is_finished` says
+    whether the state that `load` found is that after the last epoch.
     """
 
     snapshot = None
@@ -154,23 +119,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Return the state that an earlier run left, or else `start`.
 
         A file that is damaged, unreadable or of another version is ignored with a
-        warning.
-
-        Parameters
-        ----------
-        start : TrainingState
-            Where the fit starts.
-
-        Returns
-        -------
-        state : TrainingState
-            Where to continue.
-
-        Raises
-        ------
-        OSError
-            If there is still something to train, and no checkpoint of it can be
-            written.
+        warning. An OSError is raised if checkpoints cannot be written.
         """
         found = start
         try:

@@ -1,16 +1,8 @@
 """The estimator: hyperparameters and public methods."""
 
-import numpy as np
 from sklearn.callback import with_callbacks
-from sklearn.utils.validation import check_is_fitted
 
-from skmnist._utils import as_rows, resolve_image_shape, validate_images
 from skmnist.neural_network._fit import BaseNetwork
-from skmnist.neural_network._inference import augment_rows, predict_in_batches
-from skmnist.neural_network._model_cache import compiled_model
-from skmnist.neural_network._param_constraints import check_averaging
-
-__all__ = ["MnistCNN"]
 
 
 class MnistCNN(BaseNetwork):
@@ -315,99 +307,3 @@ class MnistCNN(BaseNetwork):
         return self._fit(
             X, y, sample_weight, X_val, y_val, classes=classes, incremental=True
         )
-
-    def predict_proba(self, X):
-        """Return the probability of each class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height * width), \
-                (n_samples, height, width) or (n_samples, height, width, 1)
-            Pixels from 0 to 1.
-
-        Returns
-        -------
-        proba : ndarray of float32 of shape (n_samples, n_classes)
-            Rows sum to 1, columns follow `classes_`.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called before.
-        ValueError
-            If the images are not of the shape seen in `fit`, or if `tta_copies` or a
-            range of the transformations was set to what it cannot be.
-        """
-        fitted = self._shallow_copy()
-        check_is_fitted(fitted)
-        check_averaging(vars(fitted))
-        rows, shape = validate_images(fitted, X), fitted.image_shape_
-        with compiled_model(fitted._fitted_architecture) as network:
-            network.load_weights(fitted._state.weights)
-            return predict_in_batches(
-                network.model,
-                rows,
-                shape,
-                n_copies=int(fitted.tta_copies),
-                augmentation=fitted._augmentation(),
-                seed=fitted._state.seed,
-            )
-
-    def predict(self, X):
-        """Return the most probable class of each image.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height * width), \
-                (n_samples, height, width) or (n_samples, height, width, 1)
-            Pixels from 0 to 1.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            Of the type of `classes_`.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called before.
-        ValueError
-            As in `predict_proba`.
-        """
-        fitted = self._shallow_copy()
-        # A subclass's own `predict_proba` may set attributes, which a copy would lose.
-        is_overridden = type(self).predict_proba is not MnistCNN.predict_proba
-        codes = (self if is_overridden else fitted).predict_proba(X).argmax(axis=1)
-        return fitted.classes_[codes]
-
-    def predict_log_proba(self, X):
-        """Return the logarithm of the probability of each class.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, height * width), \
-                (n_samples, height, width) or (n_samples, height, width, 1)
-            Pixels from 0 to 1.
-
-        Returns
-        -------
-        log_proba : ndarray of float32 of shape (n_samples, n_classes)
-            Minus infinity where a probability is 0.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called before.
-        ValueError
-            As in `predict_proba`.
-        """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
-
-    def _augment_images(self, X, seed):
-        """Transform images at random as `augment=True` does in training."""
-        rows, seen = as_rows(X)
-        rows = np.asarray(rows)
-        known = getattr(self, "image_shape_", self.image_shape)
-        shape = resolve_image_shape(rows.shape[1], known, seen)
-        return augment_rows(rows, shape, self._augmentation(), seed)

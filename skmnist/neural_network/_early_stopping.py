@@ -4,8 +4,6 @@ import math
 
 from skmnist.neural_network._keras import keras
 
-__all__ = ["EarlyStopping", "MIN_DELTA", "forget_early_stopping"]
-
 # Of the loss; the plateau rule has the same.
 MIN_DELTA = 0.001
 
@@ -15,17 +13,8 @@ class EarlyStopping(keras.callbacks.Callback):
 
     As scikit-learn's `MLPClassifier` counts: the best epoch is that of the lowest
     loss, and an epoch counts as an improvement if it is lower than the best one before
-    by 0.001.
-
-    Parameters
-    ----------
-    patience : int
-        Epochs without an improvement.
-    state : TrainingState
-        Where the fit starts; ``state.schedule``, the memory, and
-        ``state.best_weights`` are changed in place.
-    first_epoch : int
-        The number of the fit's epoch that comes next.
+    by 0.001. The memory, ``state.schedule``, and ``state.best_weights`` are changed in
+    place. `first_epoch` is the next epoch of the fit.
     """
 
     # What each member of the memory may be, given the number of epochs that are over.

@@ -16,21 +16,16 @@ from skmnist._utils import (
     warn_if_flat,
     warn_user,
 )
-from skmnist.neural_network._architecture import Architecture
 from skmnist.neural_network._batches import Batches, stratified_holdout
 from skmnist.neural_network._checkpoint import Checkpoint, check_resumable, fingerprint
 from skmnist.neural_network._early_stopping import EarlyStopping
+from skmnist.neural_network._fitted import FittedNetwork
 from skmnist.neural_network._inference import inference_batch_size
-from skmnist.neural_network._keras import keras, standard_settings
+from skmnist.neural_network._keras import keras
 from skmnist.neural_network._keras_callbacks import check_copyable, copy_callbacks
-from skmnist.neural_network._keras_classifier import ScikitLearnKerasClassifier
 from skmnist.neural_network._lr_schedules import make_schedule
-from skmnist.neural_network._model_cache import CompiledModel, compiled_model
-from skmnist.neural_network._param_constraints import (
-    CONSTRAINTS,
-    DTYPES,
-    check_params,
-)
+from skmnist.neural_network._model_cache import compiled_model
+from skmnist.neural_network._param_constraints import CONSTRAINTS, check_params
 from skmnist.neural_network._sklearn_callbacks import EpochTasks
 from skmnist.neural_network._targets import (
     check_classes,
@@ -47,8 +42,6 @@ from skmnist.neural_network._targets import (
 from skmnist.neural_network._training_loop import train
 from skmnist.neural_network._training_state import TrainingState
 
-__all__ = ["BaseNetwork"]
-
 
 class _LastEpoch(keras.callbacks.Callback):
     """Keep the state after the last epoch that is over, for Ctrl-C."""
@@ -59,8 +52,8 @@ class _LastEpoch(keras.callbacks.Callback):
         self.state = self.snapshot()
 
 
-class BaseNetwork(ScikitLearnKerasClassifier):
-    """Training and what it leaves; the subclass has the hyperparameters.
+class BaseNetwork(FittedNetwork):
+    """Training; the subclass has the hyperparameters.
 
     A fit trains a shallow copy of the estimator and swaps its attributes in at the
     end, and a prediction reads a shallow copy. So a thread that predicts or pickles
@@ -68,23 +61,9 @@ class BaseNetwork(ScikitLearnKerasClassifier):
     it as it was.
     """
 
-    _parameter_constraints: dict = CONSTRAINTS
-
-    def _shallow_copy(self):
-        copied = object.__new__(type(self))
-        vars(copied).update(vars(self))
-        return copied
-
     def __sklearn_clone__(self):
         check_copyable(self.callbacks)
         return super().__sklearn_clone__()
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_state")
-
-    def __getstate__(self):
-        state = super().__getstate__()
-        return {k: v for k, v in state.items() if k not in ("_model", "callbacks_")}
 
     def _fit(
         self, X, y, sample_weight, X_val, y_val, *, context=None, classes=None, **kwargs
@@ -119,32 +98,6 @@ class BaseNetwork(ScikitLearnKerasClassifier):
                 self._assign(fitted, last.state, callbacks)
             raise
         return self._assign(fitted, state, callbacks)
-
-    def _assign(self, fitted, state, callbacks):
-        """Swap the attributes of a fitted copy in, all at once."""
-        for name in ("_model", "best_epoch_"):
-            vars(fitted).pop(name, None)
-        vars(fitted).update(fitted._attributes(state), callbacks_=callbacks)
-        # Parameters that were set meanwhile stay.
-        self.__dict__ = vars(fitted) | self.get_params(deep=False)
-        return self
-
-    def _attributes(self, state):
-        """Return the attributes of an estimator that is fitted as far as `state`."""
-        state = state.finished()
-        attributes = {
-            "_state": state,
-            # What users do to these does not change how training continues.
-            "history_": {name: list(each) for name, each in state.history.items()},
-            "batch_loss_": state.batch_loss.copy(),
-        }
-        if "best_epoch" in state.schedule:
-            attributes["best_epoch_"] = state.schedule["best_epoch"]
-        return attributes
-
-    def _as_fitted(self, state):
-        """Return all attributes of an estimator that is fitted as far as `state`."""
-        return vars(self) | self._attributes(state)
 
     # Validate
 
@@ -193,35 +146,6 @@ class BaseNetwork(ScikitLearnKerasClassifier):
         check_consistent_length(rows_val, y_val)
         warn_other_scale(rows_val, rows)
         return rows_val, encode_labels(y_val, self.classes_, "y_val")
-
-    def _architecture(self):
-        # Plain numbers: NumPy's would overflow, and make equal networks different keys.
-        return Architecture(
-            image_shape=self.image_shape_,
-            n_classes=len(self.classes_),
-            filters=tuple(map(int, self.filters)),
-            kernel_sizes=tuple(map(int, self.kernel_sizes)),
-            dense_units=int(self.dense_units),
-            dropout=tuple(map(float, self.dropout)),
-            batch_norm=bool(self.batch_norm),
-            augmentation=self._augmentation() if self.augment else None,
-            dtype=self._dtype(),
-        )
-
-    def _augmentation(self):
-        ranges = (self.rotation_range, self.zoom_range, self.shift_range)
-        return tuple(map(float, ranges))
-
-    def _dtype(self):
-        if self.dtype is not None:
-            return self.dtype
-        policy = keras.config.dtype_policy().name
-        if policy not in DTYPES:
-            raise ValueError(
-                f"dtype=None follows Keras's dtype policy, which is {policy!r}, but "
-                f"networks train with weights of 32 bits: set dtype to one of {DTYPES}."
-            )
-        return policy
 
     def _begin(self):
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
@@ -280,20 +204,6 @@ class BaseNetwork(ScikitLearnKerasClassifier):
             return index, None
         return index[~chosen], index[chosen]
 
-    def _rows_held_out(self, y):
-        """Return the indices of the rows that `fit` held out, given these labels.
-
-        For fits without sample weights that did not resume another.
-        """
-        codes = encode_labels(y, self.classes_)
-        of_class = weigh_classes(self.class_weight, codes, self.classes_)
-        taking_part = np.ones(len(codes)) if of_class is None else of_class[codes]
-        index = np.flatnonzero(taking_part)
-        if self.validation_fraction is None:
-            return index[:0]
-        seed = self._state.seed
-        return index[stratified_holdout(codes[index], self.validation_fraction, seed)]
-
     # Train
 
     def _plan(self, state, batches, validation, incremental=False):
@@ -321,38 +231,3 @@ class BaseNetwork(ScikitLearnKerasClassifier):
         state = checkpoint.load(start)
         done = state.n_epochs - start.n_epochs
         return checkpoint, state, int(self.epochs) if checkpoint.is_finished else done
-
-    # What others read of a fitted estimator
-
-    @property
-    def model_(self):
-        """A Keras model of the estimator's own, built on first use."""
-        fitted = self._shallow_copy()
-        if not fitted.__sklearn_is_fitted__():
-            raise AttributeError(
-                "This MnistCNN is not fitted yet: model_ exists after fit."
-            )
-        if not hasattr(fitted, "_model"):
-            with standard_settings():
-                built = CompiledModel(fitted._fitted_architecture)
-                built.load(fitted._state)
-            return vars(self).setdefault("_model", built.model)
-        return fitted._model
-
-    def _export_state(self):
-        fitted = self._shallow_copy()
-        return vars(fitted._state) | {
-            "classes": fitted.classes_,
-            "image_shape": fitted.image_shape_,
-            "feature_names": list(getattr(fitted, "feature_names_in_", [])) or None,
-        }
-
-    def _import_state(self, state):
-        state = dict(state)
-        self.classes_ = state.pop("classes")
-        self.image_shape_ = tuple(state.pop("image_shape"))
-        self.n_features_in_ = self.image_shape_[0] * self.image_shape_[1]
-        if (names := state.pop("feature_names")) is not None:
-            self.feature_names_in_ = np.asarray(names, dtype=object)
-        self._fitted_architecture = self._architecture()
-        return self._assign(self, TrainingState(**state), [])

@@ -9,8 +9,6 @@ from skmnist.neural_network._augmentation import (
 )
 from skmnist.neural_network._training_state import copy_seed
 
-__all__ = ["augment_rows", "inference_batch_size", "predict_in_batches"]
-
 # Pixels of a batch, 512 images of 28 x 28, and its most images: twice as many would
 # be 2% faster and take 80 MB more.
 _BATCH_PIXELS, _BATCH_ROWS = 512 * 28 * 28, 4096
@@ -31,27 +29,9 @@ def _batches(rows, image_shape):
 
 
 def predict_in_batches(model, rows, image_shape, *, n_copies, augmentation, seed):
-    """Predict the probabilities of images, averaged over transformed copies of them.
+    """Return the probabilities of images, averaged over transformed copies of them.
 
-    Parameters
-    ----------
-    model : keras.Model
-        With probabilities for its output.
-    rows : ndarray of shape (n, height * width)
-        Pixels.
-    image_shape : tuple of int
-        Height and width.
-    n_copies : int
-        How many copies of each image besides itself.
-    augmentation : tuple of float
-        ``(rotation_range, zoom_range, shift_range)``.
-    seed : int
-        That of the fit.
-
-    Returns
-    -------
-    proba : ndarray of float32 of shape (n, n_classes)
-        The means.
+    `augmentation` holds the three ranges of :class:`RandomAffine`.
     """
     transforms = [
         draw_transforms(1, image_shape, augmentation, copy_seed(seed, number))
@@ -68,24 +48,7 @@ def predict_in_batches(model, rows, image_shape, *, n_copies, augmentation, seed
 
 
 def augment_rows(rows, image_shape, augmentation, seed):
-    """Transform images at random, each in its own way, as training does.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n, height * width)
-        Pixels.
-    image_shape : tuple of int
-        Height and width.
-    augmentation : tuple of float
-        As for :func:`predict_in_batches`.
-    seed : int
-        Which transforms.
-
-    Returns
-    -------
-    images : ndarray of float32 of shape (n, height, width, 1)
-        The transformed images.
-    """
+    """Transform images at random, each in its own way, as training does."""
     layer = RandomAffine(*augmentation, seed=seed)
     return np.concatenate(
         [

@@ -9,15 +9,6 @@ from operator import attrgetter
 
 import numpy as np
 
-__all__ = [
-    "KerasClassifier",
-    "as_array",
-    "circumstances",
-    "keras",
-    "lacks_instructions",
-    "standard_settings",
-]
-
 # scikeras 0.13.0 replaces these in every process that imports it.
 _PATCHED = {
     "Model": ("__reduce__", "__deepcopy__"),
@@ -128,19 +119,9 @@ def standard_settings():
 
 
 def lacks_instructions(dtype, cpu_info="/proc/cpuinfo"):
-    """Return whether this machine computes in a precision by emulation only.
+    """Return whether the processor computes in a precision by emulation only.
 
-    Parameters
-    ----------
-    dtype : str
-        Keras's policy.
-    cpu_info : str, default="/proc/cpuinfo"
-        Where Linux describes the processor.
-
-    Returns
-    -------
-    lacks : bool
-        False where there is a GPU, or where the processor cannot be looked up.
+    False where there is a GPU, or where the processor cannot be looked up.
     """
     wanted = _INSTRUCTIONS.get(dtype)
     if wanted is None or keras.distribution.list_devices("gpu"):
@@ -154,18 +135,9 @@ def lacks_instructions(dtype, cpu_info="/proc/cpuinfo"):
 
 
 def circumstances():
-    """Return what a model is built under, besides its architecture.
+    """Return what a model is built under, besides its architecture: a hashable key.
 
-    Returns
-    -------
-    key : tuple
-        Back end, and under TensorFlow strategy, device and whether functions run
-        eagerly.
-
-    Raises
-    ------
-    RuntimeError
-        In TensorFlow's graph mode.
+    Raises a RuntimeError in TensorFlow's graph mode.
     """
     back_end = keras.config.backend()
     if back_end != "tensorflow":

@@ -5,31 +5,11 @@ import copy
 from skmnist.neural_network._keras import keras
 from skmnist.neural_network._param_constraints import refuse
 
-__all__ = ["check_copyable", "copy_callbacks"]
-
 
 def copy_callbacks(callbacks, estimator):
-    """Return the callbacks of one fit.
+    """Return the callbacks of one fit, copied from the hyperparameter or made by it.
 
-    Parameters
-    ----------
-    callbacks : list of keras.callbacks.Callback, or one, or None
-        The hyperparameter. Instead of a callback it may hold a class or a function
-        without arguments that makes one.
-    estimator : MnistCNN
-        The estimator that is fitted; callbacks that refer to it keep doing so.
-
-    Returns
-    -------
-    copies : list of keras.callbacks.Callback
-        Copied, or made.
-
-    Raises
-    ------
-    ValueError
-        If an entry is something else, cannot be copied, or is Keras's
-        `BackupAndRestore`, which would restore the weights but not the rest of the
-        training.
+    Callbacks that refer to the estimator keep doing so.
     """
     if callbacks is None:
         return []

@@ -7,8 +7,6 @@ from sklearn.utils import ClassifierTags
 from skmnist._utils import ManualLinks
 from skmnist.neural_network._keras import KerasClassifier
 
-__all__ = ["ScikitLearnKerasClassifier"]
-
 # Public names of scikeras that do not work here.
 _SCIKERAS_ONLY = {
     *("current_epoch", "feature_encoder", "initialize", "initialized_", "scorer"),

@@ -6,8 +6,6 @@ import reprlib
 from skmnist.neural_network._early_stopping import MIN_DELTA, EarlyStopping
 from skmnist.neural_network._keras import keras
 
-__all__ = ["check_memory", "make_schedule"]
-
 _WARM_UP = 0.3
 _START_DIVISOR = 25.0
 
@@ -15,16 +13,9 @@ _START_DIVISOR = 25.0
 class _Schedule(keras.callbacks.Callback):
     """What all schedules share.
 
-    Parameters
-    ----------
-    learning_rate : float
-        The rate that training starts from, or the peak of a cycle.
-    min_learning_rate : float
-        No schedule goes below it.
-    memory : dict
-        What the schedule remembers, of JSON's types: changed in place, kept by
-        the estimator between calls of ``partial_fit`` and in saved models. Its
-        members are those that `remembered` names: all of them or none.
+    The memory is a dict of numbers that is changed in place and kept by the estimator
+    between calls of ``partial_fit`` and in saved models. Its members are those that
+    `remembered` names: all of them or none.
     """
 
     # What each member may be, given the number of epochs that are over.
@@ -46,15 +37,6 @@ class Plateau(_Schedule):
     The rule of :class:`keras.callbacks.ReduceLROnPlateau`, with a memory that
     lasts: that one forgets at each call of ``Model.fit`` (Keras 3.15.1), so that
     it would never fire across calls of ``partial_fit``.
-
-    Parameters
-    ----------
-    factor : float
-        The multiplier.
-    patience : int
-        Epochs without an improvement by 0.001.
-    **kwargs : dict
-        See :class:`_Schedule`.
     """
 
     remembered = {
@@ -88,15 +70,6 @@ class OneCycle(_Schedule):
     of the peak to the peak; over the others it falls along a half cosine to
     `min_learning_rate` (Smith, 2018, arXiv:1803.09820; the cosine and the 1/25
     are the usual choice since). After the last step the last rate stays.
-
-    Parameters
-    ----------
-    first_epoch : int
-        Epochs of the cycle that are over already.
-    epochs : int
-        Length of the whole cycle, in epochs.
-    **kwargs : dict
-        See :class:`_Schedule`.
     """
 
     def __init__(self, *, first_epoch, epochs, **kwargs):
@@ -134,23 +107,10 @@ _ALWAYS_REMEMBERED = {
 
 
 def check_memory(memory, n_epochs):
-    """Check the memory of schedules as a file holds it.
+    """Check the memory of schedules as a file holds it, after so many epochs.
 
-    Whichever schedule wrote it may have been exchanged since, so that the members
-    of any are allowed.
-
-    Parameters
-    ----------
-    memory : dict of str to int or float
-        See :class:`_Schedule`.
-    n_epochs : int
-        Epochs that are over.
-
-    Raises
-    ------
-    ValueError
-        If the memory has members of no schedule, only some of one, or such values
-        as it cannot have.
+    The schedule may have been changed since it was written, so that the members of any
+    schedule are allowed.
     """
     groups = [_ALWAYS_REMEMBERED, Plateau.remembered, EarlyStopping.remembered]
     for name in memory.keys() - {name for group in groups for name in group}:
@@ -168,22 +128,7 @@ def check_memory(memory, n_epochs):
 
 
 def make_schedule(cnn, *, first_epoch, memory):
-    """Make the callback of the schedule that `cnn.anneal` names.
-
-    Parameters
-    ----------
-    cnn : MnistCNN
-        Its hyperparameters are read.
-    first_epoch : int
-        Epochs of the schedule that are over already.
-    memory : dict
-        See :class:`_Schedule`.
-
-    Returns
-    -------
-    schedules : list of keras.callbacks.Callback
-        One, or none for ``anneal=False``.
-    """
+    """Return the callback that `cnn.anneal` names, in a list that may be empty."""
     if not cnn.anneal:
         return []
     shared = {

@@ -19,20 +19,12 @@ from skmnist.neural_network._keras import (
     standard_settings,
 )
 
-__all__ = ["CompiledModel", "compiled_model"]
-
 _MAX_MODELS = 8
 _MOMENTS = ("momentum", "velocity")
 
 
 class CompiledModel:
-    """A compiled Keras model with its state as plain, named arrays.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        What to build.
-    """
+    """A compiled Keras model with its state as plain, named arrays."""
 
     def __init__(self, architecture):
         self.model = build_cnn(**architecture._asdict())
@@ -129,26 +121,10 @@ _process = None  # the one in which models were used
 def compiled_model(architecture, *, shared=True):
     """Take a compiled model out of the cache, or build one, and put it back.
 
-    It is not put back after an exception, which may leave a model half changed.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        What is needed.
-    shared : bool, default=True
-        False builds a model that is never put back: the user's own callbacks may
-        change it or keep it.
-
-    Yields
-    ------
-    model : CompiledModel
-        With arbitrary weights, optimizer and seeds.
-
-    Raises
-    ------
-    RuntimeError
-        In a forked process whose parent has used a model, where TensorFlow would
-        hang; and in TensorFlow's graph mode.
+    Its weights, optimizer and seeds are arbitrary. It is not put back after an
+    exception, which may leave a model half changed, and not with `shared=False`: the
+    user's own callbacks may change it or keep it. Raises a RuntimeError in a forked
+    process whose parent has used a model, where TensorFlow would hang.
     """
     _refuse_fork()
     key = (architecture, *circumstances())

@@ -21,8 +21,6 @@ from skmnist._utils import (
     Number,
 )
 
-__all__ = ["CONSTRAINTS", "HYPERPARAMETERS", "SCHEDULES", "check_params"]
-
 SCHEDULES = ("plateau", "one_cycle")
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -185,18 +183,7 @@ def refuse(name, value, allowed):
 
 
 def check_params(params):
-    """Check all hyperparameters, the entries of tuples and dicts included.
-
-    Parameters
-    ----------
-    params : dict
-        As ``MnistCNN.get_params(deep=False)`` gives them.
-
-    Raises
-    ------
-    InvalidParameterError
-        Names the first hyperparameter that is not as it must be.
-    """
+    """Check all hyperparameters, the entries of tuples and dicts included."""
     validate_parameter_constraints(CONSTRAINTS, params, caller_name="MnistCNN")
     for name, each in HYPERPARAMETERS.items():
         if each.entries is not None:

@@ -6,8 +6,6 @@ from skmnist.neural_network._classifier import MnistCNN
 from skmnist.preprocessing._image_scaler import ImageScaler
 from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
-__all__ = ["make_mnist_pipeline"]
-
 
 def make_mnist_pipeline(
     *, image_shape=None, max_value=255, normalize=False, **cnn_params

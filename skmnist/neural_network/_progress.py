@@ -14,8 +14,6 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-__all__ = ["BatchReports", "Report", "TimeLeft", "TrainingProgress", "say_duration"]
-
 _INTERVAL = 0.1  # seconds between two reports of a fit
 _FEW = 8  # fits that are shown at once
 
@@ -34,12 +32,7 @@ class Report(NamedTuple):
 class BatchReports:
     """Append how far each `MnistCNN` is to a file: a callback of scikit-learn.
 
-    Parameters
-    ----------
-    path : str
-        The file.
-    names : list of str
-        Names of the fits, by the `task_id` of the pipeline or network that is fitted.
+    `names` are those of the fits, by the `task_id` of the pipeline or network.
     """
 
     max_propagation_depth = None
@@ -64,17 +57,7 @@ class BatchReports:
             self._append(context, fraction=1)
 
     def on_batch_end(self, context, *, epoch, n_epochs, batch, n_batches, accuracy):
-        """Report a batch; all numbers count from 1.
-
-        Parameters
-        ----------
-        context : sklearn.callback.CallbackContext
-            The context of the network's fit.
-        epoch, n_epochs, batch, n_batches : int
-            How far it is.
-        accuracy : float
-            Running training accuracy of the epoch.
-        """
+        """Report a batch and the running accuracy; all numbers count from 1."""
         if time.monotonic() - self.reported >= _INTERVAL:
             self.reported = time.monotonic()
             done = (epoch - 1) * n_batches + batch
@@ -96,10 +79,7 @@ class BatchReports:
 class TimeLeft:
     """Work that is done, and the seconds that the rest takes at the same pace.
 
-    Parameters
-    ----------
-    fits : dict of str to float
-        Names of the fits and how long each takes, in any unit.
+    `fits` says for each fit's name how long it takes, in any unit.
     """
 
     def __init__(self, fits):
@@ -149,14 +129,8 @@ class TimeLeft:
 class TrainingProgress:
     """Show on the standard error stream how far several fits are, while they run.
 
-    A context manager. Nothing remains on the screen at its end.
-
-    Parameters
-    ----------
-    fits : dict of str to float
-        Unique names of the fits and how long each takes, in any unit.
-    shown : bool, default=True
-        Whether anything is shown at all.
+    A context manager. Nothing remains on the screen at its end. `fits` says for each
+    fit's name how long it takes, in any unit.
     """
 
     def __init__(self, fits, shown=True):
@@ -183,18 +157,7 @@ class TrainingProgress:
             self._folder.cleanup()
 
     def callbacks(self, names):
-        """Return scikit-learn callbacks for an estimator that fits these names.
-
-        Parameters
-        ----------
-        names : list of str
-            Names of the fits, in the order of its parallel tasks; keys of `fits`.
-
-        Returns
-        -------
-        callbacks : list
-            For `set_callbacks`; empty if nothing is shown.
-        """
+        """Return callbacks for an estimator whose parallel fits have these names."""
         return [BatchReports(self.path, list(names))] if self.shown else []
 
     def refresh(self):

@@ -5,24 +5,13 @@ Those that have a method `on_batch_end` are told of the batches too.
 
 from skmnist.neural_network._keras import keras
 
-__all__ = ["EpochTasks"]
-
 
 class EpochTasks(keras.callbacks.Callback):
     """Call scikit-learn's callbacks at each epoch, as one task of the fit.
 
-    Parameters
-    ----------
-    estimator : MnistCNN
-        The estimator that is fitted.
-    context : sklearn.callback.CallbackContext
-        The context of its fit.
-    attributes : callable
-        Makes, from a :class:`TrainingState`, the attributes of an estimator that
-        is fitted as far as that.
-    X, y, weight : array-like
-        Training data as they were given, so that names of columns are still
-        there, and sample weights or None, for the callbacks that want them.
+    `attributes` makes from a :class:`TrainingState` the attributes of an estimator that
+    is fitted as far as that. `X` and `y` are the training data as they were given, with
+    the names of columns.
     """
 
     snapshot = None

@@ -25,8 +25,6 @@ from skmnist.neural_network._lr_schedules import check_memory
 from skmnist.neural_network._param_constraints import HYPERPARAMETERS, check_params
 from skmnist.neural_network._training_loop import LARGEST_WEIGHT
 
-__all__ = ["library_versions", "pack_state", "unpack_state"]
-
 # Format 1 began without a checksum; format 3 may lack the optimizer.
 _FORMAT_VERSION = 3
 _MEMBERS = (
@@ -52,19 +50,8 @@ def library_versions():
 def pack_state(params, state, extra):
     """Return the bytes of a file; the same state gives the same bytes.
 
-    Parameters
-    ----------
-    params : dict
-        Hyperparameters; those that are left out are read as their defaults.
-    state : dict
-        As ``MnistCNN._export_state`` gives it.
-    extra : dict
-        Whatever else belongs into the file, of JSON's types with finite numbers.
-
-    Raises
-    ------
-    ValueError
-        If a hyperparameter, the labels or the amount of text do not fit in.
+    Hyperparameters that are left out are read as their defaults. `state` is what
+    ``MnistCNN._export_state`` returns, `extra` anything else of JSON's types.
     """
     document = {
         "format_version": _FORMAT_VERSION,
@@ -89,22 +76,11 @@ def pack_state(params, state, extra):
 
 
 def unpack_state(file):
-    """Read a network's state from an untrusted :class:`TensorFile`.
+    """Read hyperparameters, state and extra from an untrusted :class:`TensorFile`.
 
-    Returns
-    -------
-    params : dict
-        All hyperparameters, checked as those of an estimator are.
-    state : dict
-        What ``MnistCNN._import_state`` takes.
-    extra : dict
-        As it was given to :func:`pack_state`. Only its being JSON was checked.
-
-    Raises
-    ------
-    ValueError
-        If anything in the file is not exactly as it should be. The message is the
-        second half of a sentence, in which the caller names the file.
+    Only of `extra` nothing is checked but that it is JSON. Raises a ValueError if
+    anything in the file is not exactly as it should be; its message is the second half
+    of a sentence, in which the caller names the file.
     """
     document = file.document
     _check_format(file)

@@ -22,26 +22,9 @@ def plain_labels(y):
 
 
 def check_classes(y, given, known):
-    """Return the sorted classes.
+    """Return the sorted classes: `known`, or else `given`, or else what `y` holds.
 
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Labels.
-    given : array-like or None
-        What the caller says that the classes are.
-    known : ndarray or None
-        The classes of the fit that is resumed.
-
-    Returns
-    -------
-    classes : ndarray of shape (n_classes,)
-        `known`, or else `given`, or else what `y` holds.
-
-    Raises
-    ------
-    ValueError
-        If `given` contradicts `known`, or if there are fewer than two classes.
+    `known` are the classes of the fit that is resumed.
     """
     classes = None if given is None else np.unique(given)
     if known is not None:
@@ -63,27 +46,7 @@ def check_classes(y, given, known):
 
 
 def encode_labels(y, classes, what="y"):
-    """Return the position of each label in the sorted `classes`.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Labels.
-    classes : ndarray of shape (n_classes,)
-        The labels that are known.
-    what : str, default="y"
-        How the error message calls the labels.
-
-    Returns
-    -------
-    codes : ndarray of int32 of shape (n_samples,)
-        From 0.
-
-    Raises
-    ------
-    ValueError
-        If a label is not among the classes.
-    """
+    """Return the position of each label in the sorted `classes`."""
     known = np.isin(y, classes)
     if not known.all():
         raise ValueError(
@@ -96,26 +59,9 @@ def encode_labels(y, classes, what="y"):
 def weigh_classes(class_weight, codes, classes):
     """Return the weight of each class, or None if all weigh the same.
 
-    Parameters
-    ----------
-    class_weight : dict, "balanced" or None
-        A class that a dict does not name weighs 1. "balanced" is computed from the
-        labels present; a class that is absent weighs 1.
-    codes : ndarray of int of shape (n_samples,)
-        The labels, as positions in `classes`.
-    classes : ndarray of shape (n_classes,)
-        All classes, of which some may be absent.
-
-    Returns
-    -------
-    weights : ndarray of float of shape (n_classes,) or None
-        Not scaled yet.
-
-    Raises
-    ------
-    ValueError
-        If a dict has a key that is not a class, unless it names every class: parts
-        of the data may lack some.
+    "balanced" is computed from the labels present; a class that is absent weighs 1. A
+    dict that names every class may have other keys too: parts of the data may lack
+    some classes.
     """
     if class_weight is None or len(class_weight) == 0:
         return None
@@ -141,12 +87,6 @@ def weigh_rows(sample_weight, rows, codes, class_weight):
     """Return the product of both weights for each row, or None if all are equal.
 
     Only ratios matter: the weights are divided by the largest one.
-
-    Raises
-    ------
-    ValueError
-        If a sample weight is negative or no finite number, or if no row has a
-        weight above zero.
     """
     weight = None
     if sample_weight is not None:
@@ -176,22 +116,11 @@ def _relative_to_largest(weight):
 
 
 def scale_weights(weight, index):
-    """Divide weights by their mean over some rows.
+    """Divide weights by their mean over the rows of `index`; None stays None.
 
     Adam's epsilon and the plateau rule's 0.001 are absolute, and so their meaning
-    must not depend on whether weights sum to 1 or to the number of rows.
-
-    Parameters
-    ----------
-    weight : ndarray of float of shape (n,) or None
-        Weights of rows.
-    index : ndarray of int, or slice
-        The rows whose mean weight becomes 1.
-
-    Returns
-    -------
-    weight : ndarray of float32 of shape (n,) or None
-        Exactly 1 where all weights are equal; all zeros stay zeros.
+    must not depend on whether weights sum to 1 or to the number of rows. Equal weights
+    become exactly 1; all zeros stay zeros.
     """
     if weight is None:
         return None

@@ -9,8 +9,6 @@ import numpy as np
 from skmnist.neural_network._keras import as_array, keras
 from skmnist.neural_network._training_state import epoch_seeds
 
-__all__ = ["LARGEST_WEIGHT", "Divergence", "train"]
-
 # Weights that training makes are below the first; beyond the second it has diverged.
 _ORDINARY_WEIGHT, LARGEST_WEIGHT = 1e2, 1e6
 
@@ -115,7 +113,7 @@ def train(
     own_callbacks,
     verbose,
 ):
-    """Train for some epochs from a state, and return the state that this leaves.
+    """Train for some epochs from a state, and return the state after them.
 
     Parameters
     ----------
@@ -137,16 +135,6 @@ def train(
         state.
     verbose : int
         0, 1 or 2, as in ``keras.Model.fit``.
-
-    Returns
-    -------
-    state : TrainingState
-        Weights, optimizer, schedule and history after the last epoch.
-
-    Raises
-    ------
-    Divergence
-        If the loss or `val_loss` becomes infinite or NaN, or a weight useless.
     """
     model = network.model
     network.load(state)

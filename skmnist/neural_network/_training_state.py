@@ -7,8 +7,6 @@ import numpy as np
 from skmnist.neural_network._architecture import initial_weights
 from skmnist.neural_network._early_stopping import forget_early_stopping
 
-__all__ = ["TrainingState", "copy_seed", "epoch_seeds", "split_generator"]
-
 # The streams of random numbers that one seed feeds.
 _WEIGHTS, _SPLIT, _EPOCH, _COPIES = range(4)
 

@@ -27,8 +27,6 @@ from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 # `skmnist.neural_network` is imported where it is used: Keras takes seconds, which a
 # file that is not a model need not cost.
 
-__all__ = ["load_model", "open_model", "save_model"]
-
 _MEMBERS = {
     "classifier": ("kind", "versions"),
     "pipeline": (

@@ -4,8 +4,6 @@ from pathlib import Path
 
 from skmnist.persistence._model_file import open_model
 
-__all__ = ["load_pretrained"]
-
 _FILE = Path(__file__).with_name("pretrained.safetensors")
 
 

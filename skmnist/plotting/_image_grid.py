@@ -1,10 +1,6 @@
 """A sheet of images with their labels."""
 
-from numbers import Integral
-
 import numpy as np
-from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_consistent_length
 
 from skmnist.plotting._axes import open_axes
 from skmnist.plotting._reading import (
@@ -96,12 +92,11 @@ class ImageGridDisplay:
         ValueError
             If images and labels differ in number, or if `n_images` is below 1.
         """
-        check_images(X, n_images)
-        check_consistent_length(X, y)
+        check_images(X, n_images, y)
         images = images_of(pick(X, slice(n_images)), image_shape)
-        titles = None if y is None else list(map(str, np.asarray(y)[:n_images]))
         heading = f"{len(images):,} of {len(X):,} images"
-        return cls(images, titles=titles, heading=heading).plot(ax=ax, **kwargs)
+        display = cls(images, titles=_titles(y, n_images), heading=heading)
+        return display.plot(ax=ax, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -137,8 +132,7 @@ class ImageGridDisplay:
         ValueError
             If images and labels differ in number, or if `n_images` is below 1.
         """
-        check_images(X, n_images)
-        check_consistent_length(X, y_true, y_pred)
+        check_images(X, n_images, y_true, y_pred)
         y_true, y_pred = np.asarray(y_true)[:n_images], np.asarray(y_pred)[:n_images]
         wrong = y_true != y_pred
         titles = [
@@ -186,8 +180,7 @@ class ImageGridDisplay:
         ValueError
             If images and labels differ in number, or if `n_images` is below 1.
         """
-        check_images(X, n_images)
-        check_consistent_length(X, y)
+        check_images(X, n_images, y)
         X = pick(X, slice(n_images))
         return cls.from_predictions(
             X,
@@ -237,8 +230,7 @@ class ImageGridDisplay:
         ValueError
             If images and labels differ in number, or if `n_images` is below 1.
         """
-        check_images(X, n_images)
-        check_consistent_length(X, y)
+        check_images(X, n_images, y)
         probability = estimator.predict_proba(X)
         predicted = estimator.classes_[np.argmax(probability, axis=1)]
         highest = np.max(probability, axis=1)
@@ -298,11 +290,11 @@ class ImageGridDisplay:
         ValueError
             If images and labels differ in number, or if `n_images` is below 1.
         """
-        check_images(X, n_images)
-        check_consistent_length(X, y)
+        check_images(X, n_images, y)
         X = augment_images(estimator, pick(X, slice(n_images)), random_state)
-        titles = None if y is None else list(map(str, np.asarray(y)[:n_images]))
-        display = cls(images_of(X, None), titles=titles, heading="Augmented images")
+        display = cls(
+            images_of(X, None), titles=_titles(y, n_images), heading="Augmented images"
+        )
         return display.plot(ax=ax, **kwargs)
 
     def plot(
@@ -336,17 +328,8 @@ class ImageGridDisplay:
             If `images` is not a stack of images, if `n_columns` is below 1, or if
             `ax` holds several axes.
         """
-        images = np.asarray(self.images)
-        if images.ndim != 3:
-            raise ValueError(
-                "`images` must have the shape (n_images, height, width), but has "
-                f"{images.shape}: give a stack of images, or rows to `from_images`."
-            )
-        if n_columns is not None:
-            check_scalar(n_columns, "n_columns", Integral, min_val=1)
         heading = self.heading or ""
-        wrong = np.zeros(len(images), bool) if self.wrong is None else self.wrong
-        sheet = Sheet(images.shape, self.titles or [], n_columns)
+        sheet = Sheet(self.images, self.titles, self.wrong, n_columns)
         width = max(sheet.size[0], 0.1 * len(heading)) + 0.2
         height = sheet.size[1] + (0.5 if heading else 0.2)
         self.ax_ = open_axes(ax, (1, 1), (width, height), heading)[0, 0]
@@ -355,9 +338,13 @@ class ImageGridDisplay:
         if ax is not None:
             self.ax_.set_title(heading, fontsize="medium")
             scale = sheet.scale_for(self.ax_)
-        self.images_ = sheet.draw_images(self.ax_, images, image_kw)
-        self.frames_ = sheet.draw_frames(self.ax_, wrong, scale, frame_kw)
-        self.texts_ = sheet.draw_titles(self.ax_, wrong, scale, text_kw)
+        self.images_ = sheet.draw_images(self.ax_, image_kw)
+        self.frames_ = sheet.draw_frames(self.ax_, scale, frame_kw)
+        self.texts_ = sheet.draw_titles(self.ax_, scale, text_kw)
         self.ax_.set(xlim=sheet.xlim, ylim=sheet.ylim, aspect="equal")
         self.ax_.set_axis_off()
         return self
+
+
+def _titles(y, n_images):
+    return None if y is None else list(map(str, np.asarray(y)[:n_images]))

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_scalar
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skmnist._utils import as_rows, resolve_image_shape
 
@@ -81,8 +81,9 @@ def augment_images(estimator, X, seed):
     return network._augment_images(X, seed)
 
 
-def check_images(X, n_images):
-    """Refuse a set without images and a number of images that shows none."""
+def check_images(X, n_images, *labels):
+    """Check that there are images, as many labels, and that some are shown."""
     check_scalar(n_images, "n_images", Integral, min_val=1)
+    check_consistent_length(X, *labels)
     if len(X) == 0:
         raise ValueError("`X` holds 0 images: give one at least.")

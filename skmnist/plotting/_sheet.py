@@ -1,8 +1,10 @@
 """A sheet of images: where they lie, how their titles break, and how they are drawn."""
 
 from math import ceil
+from numbers import Integral
 
 import numpy as np
+from sklearn.utils import check_scalar
 
 from skmnist.plotting._axes import GREY, VERMILION, as_label, merge_kw
 
@@ -16,18 +18,23 @@ _CHARACTER = 0.65 * _FONT_SIZE / 72  # width of a bold letter, in inches
 class Sheet:
     """Layout of a sheet in units of a cell, with y growing downwards.
 
-    Parameters
-    ----------
-    shape : tuple of (int, int, int)
-        Number, height and width of the images.
-    titles : list of str
-        What stands above each image; an empty list for nothing.
-    n_columns : int or None
-        Images in a row. None takes 5, and more for more than 25 images.
+    `images`, `titles` and `wrong` are those of an `ImageGridDisplay`. With
+    `n_columns=None` a row holds 5 images, and more for more than 25 images.
     """
 
-    def __init__(self, shape, titles, n_columns):
-        n_images, height, width = shape
+    def __init__(self, images, titles, wrong, n_columns):
+        self.images = np.asarray(images)
+        if self.images.ndim != 3:
+            raise ValueError(
+                "`images` must have the shape (n_images, height, width), but has "
+                f"{self.images.shape}: give a stack of images, or rows to "
+                "`from_images`."
+            )
+        if n_columns is not None:
+            check_scalar(n_columns, "n_columns", Integral, min_val=1)
+        titles = titles or []
+        n_images, height, width = self.images.shape
+        self.wrong = np.zeros(n_images, bool) if wrong is None else wrong
         n_columns = n_columns or max(5, ceil(n_images**0.5))
         self.n_columns = max(1, min(n_columns, n_images))
         n_rows = ceil(n_images / self.n_columns)
@@ -62,24 +69,24 @@ class Sheet:
         box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
         return min(box.width / self.size[0], box.height / self.size[1], 1.0)
 
-    def draw_images(self, ax, images, image_kw):
+    def draw_images(self, ax, image_kw):
         """Draw the images on one scale of brightness."""
         look = {"cmap": "gray", "interpolation": "nearest", **(image_kw or {})}
-        if "norm" not in look and images.size:
-            look = {"vmin": images.min(), "vmax": images.max(), **look}
+        if "norm" not in look and self.images.size:
+            look = {"vmin": self.images.min(), "vmax": self.images.max(), **look}
         pictures = []
-        for index, image in enumerate(images):
+        for index, image in enumerate(self.images):
             left, top, width, height = self.place(index)
             extent = (left, left + width, top + height, top)
             pictures.append(ax.imshow(image, **{"extent": extent, **look}))
         return pictures
 
-    def draw_frames(self, ax, wrong, scale, frame_kw):
+    def draw_frames(self, ax, scale, frame_kw):
         """Draw a frame around each image, bold where it is marked as wrong."""
         from matplotlib.patches import Rectangle
 
         frames = []
-        for index, is_wrong in enumerate(wrong):
+        for index, is_wrong in enumerate(self.wrong):
             left, top, *size = self.place(index)
             look = {"fill": False, "edgecolor": GREY, "linewidth": 0.6 * scale}
             if is_wrong:
@@ -88,7 +95,7 @@ class Sheet:
             frames.append(ax.add_patch(Rectangle((left, top), *size, **look)))
         return frames
 
-    def draw_titles(self, ax, wrong, scale, text_kw):
+    def draw_titles(self, ax, scale, text_kw):
         """Write a title above each image, bold where it is marked as wrong."""
         from matplotlib.text import Text
 
@@ -101,7 +108,7 @@ class Sheet:
                 "fontsize": _FONT_SIZE * scale,
                 "horizontalalignment": "center",
             }
-            if wrong[index]:
+            if self.wrong[index]:
                 look |= {"color": VERMILION, "fontweight": "bold"}
             look = merge_kw(Text, look, text_kw)
             texts.append(ax.annotate(title, (left + width / 2, top), **look))
