@@ -1,4 +1,4 @@
-"""joblib's Dask back end for workers that may die. Needs ``skmnist[dask]``."""
+"""A Dask back end of joblib that survives the loss of workers (``skmnist[dask]``)."""
 
 from contextlib import contextmanager
 from uuid import uuid4
@@ -11,18 +11,17 @@ from toolz import identity
 
 __all__ = ["DurableDaskBackend"]
 
-# Larger arguments are sent apart from the tasks. joblib's own limit.
+# Larger arguments are sent separately from the tasks. joblib has the same limit.
 _LARGE = 1000
 
 
 class DurableDaskBackend(DaskDistributedBackend):
     """Run joblib's parallel loops on Dask workers, of which some may die.
 
-    The back end that joblib 1.6 calls "dask" scatters one copy of each large
-    argument, which Dask cannot make again: when the worker that holds it dies, the
-    loop waits for ever. Here a large argument is the result of a task of its own.
-    Dask passes it from worker to worker, and repeats the task where its result is
-    lost.
+    joblib's own "dask" back end (1.6) scatters one copy of each large argument, which
+    Dask cannot recompute: when the worker that holds it dies, the loop waits for ever.
+    Here each large argument is the result of a task, which Dask runs again if its
+    result is lost.
 
     Parameters
     ----------
@@ -30,7 +29,7 @@ class DurableDaskBackend(DaskDistributedBackend):
         Address of the scheduler, where `client` is None.
     scatter : list or tuple, default=None
         Arguments that are sent once for all loops. They must not be changed in
-        place meanwhile.
+        place during that time.
     client : distributed.Client, default=None
         The client; None takes the current one.
     **settings : dict
@@ -71,7 +70,7 @@ class DurableDaskBackend(DaskDistributedBackend):
     def keeping_data(self):
         """Send large arguments once for all loops in this context.
 
-        They must not be changed in place meanwhile.
+        They must not be changed in place during that time.
         """
         self._sent, self._keeps_data = {}, True
         try:
@@ -87,7 +86,7 @@ class DurableDaskBackend(DaskDistributedBackend):
         return DurableDaskBackend, ()
 
     def start_call(self):
-        """Begin a loop."""
+        """Start a loop."""
         self._running = set()
         self._drop_data()
 
@@ -102,9 +101,8 @@ class DurableDaskBackend(DaskDistributedBackend):
     def effective_n_jobs(self, n_jobs):
         """Return how many tasks may run at once; one worker thread counts as two.
 
-        For one, joblib would run the loop in the calling process, where the number
-        of threads, and with it the last bits of a fit, may be another. 0, which
-        joblib refuses, remains 0.
+        With one, joblib would run the loop in the calling process, where the number
+        of threads, and so the last bits of a fit, may differ.
         """
         n_threads = super().effective_n_jobs(n_jobs)
         return 2 if n_threads == 1 else n_threads
@@ -120,8 +118,8 @@ class DurableDaskBackend(DaskDistributedBackend):
             )
             for function, args, kwargs in func.items
         ]
-        # Unpickled within the task: what a worker cannot import is an error of the
-        # task then and not the end of the worker, and the scheduler imports nothing.
+        # Unpickled within the task, where a failed import is an error of the task and
+        # does not stop the worker. The scheduler imports nothing.
         pickled = cloudpickle.dumps(calls)
         name = dask.utils.funcname(calls[0][0])
         future = self.client.submit(
@@ -137,7 +135,7 @@ class DurableDaskBackend(DaskDistributedBackend):
     apply_async = submit  # its name before joblib 1.5
 
     def _send(self, value, sent):
-        """Return a value, or its place in the list of those that are sent apart."""
+        """Return a value, or its place in the list of those sent separately."""
         found = self._scattered.get(id(value)) or self._sent.get(id(value))
         if found is None:
             if sizeof(value) <= _LARGE:
@@ -148,7 +146,7 @@ class DurableDaskBackend(DaskDistributedBackend):
 
     def _submit(self, value):
         """Return a value, so that nothing else can get its id, and its future."""
-        # Dask warns of large values within tasks; this is where they belong.
+        # Dask warns of large values within tasks.
         with dask.config.set(
             {"distributed.admin.large-graph-warning-threshold": "1 TB"}
         ):
@@ -169,8 +167,8 @@ class DurableDaskBackend(DaskDistributedBackend):
 def _make_runner():
     """Return the function that runs a batch of calls on a worker.
 
-    A local one, since these travel by value: a worker that does not have this
-    package can run what does not need it.
+    A local function is pickled by value, so that workers without this package can run
+    what does not need it.
     """
 
     def run(pickled, sent):

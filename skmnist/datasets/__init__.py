@@ -1,1 +1,1 @@
-"""Load images and labels from the formats in which people keep them."""
+"""Loading of images and labels from many file formats."""

@@ -1,4 +1,4 @@
-"""Folders and zip files alike: the names of their files, and a way to open each."""
+"""Folders and zip files with one interface: the files' names, and opening each."""
 
 import io
 import os
@@ -11,7 +11,7 @@ from skmnist.datasets._stream import PIECE, damage_named, expanded, opened, unpa
 
 ZIP = (b"PK\3\4", b"PK\5\6")
 
-# What the system leaves beside a user's files.
+# Files that operating systems create.
 _HIDDEN = re.compile(
     r"(^|/)(\.(?!/)|__MACOSX/|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE
 )
@@ -37,13 +37,13 @@ class Folder:
 
     @contextmanager
     def open(self, name):
-        """Yield a stream, and how many bytes it may give."""
+        """Yield a stream, and how many bytes may be read from it."""
         path = self.where(name)
         with opened(path) as file, unpacked(file) as stream:
             yield stream, expanded(os.path.getsize(path))
 
     def where(self, name):
-        """Return the path by which messages call a file."""
+        """Return the path of a file for messages."""
         return os.path.join(self.path, name)
 
 
@@ -57,7 +57,7 @@ class Archive:
 
     @contextmanager
     def open(self, name):
-        """Yield a stream, and how many bytes it may give."""
+        """Yield a stream, and how many bytes may be read from it."""
         with (
             damage_named(self.where(name)),
             io.BufferedReader(self._zip.open(name), PIECE) as file,

@@ -1,7 +1,7 @@
-"""Tables of digits: one image a row, its label in one column.
+"""CSV files with one image per row and its label in one column.
 
-NumPy's text reader takes the rows: in C, strictly, and straight to bytes. pandas
-takes 8 times the memory, and ``1_0`` and ``٣`` for numbers.
+NumPy's text reader parses the rows, strictly and directly to bytes. pandas takes 8
+times as much memory, and accepts ``1_0`` and ``٣`` as numbers.
 """
 
 import codecs
@@ -88,7 +88,7 @@ def _split(line):
 
 
 def _is_header(names, label_column):
-    """Tell names of columns from the cells of a first image."""
+    """Return whether the first line holds column names rather than an image."""
     first, *rest = names
     counted = [str(i) for i in range(len(names) + 1)]
     return (
@@ -101,7 +101,7 @@ def _is_header(names, label_column):
 
 
 def _usual_names(n_columns, label_column, path):
-    """Name the columns of a table that does not: the label stands first."""
+    """Return names for the columns of a table without: the label comes first."""
     for names in ([label_column], []):
         n_pixels = n_columns - len(names)
         if n_pixels and math.isqrt(n_pixels) ** 2 == n_pixels:
@@ -114,7 +114,7 @@ def _usual_names(n_columns, label_column, path):
 
 
 def _pixel_order(names, label_column, path):
-    """Return the order that sorts the pixel columns, or None, and the images' shape."""
+    """Return the order of the pixel columns (None if sorted) and the images' shape."""
     if doubled := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"{path} names columns twice: {shortened(doubled)}.")
     pixels = [name for name in names if _is_pixel(name, label_column)]
@@ -216,7 +216,7 @@ def _load(lines, names, label_column, dtype):
 
 
 def _parse_floats(lines, names, label_column, n_before, path):
-    """Read rows whose pixels are spelt as 12.0, and name the first bad cell."""
+    """Read rows whose pixels are written as 12.0, and name the first bad cell."""
     try:
         table = _load(lines, names, label_column, "f8")
     except ValueError as error:
@@ -233,7 +233,7 @@ def _parse_floats(lines, names, label_column, n_before, path):
 
 
 def _explained(message, names, n_before, path):
-    """Say what NumPy found with the names of the file, the row and the column."""
+    """Return NumPy's message with the names of the file, the row and the column."""
     if found := _BAD_CELL.search(message):
         cell, row, column = found.groups()
         return _bad_cell(cell, int(row), int(column) - 1, names, n_before, path)
@@ -261,7 +261,7 @@ def _as_labels(texts, path):
                 f"{path}: row {row} has {shortened([text])} for a label; labels are "
                 f"numbers or up to {_MAX_LABEL} printable characters."
             )
-    # NumPy gives each label the room of the longest one.
+    # In NumPy's array each label takes the room of the longest one.
     room = 4 * max(map(len, texts), default=0) * len(texts)
     if room > 50 * sum(map(len, texts)) + 2**27:
         raise ValueError(

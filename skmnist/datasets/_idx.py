@@ -1,4 +1,4 @@
-"""The idx files of MNIST and its relatives, whose names say what they hold."""
+"""The idx files of MNIST and similar data sets, recognized by their names."""
 
 import os
 import posixpath
@@ -59,7 +59,7 @@ def read_idx_files(tree, subset):
 
 
 def read_idx_images(folder, name):
-    """Read one file of images, and the labels that lie beside it, or None."""
+    """Read one file of images, and the labels beside it if there are any."""
     labels = _labels_beside(folder, name)
     image_set = ImageSet(
         _read(folder, name, _IMAGES), labels and _read(folder, labels, _LABELS)

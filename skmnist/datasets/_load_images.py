@@ -1,7 +1,7 @@
 """Load images and labels from files, folders and well-known names.
 
-What a file holds decides how it is read. Files may come from strangers: nothing in
-them is executed or unpickled.
+The format is recognized by the content. Files may be untrusted: nothing in them is
+executed or unpickled.
 """
 
 import os
@@ -38,10 +38,10 @@ class _Options(NamedTuple):
 def load_images(source, *, label_column="label", subset="train", normalize=None):
     """Load images and their labels from a file, a folder or a well-known name.
 
-    How a file is read depends on its content, not on its name. Files may come from
-    strangers: nothing in them is executed, and damaged files, lying sizes and
-    pixels that are not whole numbers from 0 to 255 are refused. One compressed file
-    may expand to 50 times its size and 128 MiB more.
+    The format is recognized by the content of a file, not by its name. Files may be
+    untrusted: nothing in them is executed, and damaged files, false sizes and pixels
+    that are not integers from 0 to 255 raise an error. A compressed file may expand to
+    50 times its size plus 128 MiB.
 
     Parameters
     ----------
@@ -56,36 +56,35 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
           an animation the first frame is read. EXIF orientation is applied;
         - the path of a CSV file, plain or compressed with gzip, bzip2 or xz: one
           image a row, columns ``pixel0``, ``pixel1`` and so on (square images) or
-          ``1x1``, ``1x2`` and so on, in any order (they are put in the order of
-          their numbers), and a label column or none. A column ``id`` is ignored.
-          Without a line of column names, the label stands first;
+          ``1x1``, ``1x2`` and so on, in any order (they are sorted by their
+          numbers), and optionally a label column. A column ``id`` is ignored.
+          Without column names, the label comes first;
         - the path of a Keras ``mnist.npz`` with ``x_train``, ``y_train``,
           ``x_test`` and ``y_test``;
         - the path of a folder with the idx files of MNIST, Fashion-MNIST,
           Kuzushiji-MNIST, QMNIST or EMNIST under their own names
           (``train-images-idx3-ubyte`` and so on), plain or compressed, or the path
           of one file of images, with the labels beside it. EMNIST's images, which
-          are stored transposed, are put upright;
+          are stored transposed, are transposed back;
         - the path of a Parquet file with a column ``image``, the bytes of pictures,
-          and a label column or none, as on the Hugging Face hub. It needs the extra
-          ``parquet``;
+          and optionally a label column, as on the Hugging Face hub. It requires the
+          extra ``parquet``;
         - the path of a zip file, or of a folder, of any of these.
 
-        A file that is really called ``digits`` or ``mnist`` is read with
-        ``Path("digits")``.
+        Use ``Path("digits")`` for a file named ``digits`` or ``mnist``.
     label_column : str, default="label"
-        Name of the label column of a CSV or a Parquet file, wherever it stands.
+        Name of the label column of a CSV or a Parquet file.
     subset : {"train", "test", "all"}, default="train"
-        Which part of ``"mnist"``, of an npz file, or of a folder or zip file whose
-        files or subfolders are named after parts (``train.csv`` and ``test.csv``,
-        ``train/`` and ``test/``) is loaded. The other sources have one part, which
-        ``"train"`` and ``"all"`` both name.
+        Which part to load of ``"mnist"``, of an npz file, or of a folder or zip file
+        whose files or subfolders are named after parts (``train.csv`` and
+        ``test.csv``, ``train/`` and ``test/``). Other sources have a single part, for
+        which ``"train"`` and ``"all"`` are the same.
     normalize : bool, default=None
-        Whether the images are brought to MNIST's form, 28x28, light on dark and
-        centred, with :class:`MnistNormalizer`. By default, pictures are, unless
-        they are of one size and look like MNIST's already (up to 64x64, light on
-        dark, centred, 20 of 28 pixels long). Images in tables and the images of a
-        Parquet file that are small and of one size are taken as they are.
+        Whether to bring the images to MNIST's format, 28x28, light on dark and
+        centred, with :class:`MnistNormalizer`. By default this is done for pictures,
+        unless they have one size and look like MNIST's already (up to 64x64, light on
+        dark, centred, 20 of 28 pixels long), and not for images in tables or for the
+        pictures of a Parquet file if they are small and of one size.
 
     Returns
     -------
@@ -93,7 +92,7 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
         With the attributes
 
         - ``data``: uint8 array of shape (n_images, height * width), C-contiguous;
-        - ``target``: array of shape (n_images,): int64, or str for labels that are
+        - ``target``: array of shape (n_images,), int64, or str for labels that are
           not numbers; None without labels. The labels of pictures are the names of
           their folders;
         - ``filenames``: array of str of shape (n_images,), the paths of pictures;
@@ -101,7 +100,7 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
         - ``image_shape``: tuple (height, width);
         - ``max_value``: int, the largest value that a pixel can have: 16 for
           ``"digits"``, otherwise 255;
-        - ``DESCR``: str, what was loaded and from where.
+        - ``DESCR``: str, a description of the data.
 
     Raises
     ------
@@ -116,13 +115,12 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     Warns
     -----
     UserWarning
-        If files beside the pictures of a folder are skipped, since they are not
-        pictures.
+        If files of a folder of pictures are skipped because they are not pictures.
 
     See Also
     --------
-    ImageScaler : Turn the rows into the images that the network takes.
-    MnistNormalizer : Bring pictures to MNIST's form.
+    ImageScaler : Scale the rows to the images that the network takes.
+    MnistNormalizer : Bring pictures to MNIST's format.
 
     Examples
     --------
@@ -149,13 +147,13 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     if normalize and not image_set.normalized:
         from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
-        # Of a full pixel, which MnistNormalizer takes for 1 or 255.
+        # MnistNormalizer expects pixels up to 1 or 255.
         images = MnistNormalizer().fit_transform(
             image_set.images / np.float32(max_value)
         )
         max_value = 255
         image_set = image_set._replace(images=images)
-    from sklearn.utils import Bunch  # late: a file that is refused needs no second
+    from sklearn.utils import Bunch  # takes a second, not needed for invalid files
 
     images = image_set.images
     return Bunch(
@@ -191,7 +189,7 @@ def _openml_mnist(subset):
 
     try:
         with warnings.catch_warnings():
-            # A retry warns; if it fails too, the error below says all of it.
+            # About the retry. If that fails too, the error below is raised.
             warnings.simplefilter("ignore")
             mnist = datasets.fetch_openml(
                 "mnist_784", version=1, as_frame=False, parser="auto", n_retries=1
@@ -219,7 +217,7 @@ def _read_path(path, options):
 
 
 def _read_tree(tree, options):
-    """Read the files of a folder or an archive as what they are together."""
+    """Read the files of a folder or an archive as one data set."""
     if any(name.endswith(".npy") for name in tree.names):
         return read_npz(tree, options.subset)
     if find_idx_files(tree.names):
@@ -257,7 +255,7 @@ def _kind_in(tree, name, options):
 
 
 def _kind(stream):
-    """Tell from the first bytes what a stream may hold."""
+    """Return the format of a stream, by its first bytes."""
     start = stream.peek(16)[:16]
     if start[:4] in ZIP:
         return "zip"
@@ -269,7 +267,7 @@ def _kind(stream):
 
 
 def _read_entry(tree, name, options):
-    """Read one file, which is the only one or a part of a data set."""
+    """Read one file, a data set or a part of one."""
     path, (label_column, subset, normalize) = tree.where(name), options
     with tree.open(name) as (stream, limit):
         if not stream.peek(1):
@@ -290,7 +288,7 @@ def _read_entry(tree, name, options):
 
 
 def column_names(source):
-    """Return the names of the columns of a CSV file that `load_images` has read."""
+    """Return the column names of a CSV file that `load_images` has read."""
     path = os.path.expanduser(os.fsdecode(source))
     with opened(path) as file, unpacked(file) as stream:
         return read_names(stream, path)

@@ -33,7 +33,7 @@ def read_npz(tree, subset):
 def _read_npy(tree, key, ndim):
     where = f"{key} in {tree.path}"
     with tree.open(f"{key}.npy") as (stream, limit):
-        # NumPy's own reader takes the memory that a header asks for unchecked.
+        # NumPy's reader allocates what the header claims, without checking it.
         magic = stream.read(8)
         size = int.from_bytes(stream.read(2 if magic[6:7] == b"\1" else 4), "little")
         header = stream.read(min(size, 10_000)).decode("latin1")

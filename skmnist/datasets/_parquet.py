@@ -1,4 +1,4 @@
-"""Parquet files as the Hugging Face hub has them: a picture and a label a row."""
+"""Parquet files as on the Hugging Face hub: a picture and a label in each row."""
 
 import numpy as np
 
@@ -17,8 +17,8 @@ def read_parquet(file, limit, path, label_column, normalize):
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
         raise ImportError(
-            f"{path} is a Parquet file, and pyarrow, which reads those, is missing: "
-            "pip install 'skmnist[parquet]'."
+            f"Reading the Parquet file {path} requires pyarrow: pip install "
+            "'skmnist[parquet]'."
         ) from error
     try:
         table = ParquetFile(file)
@@ -27,7 +27,7 @@ def read_parquet(file, limit, path, label_column, normalize):
         if label_column in table.schema_arrow.names:
             column = table.read([label_column]).column(label_column)
             labels = _as_labels(column, label_column, path)
-        # These are images of one data set, prepared by those who published them.
+        # Small pictures of one size are taken for a prepared data set.
         images, normalized = as_images(
             _pictures(table, path), normalize, lambda images: True
         )

@@ -1,4 +1,4 @@
-"""The images that a reader returns, and how the parts of a data set fit together."""
+"""The images that a reader returns, and the parts of a data set."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _EMNIST = re.compile(
 
 
 class ImageSet(NamedTuple):
-    """Images of shape (n, height, width), with what belongs to them."""
+    """Images of shape (n, height, width), with labels and file names."""
 
     images: np.ndarray
     labels: np.ndarray | None = None
@@ -27,7 +27,7 @@ class ImageSet(NamedTuple):
 
 
 def refuse_test(subset, source):
-    """Raise if the test part of a source of one part is wanted."""
+    """Raise a ValueError if the test part of a source without one is wanted."""
     if subset == "test":
         raise ValueError(
             f"{source} does not have a test part; 'mnist', npz files and folders or "
@@ -36,7 +36,7 @@ def refuse_test(subset, source):
 
 
 def part_of(name):
-    """Return "train", "test" or None: what a file's name says of its content."""
+    """Return the part that a file's name tells: "train", "test" or None."""
     found = _PART.findall(name)
     if not found:
         return None
@@ -44,7 +44,7 @@ def part_of(name):
 
 
 def choose(names, subset, path):
-    """Return the names of the tables of each part in `subset`, a list a part."""
+    """Return the names of the tables for each part in `subset`."""
     if len(names) == 1 or len({_SHARD.sub("", name) for name in names}) == 1:
         refuse_test(subset, path)
         return [names]
@@ -93,7 +93,7 @@ def join(parts, path):
 
 
 def upright(image_set, name):
-    """Turn EMNIST's images, whose files hold columns where others hold rows."""
+    """Transpose EMNIST's images, which are stored column by column."""
     if not _EMNIST.match(os.path.basename(name).lower()):
         return image_set
     return image_set._replace(images=image_set.images.transpose(0, 2, 1))

@@ -1,4 +1,4 @@
-"""Pictures of one character each, in the formats of cameras, scanners and browsers."""
+"""Pictures of one character each, as files of PNG, JPEG and similar formats."""
 
 import io
 import re
@@ -34,7 +34,7 @@ def is_picture(start):
 
 
 def read_pictures(tree, names, subset, normalize):
-    """Read pictures of a folder or an archive, with the labels that folders give."""
+    """Read pictures of a folder or an archive, labelled by their folders."""
     parts = [_labelled(names, tree.path) for names in _split(names, subset, tree.path)]
     names = [name for part, _ in parts for name in part]
     labels = _as_labels([label for _, part in parts for label in part], tree.path)
@@ -57,7 +57,7 @@ def _content(tree, name):
 
 
 def _split(names, subset, path):
-    """Return the names of each part in `subset`: of its folder train or test."""
+    """Return the names for each part in `subset`, from its folder train or test."""
     depth = _depth(names)
     tops = {_folder(name, depth) for name in names}
     if len(tops) == 1 or not all(top and _PART.match(top) for top in tops):
@@ -76,7 +76,7 @@ def _split(names, subset, path):
 
 
 def _labelled(names, path):
-    """Return names, and the folder of each that is its class, or None."""
+    """Return names, and the class of each: its folder, or None."""
     depth = _depth(names)
     labels = [_folder(name, depth) for name in names]
     if None in labels and any(labels):
@@ -89,7 +89,7 @@ def _labelled(names, path):
 
 
 def _depth(names):
-    """Count the folders around all classes: a lone folder is one if it is a number."""
+    """Return the depth of the class folders; a lone one counts if it is a number."""
     depth = 0
     while len(tops := {_folder(name, depth) for name in names}) == 1:
         (top,) = tops
@@ -116,10 +116,10 @@ def _as_labels(labels, path):
 
 
 def as_images(contents, normalize, is_mnist):
-    """Make images of one size from pairs (name, bytes of a picture).
+    """Return images of one size, from pairs (name, bytes of a picture).
 
-    With normalize=None they are taken as they are if they are small and of one size
-    and `is_mnist` is true of the stack.
+    With normalize=None they are not changed if they are small and of one size and
+    `is_mnist` is true for the stack.
     """
     if normalize is False:
         return _of_one_size(contents), False
@@ -127,7 +127,7 @@ def as_images(contents, normalize, is_mnist):
     for name, content in contents:
         picture = decode(content, name)
         large = normalize or max(picture.shape[:2]) > _SMALL
-        # A photograph is not kept for longer than it takes.
+        # At once, so that only one photograph is in memory.
         pictures.append((name, _normalize(picture, name) if large else picture, large))
     if not any(large for *_, large in pictures):
         greys = [as_grey(picture) for _, picture, _ in pictures]
@@ -149,8 +149,8 @@ def _of_one_size(contents):
                 f"{width}x{height}" for height, width in (greys[0].shape, grey.shape)
             ]
             raise ValueError(
-                f"{name} has {sizes[1]} pixels, a picture before it {sizes[0]}: leave "
-                f"normalize=False away, and all are brought to 28x28. {DIRECTLY}"
+                f"{name} has {sizes[1]} pixels, a picture before it {sizes[0]}: omit "
+                f"normalize=False to bring all to 28x28. {DIRECTLY}"
             )
         greys.append(grey)
     return np.array(greys)
@@ -173,19 +173,19 @@ def decode(content, name):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            # Not the other formats: for some, Pillow starts programs.
+            # For some other formats, Pillow starts programs.
             with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 return _as_array(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"{name} is too large a picture: {error}") from error
-    except Exception as error:  # whatever damaged bytes make of a decoder
+    except Exception as error:  # decoders raise many on damaged bytes
         raise ValueError(f"{name} is a damaged picture ({one_line(error)}).") from error
 
 
 def _as_array(image):
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
-    if image.mode in "IF":  # 32 bits, of which it is not known what is white
+    if image.mode in "IF":  # 32 bits, with unknown values of black and white
         values = np.asarray(image, dtype=float)
         return np.interp(values, (values.min(), values.max()), (0, 255)).astype("u1")
     if image.has_transparency_data:
@@ -194,7 +194,7 @@ def _as_array(image):
 
 
 def as_grey(picture):
-    """Return a picture as uint8 (h, w), as light as the eye sees it."""
+    """Return a picture as uint8 (h, w), by its luminance."""
     from PIL import Image
 
     if picture.dtype == np.uint16:
@@ -203,7 +203,7 @@ def as_grey(picture):
         return picture
     image = Image.fromarray(picture)
     if picture.shape[2] == 4:
-        # What is transparent is paper: the opposite of the ink.
+        # Transparent pixels are paper, of the opposite brightness of the ink.
         opaque = picture[picture[..., 3] > 127][:, :3]
         paper = "white" if opaque.size and opaque.mean() < 128 else "black"
         image = Image.alpha_composite(Image.new("RGBA", image.size, paper), image)
@@ -211,10 +211,10 @@ def as_grey(picture):
 
 
 def looks_like_mnist(images):
-    """Return whether images are light on dark, of MNIST's box, and centred.
+    """Return whether images are light on dark, centred, and as large as MNIST's.
 
-    Each of MNIST's images has its centre of mass within a pixel of the middle, and
-    is 20 of 28 pixels long.
+    In each of MNIST's images the centre of mass is within a pixel of the middle, and
+    the digit is 20 of 28 pixels long.
     """
     n_images, height, side = images.shape
     edges = [images[:, [0, -1]], images[:, :, [0, -1]]]

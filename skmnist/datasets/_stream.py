@@ -1,7 +1,7 @@
-"""Open, decompress and read files from strangers, in memory that they cannot choose.
+"""Open, decompress and read untrusted files, with limits on memory.
 
-A size that a file claims is held against the bytes that really arrive, and what is
-damaged leaves as a ``ValueError``.
+Sizes that a file claims are checked against the bytes that it holds, and damage is
+raised as a ``ValueError``.
 """
 
 import bz2
@@ -23,7 +23,7 @@ import numpy as np
 PIECE = 2**18  # bytes read at once
 DIRECTLY = "Arrays can be given to fit and predict directly."
 
-# The magic bytes decide how a file is opened, since names get lost on the way.
+# Compression is recognized by magic bytes, since names may be changed.
 _DECOMPRESS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _DAMAGE = (
     EOFError,
@@ -38,7 +38,7 @@ _DAMAGE = (
 
 @contextmanager
 def opened(path):
-    """Open a regular file; damage found while it is open is named with its path."""
+    """Open a regular file; errors of damaged data name its path."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError as error:
@@ -53,16 +53,16 @@ def opened(path):
 
 @contextmanager
 def damage_named(path):
-    """Turn the many errors of damaged data into one ValueError."""
+    """Turn the various errors of damaged data into a ValueError."""
     try:
         yield
     except OSError as error:
-        # Damaged data bring OSErrors too: without a number, or a seek before 0.
+        # Damaged data raise OSErrors too: without a number, or for a seek before 0.
         if error.errno not in (None, errno.EINVAL):
             raise
         raise ValueError(f"{path} is damaged ({one_line(error)}).") from error
     except MemoryError as error:
-        raise ValueError(f"{path} asks for more memory than there is.") from error
+        raise ValueError(f"{path} needs more memory than there is.") from error
     except UnicodeDecodeError as error:
         refuse_format(path, error)
     except _DAMAGE as error:
@@ -84,12 +84,12 @@ def unpacked(file):
 
 
 def expanded(size):
-    """Return how many bytes may come out of a file of `size` bytes."""
+    """Return to how many bytes a file of `size` bytes may expand."""
     return 50 * size + 128 * 2**20
 
 
 def read_block(stream, size, limit, where):
-    """Read exactly `size` bytes; memory grows with what really arrives."""
+    """Read exactly `size` bytes, allocating only what is really there."""
     if size > limit:
         raise ValueError(f"{where} claims {size} bytes, more than its file can hold.")
     block = bytearray()
@@ -115,7 +115,7 @@ def read_array(stream, dtype, shape, limit, where):
 
 
 def read_all(stream, limit, where):
-    """Read what is left of `stream`, which may be at most `limit` bytes."""
+    """Read the rest of `stream`, at most `limit` bytes."""
     block = bytearray()
     while piece := stream.read(PIECE):
         block += piece
@@ -125,7 +125,7 @@ def read_all(stream, limit, where):
 
 
 def seekable(stream, limit, where):
-    """Return a file in which one can jump: itself, or a copy in memory."""
+    """Return a seekable file: the stream itself, or a copy in memory."""
     if isinstance(getattr(stream, "raw", None), io.FileIO):
         return stream
     return io.BytesIO(read_all(stream, limit, where))
@@ -143,9 +143,9 @@ def shortened(names):
 
 
 def refuse_format(path, reason=None):
-    """Raise the ValueError for content that is not recognised."""
+    """Raise the ValueError for content that is not recognized."""
     raise ValueError(
-        f"{path} is none of the files that can be read: a CSV file of UTF-8 text, a "
+        f"{path} is not in a format that can be read: a CSV file of UTF-8 text, a "
         "Keras npz file, idx files, a Parquet file, pictures (PNG, JPEG, BMP, TIFF, "
         f"GIF, WebP), or a zip file or a folder of these. {DIRECTLY}"
     ) from reason

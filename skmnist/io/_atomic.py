@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and files that are opened with care."""
+"""Atomic writing of files, and opening of regular files only."""
 
 import contextlib
 import os
@@ -33,11 +33,11 @@ def write_atomically(path, data, check=None):
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        # Errors should name the file that the caller knows.
+        # The caller does not know the temporary file.
         if isinstance(error, OSError) and error.filename in (None, temporary):
             raise OSError(error.errno, error.strerror, path) from error
         raise
-    # So that the name outlasts a power cut; some network file systems refuse it.
+    # So that the name survives a power cut; some network file systems refuse it.
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -50,8 +50,8 @@ def write_atomically(path, data, check=None):
 def open_regular(path):
     """Open a regular file for reading, and yield it with its size in bytes.
 
-    Anything else is refused with a ValueError that says what it is, unopened: a pipe
-    may wait for a writer for ever, and opening a device may have effects.
+    Raises a ValueError for anything else, without opening it: a pipe may wait for a
+    writer for ever, and opening a device may have effects.
     """
     path = os.fsdecode(path)
     found = os.stat(path)

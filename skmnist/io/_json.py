@@ -1,4 +1,4 @@
-"""Plain values as JSON that comes back exactly, and JSON that is read strictly.
+"""Lossless conversion of plain values to JSON, and strict parsing of JSON.
 
 Every error is a ValueError whose message is the second half of a sentence, in which
 the caller names the file.
@@ -62,14 +62,14 @@ def _finite_float(digits):
 
 
 def check_members(document, names):
-    """Refuse a JSON object that does not have exactly these members."""
+    """Check that a JSON object has exactly these members."""
     for name in sorted(document.keys() ^ set(names)):
         verb = "lacks" if name in names else "has a surplus"
         raise ValueError(f"its description {verb} member {reprlib.repr(name)}")
 
 
 def get(document, name, kind):
-    """Return a member of a JSON object, which must be of a type exactly."""
+    """Return a member of a JSON object, which must be of exactly this type."""
     value = document.get(name)
     if type(value) is not kind:
         raise ValueError(
@@ -98,9 +98,9 @@ def _are_of(kind, values):
 
 
 def pack_param(name, value):
-    """Turn a parameter into JSON, in which tuples are lists.
+    """Convert a parameter to JSON, in which tuples are lists.
 
-    It may be None, a boolean, a number, a string, or a tuple, list or dict of such.
+    It may be None, a boolean, a number, a string, or a tuple, list or dict of these.
     """
     if isinstance(value, tuple):
         return [_pack_scalar(name, item) for item in value]
@@ -125,7 +125,7 @@ def _pack_scalar(name, value):
 
 
 def unpack_param(packed):
-    """Turn JSON back into a parameter; the inverse of :func:`pack_param`."""
+    """Convert JSON to a parameter; the inverse of :func:`pack_param`."""
     if _is_scalar(packed):
         return packed
     if _are_scalars(packed):
@@ -157,7 +157,7 @@ def _is_entry(item):
 
 
 def pack_number(value):
-    """Turn a number into JSON, in which NaN and infinities are strings."""
+    """Convert a number to JSON, in which NaN and infinities are strings."""
     if isinstance(value, (int, np.integer)):
         return int(value)
     value = float(value)
@@ -165,16 +165,16 @@ def pack_number(value):
 
 
 def unpack_number(packed):
-    """Turn JSON back into a number; the inverse of :func:`pack_number`."""
+    """Convert JSON to a number; the inverse of :func:`pack_number`."""
     if packed in ("nan", "inf", "-inf"):
         return float(packed)
     if type(packed) not in (int, float):
-        raise ValueError(f"{reprlib.repr(packed)} stands in place of a number")
+        raise ValueError(f"{reprlib.repr(packed)} is not a number")
     return packed
 
 
 def pack_labels(labels):
-    """Turn an array of integers, finite floats, booleans or strings into JSON."""
+    """Convert an array of integers, finite floats, booleans or strings to JSON."""
     values, kind = labels.tolist(), labels.dtype.kind
     width = labels.dtype.itemsize // 4
     dtype = f"U{width}" if kind == "U" else labels.dtype.name
@@ -197,7 +197,7 @@ def check_labels_storable(labels):
 
 
 def unpack_labels(packed):
-    """Turn JSON back into labels: at least two, sorted and all different."""
+    """Convert JSON to labels: at least two, sorted and all different."""
     dtype, values = get(packed, "dtype", str), get(packed, "values", list)
     known = _LABEL_DTYPES.fullmatch(dtype)
     if (

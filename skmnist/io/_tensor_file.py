@@ -1,7 +1,7 @@
 """A JSON document and named tensors in one safetensors file that is safe to open.
 
-Nothing in such a file is executed, imported, followed or fetched, and nothing that it
-says of itself is believed before it is checked.
+Nothing in such a file is executed, imported, followed or fetched, and all of it is
+checked before it is used.
 """
 
 import hashlib
@@ -29,11 +29,11 @@ def pack_tensors(document, tensors):
     The document holds JSON's types with finite numbers; tensors are of dtype float32 or
     int64.
     """
-    # safetensors reads the memory as it lies, whatever the strides.
+    # safetensors ignores strides.
     tensors = {name: np.asarray(a, order="C") for name, a in tensors.items()}
     text = json.dumps(document | {_CHECKSUM: _NO_CHECKSUM}, allow_nan=False)
     document = document | {_CHECKSUM: _checksum(text, tensors)}
-    # One entry only: safetensors 0.8 writes several in a random order.
+    # A single entry: safetensors 0.8 writes several in random order.
     data = save(tensors, {"skmnist": json.dumps(document, allow_nan=False)})
     if (length := int.from_bytes(data[:8], "little")) > _MAX_HEADER:
         raise ValueError(
@@ -44,7 +44,7 @@ def pack_tensors(document, tensors):
 
 
 class TensorFile:
-    """An untrusted file, of which only the JSON document is in memory.
+    """An untrusted file, of which only the JSON document is loaded at first.
 
     Raises a FileNotFoundError, or a ValueError if it is not a safetensors file of this
     package. Its message is the second half of a sentence, in which the caller names the
@@ -110,13 +110,13 @@ class TensorFile:
         text = self._text.replace(found, json.dumps(_NO_CHECKSUM), 1)
         if self._found_checksum != _checksum(text, arrays):
             raise ValueError(
-                "its content is not what was written, for its checksum differs: the "
-                "file was damaged or changed"
+                "its checksum does not match its content: the file was damaged or "
+                "changed"
             )
 
 
 def _checksum(text, arrays):
-    """Return the checksum of a document that holds zeros in its place."""
+    """Return the checksum of a document in which it is replaced by zeros."""
     digest = hashlib.sha256(text.encode())
     for name in sorted(arrays):
         little = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)

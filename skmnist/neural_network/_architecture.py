@@ -9,16 +9,16 @@ from skmnist.neural_network._augmentation import RandomAffine
 from skmnist.neural_network._keras import keras
 
 _POOL = 2
-# NumPy counts the bytes of an array in 63 bits. So many fit into no memory anyway.
+# NumPy counts the bytes of an array in 63 bits. No memory is that large anyway.
 _MOST_WEIGHTS = 2**48
-# Keras's default, and the momentum of batches that are as few as one epoch has here.
+# Keras's epsilon, and a momentum for as few batches as an epoch of MNIST has.
 _BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-3}
 _STATISTICS = ("moving_mean", "moving_variance")
 _INITIAL = {"bias": 0, "beta": 0, "moving_mean": 0, "gamma": 1, "moving_variance": 1}
 
 
 class Architecture(NamedTuple):
-    """All that decides which network is built."""
+    """What a network is built from."""
 
     image_shape: tuple
     n_classes: int
@@ -36,7 +36,7 @@ class Architecture(NamedTuple):
 
 
 def _convolutions(filters, kernel_sizes):
-    """Yield name, filters and side of the kernels: two convolutions a block."""
+    """Yield name, filters and kernel size of the two convolutions of each block."""
     for block, (n_filters, kernel_size) in enumerate(
         zip(filters, kernel_sizes, strict=True), start=1
     ):
@@ -101,7 +101,7 @@ def build_cnn(
         stack.append(RandomAffine(*augmentation, name="augmentation"))
 
     def activated(layer, name, *args, **kwargs):
-        """Add a layer with weights and a ReLU, normalized in between if need be."""
+        """Add a layer with weights and a ReLU, with batch normalization in between."""
         glorot = keras.initializers.GlorotUniform(seed=0)
         kwargs |= {"dtype": dtype, "kernel_initializer": glorot, "name": name}
         if not batch_norm:
@@ -118,14 +118,14 @@ def build_cnn(
     def dropped(rate, name):
         stack.append(layers.Dropout(rate, seed=0, dtype=dtype, name=name))
 
-    # Each layer is told the format of its images: the default is a setting of the
-    # process, which the file of a model does not hold.
+    # The default of data_format is a setting of the process, which model files do not
+    # hold.
     images = {"padding": "same", "data_format": "channels_last"}
     for name, n_filters, size in _convolutions(filters, kernel_sizes):
         activated(layers.Conv2D, name, n_filters, size, **images)
         if name.endswith("b"):
             block = name.removeprefix("conv").removesuffix("b")
-            # Padding keeps odd edges and one-row images; even sides are unaffected.
+            # Padding keeps odd edges and one-row images.
             stack.append(
                 layers.MaxPooling2D(_POOL, **images, dtype=dtype, name=f"pool{block}")
             )
@@ -145,7 +145,7 @@ def build_cnn(
         )
     )
     model = keras.Sequential(stack, name="mnist_cnn")
-    # Keras decides by the model's own policy whether the loss has to be scaled.
+    # Keras scales the loss if the policy of the model asks for it.
     model.dtype_policy = dtype
     return model
 

@@ -17,7 +17,7 @@ def affine_matrices(rotation, zoom, shift, image_shape):
     ops = keras.ops
     centre_y, centre_x = (image_shape[0] - 1) / 2, (image_shape[1] - 1) / 2
     cos, sin = ops.cos(rotation), ops.sin(rotation)
-    # Rows of the inverse: undo the shift, the rotation, and then the zoom.
+    # The inverse: undo the shift, the rotation, and then the zoom.
     xx, xy = cos / zoom[:, 1], -sin / zoom[:, 1]
     yx, yy = sin / zoom[:, 0], cos / zoom[:, 0]
     moved_y, moved_x = centre_y + shift[:, 0], centre_x + shift[:, 1]
@@ -65,14 +65,14 @@ class RandomAffine(keras.layers.Layer):
     """
 
     def __init__(self, rotation_range, zoom_range, shift_range, seed=0, **kwargs):
-        # In the 8 bits of a bfloat16 a coordinate would be off by a part of a pixel.
+        # With the 8 bits of bfloat16, coordinates would be off by a part of a pixel.
         super().__init__(**{"dtype": "float32"} | kwargs)
         self.rotation_range = rotation_range
         self.zoom_range = zoom_range
         self.shift_range = shift_range
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed, name=f"{self.name}_seed")
-        # TensorFlow's resampling has no XLA kernel.
+        # TensorFlow's resampling does not have an XLA kernel.
         self.supports_jit = keras.config.backend() != "tensorflow"
         self.built = True
 
@@ -105,6 +105,6 @@ def transform_alike(images, transform):
 
     So the prediction for an image does not depend on the images beside it.
     """
-    # A copy for each image: under PyTorch Keras 3.15.1 writes into what it gets.
+    # A copy for each image: under PyTorch, Keras 3.15.1 changes its argument.
     transforms = keras.ops.tile(transform, (len(images), 1))
     return keras.ops.convert_to_numpy(resample(images, transforms))

@@ -1,4 +1,4 @@
-"""Rows that train and rows held out, and the batches of both."""
+"""The validation split, and batches of training and validation rows."""
 
 import numpy as np
 
@@ -6,14 +6,14 @@ from skmnist.neural_network._training_state import split_generator
 
 
 def _share(n_rows, fraction):
-    """Return how many of the rows of one class are held out."""
+    """Return how many rows of a class are held out."""
     return min(round(fraction * n_rows), n_rows - 1)
 
 
 def stratified_holdout(codes, fraction, seed):
     """Return which rows are held out for validation, given the class of each row.
 
-    Each class gives ``round(fraction * count)`` rows, and keeps one at least.
+    Of each class ``round(fraction * count)`` rows are held out, but never all.
     """
     rng = split_generator(seed)
     held_out = np.zeros(len(codes), dtype=bool)

@@ -73,17 +73,17 @@ def fingerprint(cnn, state, batches, validation):
 
 
 def _settings(cnn):
-    """Return the hyperparameters that decide on the outcome of a fit."""
+    """Return the hyperparameters that affect the outcome of a fit."""
     return {
         name: value
         for name, value in cnn.get_params(deep=False).items()
-        # Those of a subclass may decide on anything.
+        # Those of a subclass may affect anything.
         if name not in HYPERPARAMETERS or HYPERPARAMETERS[name].in_checkpoint
     }
 
 
 def _versions():
-    """Return the versions of all that decides on the bits."""
+    """Return the versions of the libraries that affect the bits."""
     back_end = keras.config.backend()
     return library_versions() | {back_end: sys.modules[back_end].__version__}
 
@@ -107,7 +107,7 @@ class Checkpoint(keras.callbacks.Callback):
             if name in HYPERPARAMETERS
         }
         self.described = {
-            # Labels do not matter to the network, only their number does.
+            # To the network only the number of labels matters.
             "classes": np.arange(len(cnn.classes_)),
             "image_shape": cnn.image_shape_,
             "feature_names": None,
@@ -119,7 +119,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Return the state that an earlier run left, or else `start`.
 
         A file that is damaged, unreadable or of another version is ignored with a
-        warning. An OSError is raised if checkpoints cannot be written.
+        warning. Raises an OSError if checkpoints cannot be written.
         """
         found = start
         try:
@@ -147,7 +147,7 @@ class Checkpoint(keras.callbacks.Callback):
         return TrainingState(**{name: found[name] for name in _STATE})
 
     def _check_folder(self):
-        """Find out before the training, not after its first epoch."""
+        """Raise an OSError before the training, not after its first epoch."""
         folder = os.path.dirname(self.path)
         try:
             os.makedirs(folder, exist_ok=True)

@@ -19,60 +19,61 @@ class MnistCNN(BaseNetwork):
         `anneal_factor` when the monitored loss has not improved by 0.001 for
         `anneal_patience` epochs. "one_cycle": it rises once to `learning_rate` and
         falls along a cosine over `epochs`, which reaches the same accuracy in
-        fewer epochs (Smith, 2018, arXiv:1803.09820). The monitored loss is that
-        of the validation rows, or of the training rows where there are none.
+        fewer epochs (Smith, 2018, arXiv:1803.09820). The monitored loss is the
+        validation loss, or the training loss without validation rows.
     anneal_factor : float, default=0.3
-        Multiplier of the plateau rule, between 0 and 1.
+        Factor of the plateau rule, between 0 and 1.
     anneal_patience : int, default=2
-        Epochs that the plateau rule waits, 1 or more. This and all other whole numbers
-        go up to 2**31 - 1.
+        Epochs without an improvement before the plateau rule lowers the rate, 1 or
+        more. The largest integer here and below is 2**31 - 1.
     augment : bool, default=False
-        Whether every training image is transformed afresh at every epoch: zoomed,
-        rotated and shifted at random, in one bilinear resampling that repeats the
-        nearest edge. Images for validation and prediction stay as they are.
+        Whether to transform every training image at random in every epoch: zoomed,
+        rotated and shifted, in one bilinear resampling that repeats the nearest
+        edge. Images for validation and prediction are not transformed.
     rotation_range : float, default=10.0
         Largest rotation to either side, in degrees, from 0 to 180.
     zoom_range : float, default=0.05
-        Each axis is magnified by 1 - `zoom_range` to 1 + `zoom_range`. From 0 up
-        to, but not, 1.
+        Each axis is magnified by a factor between 1 - `zoom_range` and
+        1 + `zoom_range`. In the range [0, 1).
     shift_range : float, default=0.05
         Largest shift along each axis, as a fraction of the side, from 0 to 1.
     early_stopping : bool, default=False
         Whether `fit` stops when the monitored loss has not improved by 0.001 for
         `n_iter_no_change` epochs, and keeps the weights of the epoch with the lowest
-        loss. `partial_fit` ignores it.
+        loss. Ignored by `partial_fit`.
     n_iter_no_change : int, default=5
-        Epochs without an improvement that early stopping waits, 1 or more.
+        Epochs without an improvement before early stopping, 1 or more.
     epochs : int, default=30
         Passes over the training rows in one call of `fit`, 1 or more.
     batch_size : int, default=42
-        Images per training step, 1 or more. Prediction chooses its own.
+        Images per training step, 1 or more. Does not affect prediction.
     learning_rate : float, default=0.001
-        Adam's learning rate at the start, or the peak of one cycle. From 1.2e-38 to
-        3.4e38, the numbers that 32-bit floats hold; useful ones are below 0.1.
+        Initial learning rate of Adam, or the peak of one cycle. From 1.2e-38 to
+        3.4e38, the range of 32-bit floats; useful values are below 0.1.
     min_learning_rate : float, default=1e-5
-        No schedule goes below this rate. From 0 to 3.4e38.
+        Lower bound on the learning rate of a schedule. From 0 to 3.4e38.
     validation_fraction : float or None, default=0.1
-        Part of the training rows, between 0 and 1, that `fit` holds out for
-        `val_loss`, stratified and drawn from `random_state`: each class gives
-        ``round(fraction * count)`` rows and keeps one at least. If that makes no
-        row at all, a warning says so. None holds nothing out.
+        Fraction of the training rows, between 0 and 1, that `fit` sets aside to
+        compute `val_loss`. The split is stratified and controlled by `random_state`:
+        ``round(fraction * count)`` rows of each class are held out, and at least one
+        is trained on. A warning is issued if no row is held out. None trains on all
+        rows.
     filters : tuple of int, default=(32, 64)
-        Filters of the convolutions, 1 or more, an entry for each block of two.
+        Number of filters in both convolutions of each block, 1 or more.
     kernel_sizes : tuple of int, default=(5, 3)
-        Side of the square kernels in pixels, from 1 to 255, an entry for each block.
+        Side of the square kernels of each block in pixels, from 1 to 255.
     dense_units : int, default=384
         Units of the hidden dense layer, 1 or more.
     dropout : tuple of float, default=(0.4, 0.5, 0.5)
-        Dropped fraction, from 0 up to, but not, 1: one entry for each block and one
-        for the hidden dense layer.
+        Fraction of the units to drop, in the range [0, 1): one entry for each block
+        and one for the hidden dense layer.
     batch_norm : bool, default=False
         Whether each convolution and the hidden dense layer is followed by batch
         normalization (Ioffe and Szegedy, 2015, arXiv:1502.03167), before the
         activation and instead of a bias.
     dtype : {"float32", "mixed_bfloat16", "mixed_float16"} or None, default="float32"
-        Precision of the layers. The mixed ones compute in 16 bits and keep weights of
-        32 bits; they are slower on a CPU without instructions for them. None takes
+        Precision of the layers. The mixed policies compute in 16 bits and keep 32-bit
+        weights; they are slower on a CPU without instructions for them. None takes
         the policy that is set with ``keras.config.set_dtype_policy`` when `fit` is
         called.
     image_shape : tuple of (int, int) or None, default=None
@@ -80,29 +81,29 @@ class MnistCNN(BaseNetwork):
         square; -1 in one place is inferred.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class, from 0 to 3.4e38, multiplied with the sample weights.
-        Classes that a dict does not name weigh 1. "balanced" is
+        Classes missing from a dict have weight 1. "balanced" uses
         ``n_samples / (n_classes * count)``.
     warm_start : bool, default=False
-        Whether `fit` resumes from the weights and the optimizer of the last one.
+        Whether `fit` continues from the weights and the optimizer of the previous
+        call instead of starting again.
     random_state : int, RandomState instance or None, default=None
         Controls the weight initialization, the validation split, the order of the
-        batches, dropout and augmentation. An int gives the same bits at every fit on
-        a CPU, if the number of threads is the same, and leaves every global generator
-        alone. None draws a seed from
-        NumPy's global generator, as scikit-learn does.
+        batches, dropout and augmentation. Pass an int for results that are identical
+        to the bit across fits, on a CPU and with the same number of threads; global
+        generators are not used then. None draws a seed from NumPy's global generator.
     verbose : int, default=0
-        0 is silent, 1 shows a bar an epoch, 2 a line an epoch.
+        0 is silent, 1 shows a progress bar for each epoch, 2 one line per epoch.
     callbacks : list of keras.callbacks.Callback, or one, or None, default=None
-        Copied for each fit. A class or a function without arguments that makes a
-        callback may stand in place of one.
+        Keras callbacks, of which each fit uses a copy. An entry may also be a class
+        or a function without arguments that returns a callback.
     checkpoint_dir : str, path-like or None, default=None
-        Folder in which `fit` leaves its state after every epoch. The same fit of
-        the same data takes it up from there, or returns at once if it had come to
-        its end. Needs an int `random_state` and no `callbacks`.
+        Folder in which `fit` saves its state after every epoch. The same fit of the
+        same data resumes from there, or returns at once if it was complete. Requires
+        an int `random_state` and cannot be combined with `callbacks`.
     tta_copies : int, default=0
         Test-time augmentation: probabilities are averaged over the image and this
-        many copies, 0 to 10,000, transformed within the ranges of `augment`, all
-        images alike.
+        many copies of it, 0 to 10,000, transformed at random within the ranges of
+        `augment`. All images are transformed alike.
 
     Attributes
     ----------
@@ -115,34 +116,34 @@ class MnistCNN(BaseNetwork):
     image_shape_ : tuple of (int, int)
         Height and width in pixels.
     model_ : keras.Sequential
-        A Keras model of the estimator's own, made from its weights on first use
-        and not pickled. Changes to it do not change the estimator.
+        A separate Keras model, built from the weights on first access and not
+        pickled. Changing it does not change the estimator.
     history_ : dict of str to list of float
         Per epoch: `loss`, `accuracy`, `learning_rate` (of its last batch) and, with
-        validation rows, `val_loss` and `val_accuracy`. Weighted as the rows are, the
-        mean weight of the training rows being 1.
+        validation rows, `val_loss` and `val_accuracy`. They use the weights of the
+        rows, scaled to a mean of 1 over the training rows.
     batch_loss_ : ndarray of float32 of shape (n_batches,)
-        Loss of each batch alone, over all epochs.
+        Loss of each single batch, over all epochs.
     best_epoch_ : int
-        With early stopping the epoch whose weights were kept, counted from 1 over
+        With early stopping, the epoch whose weights were kept, counted from 1 over
         the whole of `history_`.
     callbacks_ : list of keras.callbacks.Callback
         The copies of `callbacks` that ran in the last fit. Not pickled.
 
     See Also
     --------
-    ImageScaler : Brings pixels to the range from 0 to 1.
+    ImageScaler : Scale pixels to the range from 0 to 1.
     make_mnist_pipeline : Both, in a pipeline.
-    save_model : Writes a fitted estimator to a file that is safe to open.
+    save_model : Save a fitted estimator to a file that is safe to open.
 
     Notes
     -----
-    The sizes and defaults are those of a notebook that is well known among the
-    kernels of Kaggle's digit recognizer; 28 x 28 images of ten classes make
-    1,290,346 trainable parameters.
+    The sizes and defaults are those of a well-known notebook for Kaggle's digit
+    recognizer; for 28 x 28 images of ten classes the network has 1,290,346 trainable
+    parameters.
 
-    What `KerasClassifier` calls routed parameters (``fit__...``) does not exist
-    here: every hyperparameter stands in the signature.
+    The routed parameters of `KerasClassifier` (``fit__...``) are not supported:
+    every hyperparameter is in the signature.
 
     Examples
     --------
@@ -229,14 +230,14 @@ class MnistCNN(BaseNetwork):
         y : array-like of shape (n_samples,)
             Labels: integers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, not negative. A row of weight 0 takes no part. Only
-            ratios count: twice the weights, or weights all alike, change nothing.
+            Weight of each row, not negative. Rows of weight 0 are left out. Only the
+            ratios matter: doubling all weights, or equal weights, change nothing.
         X_val : array-like of shape (n_val_samples, height * width), \
                 (n_val_samples, height, width) or \
                 (n_val_samples, height, width, 1), default=None
             Images for validation instead of a part of `X`, scaled like `X`.
         y_val : array-like of shape (n_val_samples,), default=None
-            Their labels, each of which `y` must have too.
+            Labels of `X_val`, all of which must occur in `y`.
 
         Returns
         -------
@@ -248,14 +249,14 @@ class MnistCNN(BaseNetwork):
         ValueError
             If a hyperparameter, an image, a label or a weight is not as described,
             if all weights are zero, or if the loss, `val_loss` or the network's
-            weights are not finite any more. The estimator stays as it was.
+            weights become infinite or NaN. The estimator is left unchanged.
         OSError
-            If no file can be written into `checkpoint_dir`.
+            If `checkpoint_dir` is not writable.
 
         Warns
         -----
         UserWarning
-            If `X` has values above 1, if `X_val` is scaled differently, if nothing
+            If `X` has values above 1, if `X_val` is scaled differently, if no row
             could be held out for validation, or if a checkpoint is ignored.
         """
         context = self._init_callback_context(max_subtasks=self.epochs)
@@ -264,10 +265,10 @@ class MnistCNN(BaseNetwork):
     def partial_fit(
         self, X, y, classes=None, sample_weight=None, X_val=None, y_val=None
     ):
-        """Train one epoch more.
+        """Train for one more epoch.
 
-        The optimizer, the history and the memory of the annealing go on. Nothing
-        is held out.
+        The optimizer, the history and the learning-rate schedule continue from the
+        previous call. No rows are held out for validation.
 
         Parameters
         ----------
@@ -277,15 +278,15 @@ class MnistCNN(BaseNetwork):
         y : array-like of shape (n_samples,)
             Labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels, where the first part does not have them all.
+            All labels. Required in the first call if `y` lacks some of them.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, not negative. Only ratios within this part count.
+            Weight of each row, not negative. Only ratios within this call matter.
         X_val : array-like of shape (n_val_samples, height * width), \
                 (n_val_samples, height, width) or \
                 (n_val_samples, height, width, 1), default=None
             Images for validation, scaled like `X`.
         y_val : array-like of shape (n_val_samples,), default=None
-            Their labels.
+            Labels of `X_val`.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Early stopping, with a memory that checkpoints keep."""
+"""Early stopping that can be resumed."""
 
 import math
 
@@ -11,13 +11,13 @@ MIN_DELTA = 0.001
 class EarlyStopping(keras.callbacks.Callback):
     """Stop when the loss has not improved for some epochs, and keep the best weights.
 
-    As scikit-learn's `MLPClassifier` counts: the best epoch is that of the lowest
-    loss, and an epoch counts as an improvement if it is lower than the best one before
-    by 0.001. The memory, ``state.schedule``, and ``state.best_weights`` are changed in
-    place. `first_epoch` is the next epoch of the fit.
+    As in scikit-learn's `MLPClassifier`, the best epoch is that of the lowest loss, and
+    only a loss lower than the best one so far by 0.001 counts as an improvement.
+    ``state.schedule`` and ``state.best_weights`` are changed in place. `first_epoch` is
+    the next epoch of the fit.
     """
 
-    # What each member of the memory may be, given the number of epochs that are over.
+    # Whether a member of the memory is valid after so many epochs.
     remembered = {
         "best_loss": lambda loss, n_epochs: True,
         "best_epoch": lambda epoch, n_epochs: (
@@ -38,7 +38,7 @@ class EarlyStopping(keras.callbacks.Callback):
 
     @property
     def is_over(self):
-        """Whether the memory says that the fit has stopped."""
+        """Whether the fit has stopped."""
         return self.memory.get("epochs_without_improvement", 0) >= self.patience
 
     def on_epoch_end(self, epoch, logs=None):
@@ -56,6 +56,6 @@ class EarlyStopping(keras.callbacks.Callback):
 
 
 def forget_early_stopping(memory):
-    """Remove from the memory of a fit what early stopping has left there."""
+    """Remove the entries of early stopping from the memory of a fit."""
     for name in EarlyStopping.remembered:
         memory.pop(name, None)

@@ -57,8 +57,8 @@ class BaseNetwork(FittedNetwork):
 
     A fit trains a shallow copy of the estimator and swaps its attributes in at the
     end, and a prediction reads a shallow copy. So a thread that predicts or pickles
-    meanwhile sees the estimator before the fit or after it, and a failed fit leaves
-    it as it was.
+    during a fit sees the estimator either before or after it, and a failed fit leaves
+    it unchanged.
     """
 
     def __sklearn_clone__(self):
@@ -126,7 +126,7 @@ class BaseNetwork(FittedNetwork):
         if known not in (None, shape):
             raise ValueError(
                 f"image_shape={self.image_shape!r} is not that of the last fit's "
-                f"images, {known}: set it back, or train anew with fit and "
+                f"images, {known}: set it back, or start again with fit and "
                 "warm_start=False."
             )
         self.image_shape_ = shape
@@ -158,7 +158,7 @@ class BaseNetwork(FittedNetwork):
             raise ValueError(
                 "filters, kernel_sizes, dense_units or batch_norm have changed since "
                 "the last fit, whose weights do not fit any more: set them back, or "
-                "train anew with fit and warm_start=False."
+                "start again with fit and warm_start=False."
             )
         if "iterations" not in self._state.optimizer:
             warn_user(
@@ -174,19 +174,19 @@ class BaseNetwork(FittedNetwork):
         shape = self.image_shape_
         of_class = weigh_classes(self.class_weight, codes, self.classes_)
         weight = weigh_rows(sample_weight, rows, codes, of_class)
-        # A row of weight 0 takes no part, in the validation split neither.
+        # Rows of weight 0 are left out, of the validation split too.
         index = np.arange(len(rows)) if weight is None else np.flatnonzero(weight)
         held_out = None
         if given is None and split_seed is not None:
             index, held_out = self._hold_out(codes, index, split_seed)
-        # Rows that are held out keep the scale of those that train.
+        # Held-out rows have the scale of the training rows.
         weight = scale_weights(weight, index)
         batches = Batches(rows, codes, weight, shape, int(self.batch_size), index)
-        # Beside training there is less room in memory than for a prediction alone.
+        # During training there is less memory than for prediction alone.
         n_at_once = max(1, inference_batch_size(shape) // 2)
         validation = None
         if given is not None:
-            # A scale of their own, so that no part of the data decides on it.
+            # By their own mean, which does not depend on the rows of this call.
             of_row = None if of_class is None else of_class[given[1]]
             weight_val = scale_weights(of_row, slice(None))
             validation = Batches(*given, weight_val, shape, n_at_once)
@@ -195,7 +195,7 @@ class BaseNetwork(FittedNetwork):
         return batches, validation
 
     def _hold_out(self, codes, index, seed):
-        """Return the rows that train and those held out; the latter may be None."""
+        """Return the training rows and those held out; the latter may be None."""
         if self.validation_fraction is None:
             return index, None
         chosen = stratified_holdout(codes[index], self.validation_fraction, seed)
@@ -207,7 +207,7 @@ class BaseNetwork(FittedNetwork):
     # Train
 
     def _plan(self, state, batches, validation, incremental=False):
-        """Return where to start, the epochs to train, and what happens at each."""
+        """Return the state to start from, the epochs to train, and the callbacks."""
         first = state.n_epochs if incremental else 0
         last = first + 1 if incremental else int(self.epochs)
         checkpoints = []
@@ -224,7 +224,7 @@ class BaseNetwork(FittedNetwork):
         return state, range(first, last), callbacks + checkpoints
 
     def _find_checkpoint(self, start, batches, validation):
-        """Return the checkpoint of this fit, where it stands and its next epoch."""
+        """Return the checkpoint of this fit, its state and the next epoch."""
         check_resumable(self)
         name = fingerprint(self, start, batches, validation)
         checkpoint = Checkpoint(self, name)

@@ -41,7 +41,7 @@ class FittedNetwork(ScikitLearnKerasClassifier):
         for name in ("_model", "best_epoch_"):
             vars(fitted).pop(name, None)
         vars(fitted).update(fitted._attributes(state), callbacks_=callbacks)
-        # Parameters that were set meanwhile stay.
+        # Parameters that were set in the meantime are kept.
         self.__dict__ = vars(fitted) | self.get_params(deep=False)
         return self
 
@@ -50,7 +50,7 @@ class FittedNetwork(ScikitLearnKerasClassifier):
         state = state.finished()
         attributes = {
             "_state": state,
-            # What users do to these does not change how training continues.
+            # Copies, so that changing them does not change how training continues.
             "history_": {name: list(each) for name, each in state.history.items()},
             "batch_loss_": state.batch_loss.copy(),
         }
@@ -65,7 +65,7 @@ class FittedNetwork(ScikitLearnKerasClassifier):
     # Networks that the hyperparameters describe
 
     def _architecture(self):
-        # Plain numbers: NumPy's would overflow, and make equal networks different keys.
+        # NumPy's numbers would overflow, and be other keys of the same network.
         return Architecture(
             image_shape=self.image_shape_,
             n_classes=len(self.classes_),
@@ -114,8 +114,8 @@ class FittedNetwork(ScikitLearnKerasClassifier):
         NotFittedError
             If `fit` was not called before.
         ValueError
-            If the images are not of the shape seen in `fit`, or if `tta_copies` or a
-            range of the transformations was set to what it cannot be.
+            If the images do not have the shape seen in `fit`, or if `tta_copies` or a
+            range of the transformations was set to an invalid value.
         """
         fitted = self._shallow_copy()
         check_is_fitted(fitted)
@@ -144,7 +144,7 @@ class FittedNetwork(ScikitLearnKerasClassifier):
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Of the type of `classes_`.
+            With the dtype of `classes_`.
 
         Raises
         ------
@@ -154,7 +154,7 @@ class FittedNetwork(ScikitLearnKerasClassifier):
             As in `predict_proba`.
         """
         fitted = self._shallow_copy()
-        # A subclass's own `predict_proba` may set attributes, which a copy would lose.
+        # A subclass's `predict_proba` may set attributes, which a copy would lose.
         is_overridden = type(self).predict_proba is not FittedNetwork.predict_proba
         codes = (self if is_overridden else fitted).predict_proba(X).argmax(axis=1)
         return fitted.classes_[codes]
@@ -209,7 +209,7 @@ class FittedNetwork(ScikitLearnKerasClassifier):
 
     @property
     def model_(self):
-        """A Keras model of the estimator's own, built on first use."""
+        """A separate Keras model, built on first access."""
         fitted = self._shallow_copy()
         if not fitted.__sklearn_is_fitted__():
             raise AttributeError(

@@ -9,8 +9,8 @@ from skmnist.neural_network._augmentation import (
 )
 from skmnist.neural_network._training_state import copy_seed
 
-# Pixels of a batch, 512 images of 28 x 28, and its most images: twice as many would
-# be 2% faster and take 80 MB more.
+# At most 512 images of 28 x 28 pixels, or 4096 small ones: twice as many would be 2%
+# faster and take 80 MB more.
 _BATCH_PIXELS, _BATCH_ROWS = 512 * 28 * 28, 4096
 
 

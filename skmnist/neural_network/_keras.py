@@ -1,4 +1,4 @@
-"""The only import of Keras and scikeras, and what must hold before and after it."""
+"""The only import of Keras and scikeras, and what has to be done before and after."""
 
 import multiprocessing
 import os
@@ -16,14 +16,14 @@ _PATCHED = {
     "metrics.Metric": ("__reduce__",),
     "optimizers.Optimizer": ("__reduce__",),
 }
-# What processors call their instructions for 16 bits: Intel's and AMD's, Arm's.
+# The names of 16-bit instructions, of Intel and AMD, then of Arm.
 _INSTRUCTIONS = {
     "mixed_bfloat16": {"avx512_bf16", "amx_bf16", "bf16"},
     "mixed_float16": {"avx512_fp16", "amx_fp16", "fphp"},
 }
-# States of a Dask worker that runs nothing any more.
+# States of a Dask worker that does not run tasks any more.
 _DASK_OVER = ("closing", "closed", "stopped", "failed")
-# What Keras ships; `keras.json` and its functions can set others for a whole process.
+# Keras's defaults; `keras.json` and functions can change them for a whole process.
 _STANDARD = {
     "image_data_format": "channels_last",
     "floatx": "float32",
@@ -32,10 +32,9 @@ _STANDARD = {
 
 
 def _share_cores():
-    """Give TensorFlow the number of threads that this worker process was given.
+    """Limit TensorFlow to the threads that this worker process was given.
 
-    Nothing changes in a process that is not a worker, or where the user has set
-    TensorFlow's variables.
+    Does nothing outside of workers, or where the user has set TensorFlow's variables.
     """
     if given := _given_threads():
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", given)
@@ -49,20 +48,20 @@ def _given_threads():
     read. Dask writes 1 there or nothing, whatever a worker was given.
     """
     dask = sys.modules.get("distributed.worker")
-    # Not `get_worker`: tasks are unpickled, and so import this, outside of any task.
+    # Not `get_worker`: this is imported when a task is unpickled, outside of any task.
     workers = list(getattr(getattr(dask, "Worker", None), "_instances", ()))
     alive = [worker for worker in workers if worker.status.name not in _DASK_OVER]
     if alive:
         return str(sum(worker.state.nthreads for worker in alive))
-    # OpenMP takes a list, of which the first number is that of the outermost loops.
+    # OpenMP takes a list; its first number is for the outermost loops.
     given = re.match(r"\s*(\d+)", os.environ.get("OMP_NUM_THREADS", ""))
     is_worker = multiprocessing.parent_process() is not None
     return given[1] if is_worker and given else ""
 
 
 def _import_scikeras():
-    """Import scikeras and undo what the import changes in Keras's own classes."""
-    if "scikeras" in sys.modules:  # the user's import, and so the user's wish
+    """Import scikeras and undo what the import changes in Keras's classes."""
+    if "scikeras" in sys.modules:  # imported by the user
         from scikeras.wrappers import KerasClassifier
 
         return KerasClassifier
@@ -85,19 +84,18 @@ def _import_scikeras():
 def as_array(variable):
     """Return the values of a variable as an array.
 
-    Not by Keras's own `Variable.numpy`: under JAX it does not take the keyword `copy`
-    of NumPy 2 (Keras 3.15.1), and under PyTorch it fails where gradients are recorded.
+    Not with Keras's `Variable.numpy`: under JAX it does not take the keyword `copy` of
+    NumPy 2 (Keras 3.15.1), and under PyTorch it fails where gradients are recorded.
     """
     return np.asarray(keras.ops.stop_gradient(variable.value))
 
 
 @contextmanager
 def standard_settings():
-    """Build and run networks under the settings that Keras ships.
+    """Build and run networks under Keras's default settings.
 
-    Layers, losses, metrics and optimizers take their defaults from settings of the
-    process, and worker processes and model files do not inherit them. Where they are
-    the standard ones, as they nearly always are, nothing is set.
+    Layers, losses, metrics and optimizers depend on settings of the process, which
+    worker processes and model files do not inherit. Only changed settings are touched.
     """
     config = keras.config
     found = {name: getattr(config, name)() for name in _STANDARD}
@@ -119,7 +117,7 @@ def standard_settings():
 
 
 def lacks_instructions(dtype, cpu_info="/proc/cpuinfo"):
-    """Return whether the processor computes in a precision by emulation only.
+    """Return whether the processor has to emulate a precision.
 
     False where there is a GPU, or where the processor cannot be looked up.
     """
@@ -135,7 +133,7 @@ def lacks_instructions(dtype, cpu_info="/proc/cpuinfo"):
 
 
 def circumstances():
-    """Return what a model is built under, besides its architecture: a hashable key.
+    """Return a hashable key of what a model depends on besides its architecture.
 
     Raises a RuntimeError in TensorFlow's graph mode.
     """

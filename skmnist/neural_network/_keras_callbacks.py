@@ -1,4 +1,4 @@
-"""The hyperparameter `callbacks`: Keras's callbacks, a copy of each for a fit."""
+"""The hyperparameter `callbacks`: Keras callbacks, copied for each fit."""
 
 import copy
 
@@ -7,9 +7,9 @@ from skmnist.neural_network._param_constraints import refuse
 
 
 def copy_callbacks(callbacks, estimator):
-    """Return the callbacks of one fit, copied from the hyperparameter or made by it.
+    """Return the callbacks of one fit, copied or made by the given functions.
 
-    Callbacks that refer to the estimator keep doing so.
+    References to the estimator are not copied.
     """
     if callbacks is None:
         return []
@@ -51,6 +51,6 @@ def _deep_copy(callback, memo=None):
 
 
 def check_copyable(callbacks):
-    """Raise the error that names a callback which cannot be copied."""
+    """Raise a ValueError if a callback cannot be copied."""
     for callback in callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]:
         _deep_copy(callback)

@@ -1,4 +1,4 @@
-"""scikeras's ``KerasClassifier`` as a classifier of today's scikit-learn."""
+"""scikeras's ``KerasClassifier``, adapted to scikit-learn 1.9."""
 
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin
@@ -37,15 +37,14 @@ class _Listed(type):
 class ScikitLearnKerasClassifier(
     ManualLinks, CallbackSupportMixin, KerasClassifier, metaclass=_Listed
 ):
-    """A ``KerasClassifier`` that scikit-learn 1.9 takes for a classifier.
+    """A ``KerasClassifier`` that is a classifier to scikit-learn 1.9.
 
-    Subclasses have parameters of their own, and bring ``fit``, ``partial_fit`` and
+    Subclasses have their own parameters and implement ``fit``, ``partial_fit`` and
     ``predict_proba``.
     """
 
-    # scikeras 0.13.0 was written for scikit-learn 1.5, and these override what
-    # scikit-learn 1.9 has: the tags, parameters that are read from the instance, and
-    # a score by its own label encoder.
+    # scikeras 0.13.0 was written for scikit-learn 1.5. It overrides the tags, reads
+    # the parameters' names from the instance, and scores with its own label encoder.
     _get_param_names = classmethod(BaseEstimator._get_param_names.__func__)
     set_params = BaseEstimator.set_params
     __repr__ = BaseEstimator.__repr__

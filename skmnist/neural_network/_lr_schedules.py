@@ -11,14 +11,14 @@ _START_DIVISOR = 25.0
 
 
 class _Schedule(keras.callbacks.Callback):
-    """What all schedules share.
+    """Base class of the schedules.
 
     The memory is a dict of numbers that is changed in place and kept by the estimator
-    between calls of ``partial_fit`` and in saved models. Its members are those that
-    `remembered` names: all of them or none.
+    between calls of ``partial_fit`` and in saved models. It has all members that
+    `remembered` names, or none of them.
     """
 
-    # What each member may be, given the number of epochs that are over.
+    # Whether a member of the memory is valid after so many epochs.
     remembered = {}
 
     def __init__(self, *, learning_rate, min_learning_rate, memory):
@@ -34,9 +34,9 @@ class _Schedule(keras.callbacks.Callback):
 class Plateau(_Schedule):
     """Multiply the rate by a factor when the loss has stopped improving.
 
-    The rule of :class:`keras.callbacks.ReduceLROnPlateau`, with a memory that
-    lasts: that one forgets at each call of ``Model.fit`` (Keras 3.15.1), so that
-    it would never fire across calls of ``partial_fit``.
+    The rule of :class:`keras.callbacks.ReduceLROnPlateau`, which is reset at each call
+    of ``Model.fit`` (Keras 3.15.1) and so would never act across calls of
+    ``partial_fit``.
     """
 
     remembered = {
@@ -69,7 +69,7 @@ class OneCycle(_Schedule):
     Over the first 30% of all steps the rate rises along a half cosine from 1/25
     of the peak to the peak; over the others it falls along a half cosine to
     `min_learning_rate` (Smith, 2018, arXiv:1803.09820; the cosine and the 1/25
-    are the usual choice since). After the last step the last rate stays.
+    have become usual since). After the last step the rate stays constant.
     """
 
     def __init__(self, *, first_epoch, epochs, **kwargs):
@@ -100,7 +100,7 @@ def _half_cosine(start, end, part):
     return end + (start - end) * (1.0 + math.cos(math.pi * part)) / 2.0
 
 
-# The rate that training began with, whatever the schedule: see `TrainingState`.
+# The initial learning rate, with any schedule: see `TrainingState`.
 _ALWAYS_REMEMBERED = {
     "learning_rate": lambda rate, n_epochs: 0 < rate < math.inf,
 }

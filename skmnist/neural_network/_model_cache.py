@@ -1,8 +1,7 @@
-"""The compiled models that a process keeps.
+"""A cache of compiled Keras models, which no estimator holds.
 
-A freshly built Keras model costs seconds of tracing and leaves 13-17 MB behind
-(Keras 3.15.1, TensorFlow 2.21), so compiled models are used again: before each use
-their weights, optimizer and seeds are set. Estimators never hold one.
+A new Keras model takes seconds to trace and leaks 13-17 MB (Keras 3.15.1, TensorFlow
+2.21). So models are reused, and their weights, optimizer and seeds set before each use.
 """
 
 import os
@@ -43,7 +42,7 @@ class CompiledModel:
             for weight in layer.weights
         }
         self._optimizer = self._name_optimizer(adam)
-        # Under mixed_float16 there are others, which scale the loss: they begin anew.
+        # Under mixed_float16 there are others, which scale the loss: they are reset.
         known = {id(variable) for variable in self._optimizer.values()}
         self._others = [
             (variable, as_array(variable).copy())
@@ -58,7 +57,7 @@ class CompiledModel:
         self._loaded = None
 
     def _name_optimizer(self, adam):
-        """Name Adam's variables; Keras calls its moments after their weight's path."""
+        """Name Adam's variables; Keras names its moments after their weight's path."""
         moments = {variable.name: variable for variable in adam.variables}
         return {
             "iterations": adam.iterations,
@@ -78,10 +77,7 @@ class CompiledModel:
             self._loaded = weights
 
     def load(self, state):
-        """Set weights and optimizer, which a training will change.
-
-        What the optimizer's state lacks is zero, as before the first step.
-        """
+        """Set weights and optimizer; missing entries of the latter are zero."""
         self.load_weights(state.weights)
         self._loaded = None
         for name, variable in self._optimizer.items():
@@ -96,7 +92,7 @@ class CompiledModel:
 
     @property
     def n_generators(self):
-        """Number of seeds that an epoch takes."""
+        """Number of seeds that an epoch needs."""
         return len(self._generators)
 
     def weights(self):
@@ -114,7 +110,7 @@ def _as_arrays(variables):
 
 _models = []  # pairs of key and model; the one used last is at the end
 _lock = threading.Lock()
-_process = None  # the one in which models were used
+_process = None  # the one that has used models
 
 
 @contextmanager
@@ -122,8 +118,8 @@ def compiled_model(architecture, *, shared=True):
     """Take a compiled model out of the cache, or build one, and put it back.
 
     Its weights, optimizer and seeds are arbitrary. It is not put back after an
-    exception, which may leave a model half changed, and not with `shared=False`: the
-    user's own callbacks may change it or keep it. Raises a RuntimeError in a forked
+    exception, which may leave a model half changed, or with `shared=False`, for fits
+    with Keras callbacks, which may change or keep it. Raises a RuntimeError in a forked
     process whose parent has used a model, where TensorFlow would hang.
     """
     _refuse_fork()

@@ -30,7 +30,7 @@ _FRACTION_OR_ONE = Number(Real, 0, 1, closed="both")
 _PROPER_FRACTION = Number(Real, 0, 1, closed="neither")
 # A kernel of 257 x 257 aborts the process (TensorFlow 2.21 on a CPU).
 _KERNEL_SIDE = Number(Integral, 1, 255, closed="both")
-# A model file decides on it, and each copy is one more prediction.
+# A model file may set it, and each copy takes as long as a prediction.
 _COPIES = Number(Integral, 0, 10_000, closed="both")
 
 
@@ -45,9 +45,9 @@ class Hyperparameter(NamedTuple):
     group: str = ""
     metavar: str = ""
     help: str = ""
-    # Whether the name of a checkpoint depends on it. It need not where the trained
-    # network does not, or where the rows, their weights, the architecture or the state
-    # that the fit starts from hold its whole effect.
+    # Whether the name of a checkpoint depends on it. False if it does not affect the
+    # trained network, or only through the rows, their weights, the architecture or the
+    # initial state, on which the name depends anyway.
     in_checkpoint: bool = True
 
 

@@ -17,7 +17,7 @@ def make_mnist_pipeline(
     image_shape : tuple of (int, int), default=None
         Height and width in pixels, see `ImageScaler`.
     max_value : float, default=255
-        The value of a full pixel, above 0. Ignored with `normalize`.
+        The largest value that a pixel can have, above 0. Ignored with `normalize`.
     normalize : bool, default=False
         Whether a `MnistNormalizer` comes first, for photographs and scans of one
         character each. It is a step like any other: a search may set its parameters,
@@ -28,8 +28,8 @@ def make_mnist_pipeline(
     Returns
     -------
     pipeline : Pipeline
-        Unfitted, with the steps `"scale"` and `"cnn"`, and before them
-        `"normalize"` if that is asked for.
+        Unfitted, with the steps `"scale"` and `"cnn"`, and with `normalize` a first
+        step `"normalize"`.
 
     Raises
     ------

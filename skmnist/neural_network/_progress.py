@@ -1,4 +1,4 @@
-"""How long training still takes: a line for the whole, and one for each fit that runs.
+"""Progress and remaining time of several fits, with a line for each running one.
 
 Batches report to a file, to which any process of this machine can append.
 """
@@ -77,7 +77,7 @@ class BatchReports:
 
 
 class TimeLeft:
-    """Work that is done, and the seconds that the rest takes at the same pace.
+    """Completed work, and the time that the rest takes at the same pace.
 
     `fits` says for each fit's name how long it takes, in any unit.
     """
@@ -94,7 +94,7 @@ class TimeLeft:
 
     @property
     def running(self):
-        """The latest reports of the fits that run."""
+        """The latest reports of the running fits."""
         return [report for report in self.latest.values() if report.fraction < 1]
 
     @property
@@ -104,15 +104,15 @@ class TimeLeft:
 
     @property
     def fraction(self):
-        """Part of the whole work that is done."""
+        """Fraction of the work that is done."""
         done = sum(self.fits[name] * r.fraction for name, r in self.latest.items())
         return done / sum(self.fits.values())
 
     def seconds(self, now):
-        """Return the seconds that are left, None as long as that is unknown.
+        """Return the remaining seconds, or None while they are unknown.
 
-        The pace is that since the first report, which comes after the network was
-        built and traced; what a checkpoint held does not count for it.
+        The pace is measured from the first report, after the network was built and
+        traced; epochs from a checkpoint do not count.
         """
         trained = sum(
             self.fits[name] * (report.fraction - self._first[name].fraction)
@@ -127,10 +127,10 @@ class TimeLeft:
 
 
 class TrainingProgress:
-    """Show on the standard error stream how far several fits are, while they run.
+    """Show the progress of several fits on the standard error stream.
 
-    A context manager. Nothing remains on the screen at its end. `fits` says for each
-    fit's name how long it takes, in any unit.
+    A context manager, which clears its output at the end. `fits` says for each fit's
+    name how long it takes, in any unit.
     """
 
     def __init__(self, fits, shown=True):
@@ -161,7 +161,7 @@ class TrainingProgress:
         return [BatchReports(self.path, list(names))] if self.shown else []
 
     def refresh(self):
-        """Take into account what was reported since the last time."""
+        """Read the reports since the last call."""
         # A report is appended in one step, so that all lines are complete.
         for line in self._reports:
             self.left.add(Report(*json.loads(line)))
@@ -196,7 +196,7 @@ class TrainingProgress:
 
 
 def say_duration(seconds):
-    """Say a duration in the two units that matter."""
+    """Format a duration in its two largest units."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -1,6 +1,6 @@
 """The bridge to scikit-learn's callbacks: each epoch is a task of the fit.
 
-Those that have a method `on_batch_end` are told of the batches too.
+A method `on_batch_end`, if a callback has one, is called after each batch.
 """
 
 from skmnist.neural_network._keras import keras
@@ -34,8 +34,8 @@ class EpochTasks(keras.callbacks.Callback):
         }
 
     def _call(self, hook):
-        # Nothing that is kept may refer to `self`: a cycle would hold the weights
-        # of the fit until Python looks for garbage.
+        # What is kept must not refer to `self`: a reference cycle would hold the
+        # weights of the fit until the next garbage collection.
         return hook(
             **self.arguments,
             reconstruction_attributes=lambda: self.attributes(self.snapshot()),

@@ -25,7 +25,7 @@ from skmnist.neural_network._lr_schedules import check_memory
 from skmnist.neural_network._param_constraints import HYPERPARAMETERS, check_params
 from skmnist.neural_network._training_loop import LARGEST_WEIGHT
 
-# Format 1 began without a checksum; format 3 may lack the optimizer.
+# Early files of format 1 lack the checksum; format 3 may lack the optimizer.
 _FORMAT_VERSION = 3
 _MEMBERS = (
     *("format_version", "params", "classes", "image_shape", "feature_names"),
@@ -78,9 +78,9 @@ def pack_state(params, state, extra):
 def unpack_state(file):
     """Read hyperparameters, state and extra from an untrusted :class:`TensorFile`.
 
-    Only of `extra` nothing is checked but that it is JSON. Raises a ValueError if
-    anything in the file is not exactly as it should be; its message is the second half
-    of a sentence, in which the caller names the file.
+    Everything but `extra` is validated. Raises a ValueError if anything in the file is
+    not exactly as it should be; its message is the second half of a sentence, in which
+    the caller names the file.
     """
     document = file.document
     _check_format(file)
@@ -97,7 +97,7 @@ def unpack_state(file):
         raise ValueError("its seed is not an integer of 31 bits")
     extra = get(document, "extra", dict)
 
-    # Long tuples cost memory before their tensors are seen to be missing.
+    # Long tuples would take memory before their tensors are found to be missing.
     if len(params["filters"]) > len(file.names):
         raise ValueError("it has fewer tensors than its hyperparameters imply")
     expected = _expected_tensors(params, image_shape, len(classes), file.names)
@@ -191,10 +191,10 @@ def _expected_tensors(params, image_shape, n_classes, names):
         params["batch_norm"],
     )
     shapes = {f"weights/{name}": shape for name, shape in weights.items()}
-    # What only a checkpoint in the middle of early stopping has.
+    # Only in checkpoints with early stopping.
     if any(name.startswith("best_weights/") for name in names):
         shapes |= {f"best_weights/{name}": shape for name, shape in weights.items()}
-    # What save_model(optimizer=False) leaves out.
+    # Left out by save_model(optimizer=False).
     if _COUNTER in names:
         shapes |= {
             f"optimizer/{name}/{moment}": shape
@@ -208,9 +208,9 @@ def _expected_tensors(params, image_shape, n_classes, names):
 
 
 def _check_values(arrays):
-    """Check that the tensors hold what training can have left."""
+    """Check that the values of the tensors are possible after training."""
     for name, array in arrays.items():
-        if name == "batch_loss":  # a record, from which nothing is computed
+        if name == "batch_loss":  # not used in computations
             continue
         is_weight = name.startswith(("weights/", "best_weights/"))
         is_trained = is_weight and "/moving_" not in name
@@ -219,7 +219,7 @@ def _check_values(arrays):
             high = 2**53
         is_positive = name in (_COUNTER, _RATE) or name.endswith(_NOT_NEGATIVE)
         low = 0 if is_positive else -high
-        # The extremes, since a comparison would take a second array of that size.
+        # Comparing all values would take a second array of that size.
         if not (low <= array.min() and array.max() <= high):
             raise ValueError(
                 f"tensor {name} holds values that are not from {low:g} to {high:g}"

@@ -1,4 +1,4 @@
-"""Checks of labels, weights, pixel ranges and numbers."""
+"""Labels, class and sample weights, and warnings about the training data."""
 
 from numbers import Real
 
@@ -11,9 +11,9 @@ from skmnist.neural_network._keras import lacks_instructions
 
 
 def plain_labels(y):
-    """Return pandas' nullable integers and booleans as those of NumPy.
+    """Convert pandas' nullable integers and booleans to NumPy's.
 
-    scikit-learn 1.9 turns them into floats, and predictions would be floats as well.
+    scikit-learn 1.9 makes them floats, and predictions would be floats as well.
     """
     dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
     if dtype is None or np.dtype(dtype).kind not in "iub" or y.isna().any():
@@ -57,7 +57,7 @@ def encode_labels(y, classes, what="y"):
 
 
 def weigh_classes(class_weight, codes, classes):
-    """Return the weight of each class, or None if all weigh the same.
+    """Return the weight of each class, or None if all are equal.
 
     "balanced" is computed from the labels present; a class that is absent weighs 1. A
     dict that names every class may have other keys too: parts of the data may lack
@@ -129,7 +129,7 @@ def scale_weights(weight, index):
 
 
 def warn_nothing_held_out(fraction):
-    """Warn that no class is large enough to give a validation row."""
+    """Warn that no class is large enough for a validation row."""
     warn_user(
         f"validation_fraction={fraction:g} of each class is less than one row: nothing "
         "is held out, and the training loss is monitored.",
@@ -137,7 +137,7 @@ def warn_nothing_held_out(fraction):
 
 
 def warn_slow(dtype):
-    """Warn if the processor has to emulate the arithmetic of 16 bits."""
+    """Warn if the processor has to emulate 16-bit floats."""
     if lacks_instructions(dtype):
         warn_user(
             f"dtype={dtype!r} is slower than 'float32' here: this processor does not "

@@ -9,19 +9,19 @@ import numpy as np
 from skmnist.neural_network._keras import as_array, keras
 from skmnist.neural_network._training_state import epoch_seeds
 
-# Weights that training makes are below the first; beyond the second it has diverged.
+# Usual weights are below the first; beyond the second, training has diverged.
 _ORDINARY_WEIGHT, LARGEST_WEIGHT = 1e2, 1e6
 
 
 def _present_rate(model):
-    """Return the learning rate, the shortest decimal that stands for the float32."""
+    """Return the learning rate as the shortest decimal of the float32."""
     return float(str(np.float32(model.optimizer.learning_rate)))
 
 
 def _append(history, logs):
-    """Add an epoch to the history; what an epoch did not measure is NaN.
+    """Add an epoch to the history; what was not measured in an epoch is NaN.
 
-    Keys that callbacks have added to the logs belong into it, if they are numbers.
+    Numbers that callbacks have added to the logs are included.
     """
     n_before = len(history.get("loss", ()))
     logs = {name: float(value) for name, value in logs.items() if _is_number(value)}
@@ -66,7 +66,7 @@ def _evaluate(model, batches, hooks):
 
 
 class Divergence(ValueError):
-    """Numbers beyond all use came out of a step; nothing was interrupted in it."""
+    """A training step produced numbers that are infinite, NaN or far too large."""
 
 
 def _divergence(what, value, epoch, model):
@@ -78,10 +78,9 @@ def _divergence(what, value, epoch, model):
 
 
 def _check_weights(model, images, epoch):
-    """Refuse weights that the last step has made useless: its loss is from before it.
+    """Raise Divergence if the last step did, whose loss is from before it.
 
-    With weights of an ordinary size nothing can overflow. Only for larger ones some
-    images are predicted.
+    Weights of ordinary size cannot overflow. For larger ones, a batch is predicted.
     """
     weights = (as_array(v) for v in model.trainable_variables)
     largest = np.max([(w.max(), -w.min()) for w in weights])
@@ -94,7 +93,7 @@ def _check_weights(model, images, epoch):
 
 
 class _Record(keras.callbacks.Callback):
-    """Keep an epoch's logs as the callbacks before it have left them."""
+    """Keep the logs of an epoch after all other callbacks."""
 
     logs = None
 

@@ -1,4 +1,4 @@
-"""The state that training leaves, and the seeds of all that is random."""
+"""The state of a training, and the seeds of everything random in it."""
 
 from dataclasses import dataclass, field, replace
 
@@ -19,19 +19,19 @@ def _derive_seeds(seed, stream, n=1, index=0):
 
 @dataclass
 class TrainingState:
-    """All that training leaves behind, and all that it needs to resume.
+    """Everything that is needed to resume training.
 
-    Whatever is random in epoch k is a function of `seed` and k, so that two runs
-    from the same state give the same bits, in one process or in two.
+    All randomness in epoch k is a function of `seed` and k, so that two runs from the
+    same state give the same bits, in one process or in two.
 
     Parameters
     ----------
     seed : int
-        From which all other seeds are derived.
+        All other seeds are derived from it.
     weights : dict of str to ndarray
         Named as by :func:`weight_shapes`.
     optimizer : dict of str to ndarray
-        Adam's variables; what is missing is zero.
+        Adam's variables; missing ones are zero.
     schedule : dict of str to number
         The memory of the learning-rate schedule and of early stopping.
     history : dict of str to list of float
@@ -39,7 +39,7 @@ class TrainingState:
     batch_loss : ndarray of float32 of shape (n_batches,)
         Over all epochs.
     best_weights : dict of str to ndarray
-        With early stopping those of the best epoch so far, otherwise empty.
+        With early stopping, those of the best epoch so far, otherwise empty.
     """
 
     seed: int
@@ -62,7 +62,7 @@ class TrainingState:
         )
 
     def resumed(self, learning_rate):
-        """Return a copy to train further, at a new rate if it is not that of before."""
+        """Return a copy to train further, with a new learning rate if it changed."""
         optimizer, schedule = dict(self.optimizer), dict(self.schedule)
         forget_early_stopping(schedule)
         if schedule.get("learning_rate") != learning_rate:
@@ -71,14 +71,14 @@ class TrainingState:
         return replace(self, optimizer=optimizer, schedule=schedule, best_weights={})
 
     def finished(self):
-        """Return the state in which a fit ends: early stopping keeps the best epoch."""
+        """Return the final state of a fit: with early stopping, of the best epoch."""
         if not self.best_weights:
             return self
         return replace(self, weights=self.best_weights, best_weights={})
 
     @property
     def n_epochs(self):
-        """Epochs that are over."""
+        """Number of completed epochs."""
         return len(self.history.get("loss", ()))
 
 

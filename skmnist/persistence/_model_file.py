@@ -1,4 +1,4 @@
-"""Saving fitted models to a file that is safe to open, and opening it."""
+"""Saving and loading fitted models, in files that are safe to open."""
 
 import os
 import re
@@ -24,8 +24,8 @@ from skmnist.io._tensor_file import TensorFile
 from skmnist.preprocessing._image_scaler import ImageScaler
 from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
-# `skmnist.neural_network` is imported where it is used: Keras takes seconds, which a
-# file that is not a model need not cost.
+# `skmnist.neural_network` is imported where it is used: importing Keras takes seconds,
+# and is not needed to refuse a file.
 
 _MEMBERS = {
     "classifier": ("kind", "versions"),
@@ -34,7 +34,7 @@ _MEMBERS = {
         *("normalizer", "scaler", "scaler_feature_names", "scaler_mean"),
     ),
 }
-# Shown to people, on terminals too.
+# Versions are printed, on terminals too.
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+!-]{0,49}")
 
 
@@ -43,19 +43,19 @@ def save_model(estimator, path, *, optimizer=True):
 
     The file is in the safetensors format and holds the weights, the state of the
     optimizer and of the learning-rate schedule, the history, the labels and the
-    hyperparameters, so that training can be continued. It appears whole or not at all.
+    hyperparameters, so that training can be continued. It is written atomically.
 
     Parameters
     ----------
     estimator : MnistCNN or Pipeline
         A fitted `MnistCNN`, or a fitted pipeline of an `ImageScaler` and a
-        `MnistCNN`, with a `MnistNormalizer` before them or without. Instances of
-        subclasses are refused, because the file holds no code.
+        `MnistCNN`, optionally with a `MnistNormalizer` before them. Instances of
+        subclasses are refused, because the file does not hold code.
     path : str or path-like
-        The file to write, usually named ``*.safetensors``. One that exists is
+        The file to write, usually named ``*.safetensors``. An existing file is
         replaced.
     optimizer : bool, default=True
-        Whether to keep the optimizer's state, two thirds of the file. Without it,
+        Whether to save the optimizer's state, two thirds of the file. Without it,
         predictions are the same, and training can be continued with a fresh
         optimizer.
 
@@ -78,9 +78,9 @@ def save_model(estimator, path, *, optimizer=True):
 
     Notes
     -----
-    Not kept are `callbacks_`, what `set_output`, `set_callbacks` and requests for
-    metadata set, and the folders `checkpoint_dir` of the network and `memory` of a
-    pipeline, which mean nothing on another machine.
+    Not saved are `callbacks_`, what was set with `set_output`, `set_callbacks` and the
+    methods for metadata requests, and the folders `checkpoint_dir` of the network and
+    `memory` of a pipeline, which may not exist on another machine.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def save_model(estimator, path, *, optimizer=True):
     cnn, extra = _describe(estimator)
     params = cnn.get_params(deep=False) | {
         "checkpoint_dir": None,
-        # None follows a policy that other processes do not have.
+        # None follows a policy that other processes may not have set.
         "dtype": cnn._fitted_architecture.dtype,
     }
     state = cnn._export_state()
@@ -114,51 +114,51 @@ def save_model(estimator, path, *, optimizer=True):
     failed = "This model cannot be saved"
     with _explained(failed):
         data = pack_state(params, state, extra)
-    # What cannot be opened again is not written.
+    # A file that cannot be opened again does not replace another.
     write_atomically(path, data, check=lambda written: open_model(written, failed))
 
 
 def load_model(path):
-    """Open a model file, which may be untrusted.
+    """Load a model from a file, which may be untrusted.
 
-    The network is rebuilt by this package's own code from numbers and strings, each
-    of which is checked before use. Nothing in the file is executed, imported,
-    followed or fetched. Opening takes up to twice as much memory as the file is long,
-    and at most some 80 MB for its JSON. That says nothing of what the model predicts:
-    test it before you rely on it.
+    The network is rebuilt by this package's code from numbers and strings, each of
+    which is checked before use. Nothing in the file is executed, imported, followed or
+    fetched. Loading takes up to twice as much memory as the size of the file, and at
+    most some 80 MB for its JSON. This does not make the predictions trustworthy: test
+    an untrusted model before you rely on it.
 
-    A checksum detects a file that was damaged, on a disk or on its way. The first files
-    of format 1 do not have one; they are opened without that check.
+    A checksum detects a file that was damaged, on a disk or in transfer. Early files of
+    format 1 do not have one, and are loaded without that check.
 
     Parameters
     ----------
     path : str or path-like
-        A file that :func:`save_model` wrote.
+        A file written by :func:`save_model`.
 
     Returns
     -------
     estimator : MnistCNN or Pipeline
-        What was saved. It predicts the same bits on the same kind of machine, and
-        `partial_fit` continues from where the training stopped.
+        The saved model. On the same kind of machine its predictions are the same to
+        the bit, and `partial_fit` continues from where the training stopped.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If it is anything but a complete, unaltered model file, or one of a newer
-        format. The message says what is wrong.
+        If it is not a complete, unaltered model file, or is of a newer format. The
+        message says what is wrong.
     OSError
         If the file cannot be read.
 
     Warns
     -----
     UserWarning
-        If other versions of skmnist, Keras or scikit-learn wrote the file.
+        If the file was written with other versions of skmnist, Keras or scikit-learn.
 
     See Also
     --------
-    save_model : Write such a file; the example there reads it again.
+    save_model : Save a model; see the example there.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def load_model(path):
 
 @contextmanager
 def _explained(beginning):
-    """Put the beginning of the sentence before what was wrong."""
+    """Put the beginning of a sentence before the message of a ValueError."""
     try:
         yield
     except ValueError as error:
@@ -203,10 +203,10 @@ def _explained(beginning):
 
 
 def open_model(path, failed):
-    """Return the model in a file, and the versions that wrote it."""
+    """Return the model in a file, and the versions that it was written with."""
     with _explained(failed):
         file = TensorFile(path)
-    # An error of this import is not the file's.
+    # Outside of the `with`: an error of this import is not due to the file.
     from skmnist.neural_network._classifier import MnistCNN
     from skmnist.neural_network._state_file import library_versions, unpack_state
 
@@ -216,7 +216,7 @@ def open_model(path, failed):
         if kind not in _MEMBERS:
             raise ValueError(f"it does not hold a model but {reprlib.repr(kind)}")
         if kind == "pipeline":
-            # Both are newer than format 2.
+            # Files of formats 1 and 2 do not have them.
             extra = {"normalizer": None, "scaler_mean": None} | extra
         check_members(extra, _MEMBERS[kind])
         versions = get(extra, "versions", dict)
@@ -231,7 +231,7 @@ def open_model(path, failed):
 
 
 def _describe(estimator):
-    """Return the network of a fitted model, and what else the file must say."""
+    """Return the network of a fitted model, and the rest of the file's description."""
     from skmnist.neural_network._classifier import MnistCNN
     from skmnist.neural_network._state_file import library_versions
 
@@ -255,8 +255,8 @@ def _describe(estimator):
             for name, step in estimator.steps
         )
         raise ValueError(
-            "Only pipelines of an ImageScaler and a MnistCNN, with a MnistNormalizer "
-            f"before them or without, can be saved; this one has the steps {found}."
+            "Only pipelines of an ImageScaler and a MnistCNN, optionally after a "
+            f"MnistNormalizer, can be saved; this one has the steps {found}."
         )
     for step in steps:
         check_is_fitted(step)

@@ -1,4 +1,4 @@
-"""What the displays share in drawing: axes, legends, colours and names."""
+"""Axes, legends, colours and names of the displays."""
 
 from math import ceil, prod
 from textwrap import wrap
@@ -7,9 +7,9 @@ import numpy as np
 
 from skmnist._utils import display_name
 
-# Of the palette that Okabe and Ito published for colour-blind readers (Color
-# Universal Design, 2008), the colours that stand out from white and from black.
-# Neighbours differ in lightness, line style and marker as well, for grey print.
+# Colours of Okabe and Ito's palette for colour-blind readers (Color Universal Design,
+# 2008) that contrast with white and with black. Neighbours also differ in lightness,
+# line style and marker, for grey print.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 PINK, VERMILION, SKY = "#CC79A7", "#D55E00", "#56B4E9"
 STYLES = (
@@ -20,17 +20,17 @@ STYLES = (
     {"color": VERMILION, "linestyle": ":", "marker": "P"},
     {"color": SKY, "linestyle": "--", "marker": "X"},
 )
-GREY = "0.5"  # the shade that is seen on light and on dark pages
+GREY = "0.5"  # visible on light and on dark backgrounds
 
 _BREAK = "\N{ZERO WIDTH SPACE}"
 _HANDLE, _CHARACTER, _LINE = 0.65, 0.07, 0.17  # sizes in a legend, in inches
 
 
 def open_axes(ax, shape, figsize, title):
-    """Return an array of axes to draw on, in a figure of their own or as given.
+    """Return an array of axes to draw on, in a new figure or as given.
 
-    `shape` says how many rows and columns are needed; a single subplot is divided
-    into them. Size in inches and title are those of a figure that is made here.
+    `shape` holds the number of rows and columns; a single subplot is divided into
+    them. `figsize`, in inches, and `title` are those of a new figure.
     """
     if ax is None:
         import matplotlib.pyplot as plt
@@ -55,14 +55,14 @@ def open_axes(ax, shape, figsize, title):
 
 
 def add_legend(axes, outside):
-    """Explain each label once: below the axes, or inside of the last ones."""
+    """Add a legend with each label once: below the axes, or inside the last ones."""
     entries = {}
     for panel in axes.flat:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     if not outside:
         legend = axes.flat[-1].legend(entries.values(), entries, fontsize="small")
-        legend.set_in_layout(False)  # a wide one must not shrink the axes
+        legend.set_in_layout(False)  # so that a wide one does not shrink the axes
         return
     figure = axes.flat[0].figure
     lines = [line for label in entries for line in label.split("\n")]
@@ -81,16 +81,16 @@ def add_legend(axes, outside):
 
 
 def merge_kw(artist, defaults, given):
-    """Return keyword arguments of a kind of artist; what was given has precedence."""
+    """Return keyword arguments of an artist; given ones take precedence."""
     from matplotlib.cbook import normalize_kwargs
 
     return {**defaults, **normalize_kwargs(given, artist)}
 
 
 def as_label(name, width):
-    """Return a name in lines of at most so many characters.
+    """Wrap a name to lines of at most `width` characters.
 
-    Lines may break after an underscore. Dollar signs do not make it a formula.
+    Lines may break after an underscore. Dollar signs are escaped.
     """
     text = display_name(name).replace("_", f"_{_BREAK} ")
     lines = "\n".join(wrap(text, width))
@@ -98,14 +98,14 @@ def as_label(name, width):
 
 
 def tidy(ax):
-    """Leave of the frame what carries a scale, and lay a faint grid behind."""
+    """Hide the frame but for the axes with a scale, and draw a faint grid."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(alpha=0.3)
     ax.set_axisbelow(True)
 
 
 def count_from_one(ax, last, label):
-    """Let the horizontal axis show whole numbers from 1 to the last."""
+    """Let the horizontal axis show integers from 1 to `last`."""
     from matplotlib.ticker import MaxNLocator
 
     ax.set_xlim(0.5, last + 0.5 + 0.02 * last)
@@ -117,7 +117,7 @@ def count_from_one(ax, last, label):
 
 
 def label_log_axis(ax):
-    """Make the vertical axis logarithmic, with plain numbers where it is short."""
+    """Make the vertical axis logarithmic, with plain numbers if its range is small."""
     from matplotlib.ticker import LogLocator
 
     ax.set_yscale("log")

@@ -17,16 +17,16 @@ from skmnist.plotting._records import RecordDisplay, series_of
 class BatchLossDisplay(RecordDisplay):
     """Loss of every training batch, on a logarithmic axis.
 
-    The raw losses lie in the background; in front of them is their centred moving
-    average, over a fiftieth of the batches of the longest record, and at least 5.
-    Several networks stand side by side on equal axes. The axes leave out the lowest
-    0.5% of the raw losses: on a logarithmic scale a few batches without an error
-    would fill them.
+    The raw losses are drawn in the background, and their centred moving average, over
+    2% of the batches of the longest record and at least 5, in front of them. Several
+    networks are drawn side by side on equal axes. The axes leave out the lowest 0.5% of
+    the raw losses: on a logarithmic scale, a few batches with almost no loss would fill
+    them.
 
     Parameters
     ----------
     records : dict of str to array-like of shape (n_batches,)
-        For each name a `batch_loss_` of `MnistCNN`: the loss of each batch.
+        For each name, a `batch_loss_` of `MnistCNN`: the loss of each batch.
 
     Attributes
     ----------
@@ -61,8 +61,8 @@ class BatchLossDisplay(RecordDisplay):
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes, default=None
-            One axes a record. For several records a single subplot is divided. None
-            makes a figure.
+            One axes for each record, or a single subplot, which is divided. None
+            creates a new figure.
         raw_kw : dict, default=None
             Keyword arguments of `matplotlib.axes.Axes.plot` for the raw losses.
         smooth_kw : dict, default=None
@@ -76,8 +76,8 @@ class BatchLossDisplay(RecordDisplay):
         Raises
         ------
         ValueError
-            If there is no record or one without a batch, or if `ax` holds another
-            number of axes.
+            If there are no records, a record is empty, or `ax` holds another number of
+            axes.
         """
         records = self._read(series_of)
         n_records = len(records)

@@ -27,32 +27,32 @@ _SERIES = {
 class ComparisonDisplay:
     """Training, validation and test accuracy of variants, with their intervals.
 
-    The horizontal axis starts where the differences can be seen, and its label
-    says so. The accuracy of each point stands at the right edge.
+    The horizontal axis starts just below the lowest accuracy, and its label says
+    so. The values are written at the right edge.
 
     Parameters
     ----------
     table : DataFrame of shape (n_variants, n_columns)
-        The `table_` of a `VariantComparison`: a row a variant with its name in
+        The `table_` of a `VariantComparison`: one row per variant with its name in
         `model`, and in percent `test_accuracy`, `training_accuracy` and
-        `validation_accuracy`, each drawn with an interval where the table has its
-        ends (such as `test_low` and `test_high`), and the mean `cv_mean` and
-        standard deviation `cv_std` over the folds. Columns that are missing or
-        hold only NaN are left out.
+        `validation_accuracy`, each drawn with an interval if the table has its ends
+        (such as `test_low` and `test_high`), and the mean `cv_mean` and standard
+        deviation `cv_std` over the folds. Columns that are missing or hold only NaN
+        are left out.
     repeats : DataFrame of shape (n_variants * n_repeats, n_columns), default=None
-        The accuracies of several repeats, of which the table holds the means: a row
-        a fit with the columns `model`, `repeat` and some of `training_accuracy`,
+        The accuracies of several repeats, of which the table holds the means: one row
+        per fit with the columns `model`, `repeat` and some of `training_accuracy`,
         `validation_accuracy` and `test_accuracy`, in percent. They are drawn as small
-        points beside the mean. A single repeat is the mean, and not drawn again.
+        points beside the mean. A single repeat equals the mean and is not drawn.
 
     Attributes
     ----------
     points_ : dict of str to matplotlib Line2D
-        The points by the column that they show.
+        The points, by column.
     intervals_ : dict of str to matplotlib LineCollection
-        The intervals by the column of their points.
+        The intervals, by column.
     repeat_points_ : dict of str to matplotlib Line2D
-        The points of the repeats by the column that they show.
+        The points of the repeats, by column.
     texts_ : list of matplotlib Text
         The accuracies at the right edge.
     ax_ : matplotlib Axes
@@ -62,8 +62,8 @@ class ComparisonDisplay:
 
     See Also
     --------
-    VariantComparison : The outcome that is shown.
-    TrainingCurveDisplay : How the variants came there.
+    VariantComparison : The result that is shown.
+    TrainingCurveDisplay : Loss and accuracy of every epoch.
 
     Examples
     --------
@@ -84,21 +84,21 @@ class ComparisonDisplay:
 
     @classmethod
     def from_comparison(cls, comparison, *, ax=None, **kwargs):
-        """Plot the outcome of a comparison.
+        """Plot the result of a comparison.
 
         Parameters
         ----------
         comparison : VariantComparison
-            What `compare_variants` returned.
+            The result of `compare_variants`.
         ax : matplotlib Axes, default=None
-            Axes to plot on. None makes a figure.
+            Axes to plot on. None creates a new figure.
         **kwargs : dict
             Other keyword arguments of `plot`.
 
         Returns
         -------
         display : ComparisonDisplay
-            The display, drawn.
+            The display, plotted.
         """
         table, repeats = comparison.table_, comparison.repeats_
         return cls.from_table(table, repeats=repeats, ax=ax, **kwargs)
@@ -110,24 +110,23 @@ class ComparisonDisplay:
         Parameters
         ----------
         table : DataFrame of shape (n_variants, n_columns)
-            A row a variant, with the columns of `VariantComparison.table_`.
+            One row per variant, with the columns of `VariantComparison.table_`.
         repeats : DataFrame of shape (n_variants * n_repeats, n_columns), default=None
-            A row a fit of several repeats, as the class describes it.
+            One row per fit of several repeats, as in the description of the class.
         ax : matplotlib Axes, default=None
-            Axes to plot on. None makes a figure.
+            Axes to plot on. None creates a new figure.
         **kwargs : dict
             Other keyword arguments of `plot`.
 
         Returns
         -------
         display : ComparisonDisplay
-            The display, drawn.
+            The display, plotted.
 
         Raises
         ------
         ValueError
-            If the table has no variant or none of the columns, or if `ax` holds
-            several axes.
+            If the table is empty or lacks the columns, or if `ax` holds several axes.
         """
         return cls(table, repeats=repeats).plot(ax=ax, **kwargs)
 
@@ -137,7 +136,7 @@ class ComparisonDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot on. None makes a figure.
+            Axes to plot on. None creates a new figure.
         errorbar_kw : dict, default=None
             Keyword arguments of `matplotlib.axes.Axes.errorbar` for the points with
             their intervals.
@@ -156,8 +155,7 @@ class ComparisonDisplay:
         Raises
         ------
         ValueError
-            If the table has no variant or none of the columns, or if `ax` holds
-            several axes.
+            If the table is empty or lacks the columns, or if `ax` holds several axes.
         """
         shown = [name for name in _SERIES if self._values(name) is not None]
         if not shown or "model" not in self.table:
@@ -195,24 +193,24 @@ class ComparisonDisplay:
         return 1 if self.repeats is None else self.repeats["repeat"].nunique()
 
     def _values(self, name):
-        """Return a column as floats, or None if there is nothing in it."""
+        """Return a column as floats, or None if it is missing or empty."""
         if name not in self.table:
             return None
         values = self.table[name].to_numpy(dtype=float)
         return values if np.isfinite(values).any() else None
 
     def _lengths(self, name):
-        """Return how far the intervals reach to either side, or None without any."""
+        """Return the lengths of the intervals to either side, or None."""
         kind, values = name.removesuffix("_accuracy"), self._values(name)
         low, high = self._values(f"{kind}_low"), self._values(f"{kind}_high")
         if name == "cv_mean":
             return self._values("cv_std")
         if low is None or high is None:
             return None
-        return np.maximum([values - low, high - values], 0)  # rounded ones, too
+        return np.maximum([values - low, high - values], 0)  # of rounded values too
 
     def _draw_points(self, name, heights, errorbar_kw):
-        """Draw one point a variant with its interval."""
+        """Draw the point of each variant with its interval."""
         from matplotlib.lines import Line2D
 
         label, color, marker, size = _SERIES[name]
@@ -229,7 +227,7 @@ class ComparisonDisplay:
             self.intervals_[name] = bars[0]
 
     def _draw_repeats(self, name, heights, repeat_kw):
-        """Draw one small point a repeat, below the mean."""
+        """Draw a small point for each repeat, below the mean."""
         from matplotlib.lines import Line2D
 
         if self._n_repeats() < 2 or name not in self.repeats:
@@ -263,7 +261,7 @@ class ComparisonDisplay:
                 self.texts_.append(text)
 
     def _name_rows(self):
-        """Write the variants beside their rows, and separate these by lines."""
+        """Write the names of the variants, and separate their rows by lines."""
         names = [as_label(name, 24) for name in self.table["model"]]
         self.ax_.set_yticks(range(len(names)), names)
         self.ax_.set_ylim(len(names) - 0.5, -0.5)
@@ -273,7 +271,7 @@ class ComparisonDisplay:
             self.ax_.axhline(boundary - 0.5, color=GREY, alpha=0.4, linewidth=0.8)
 
     def _start_where_differences_show(self):
-        """Let the axis begin at the half percent below the lowest mark, and say so."""
+        """Start the axis at the half percent below the lowest mark, and label it so."""
         low, high = self.ax_.get_xlim()
         start = max(0.0, np.floor(2 * low) / 2)
         self.ax_.set_xlim(start, min(high, max(100, self.ax_.dataLim.x1)))

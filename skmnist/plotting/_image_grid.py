@@ -1,4 +1,4 @@
-"""A sheet of images with their labels."""
+"""A grid of images with their labels."""
 
 import numpy as np
 
@@ -14,22 +14,22 @@ from skmnist.plotting._sheet import Sheet
 
 
 class ImageGridDisplay:
-    """A sheet of images with their labels, the wrongly predicted ones marked.
+    """A grid of images with their labels, in which wrong predictions are marked.
 
-    Make it with `from_images`, `from_predictions`, `from_estimator`,
+    Create it with `from_images`, `from_predictions`, `from_estimator`,
     `from_mistakes` or `from_augmentation`.
 
     Parameters
     ----------
     images : array-like of shape (n_images, height, width)
-        The images, light where their values are high: MNIST's are light on dark, as
+        The images. High values are drawn light, so that MNIST's are light on dark, as
         the network sees them. `image_kw={"cmap": "gray_r"}` of `plot` inverts them.
     titles : list of str, default=None
-        What stands above each image. None leaves it out.
+        Title above each image. None omits them.
     wrong : array-like of bool of shape (n_images,), default=None
         Which images get a bold coloured frame and title. None marks none.
     heading : str, default=None
-        What stands above the sheet.
+        Title of the grid.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class ImageGridDisplay:
     frames_ : list of matplotlib Rectangle
         Their frames.
     ax_ : matplotlib Axes
-        The axes with the sheet.
+        The axes with the grid.
     figure_ : matplotlib Figure
         The figure with the axes.
 
@@ -72,20 +72,20 @@ class ImageGridDisplay:
                 (n_samples, height, width) or (n_samples, height, width, 1)
             The images, in any range of values.
         y : array-like of shape (n_samples,), default=None
-            Their labels. None leaves them out.
+            Their labels. None omits them.
         image_shape : tuple of (int, int), default=None
             Height and width. Needed only for rows of images that are not square.
         n_images : int, default=25
             How many images to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
-            Axes to plot on. None makes a figure.
+            Axes to plot on. None creates a new figure.
         **kwargs : dict
             Other keyword arguments of `plot`.
 
         Returns
         -------
         display : ImageGridDisplay
-            The display, drawn.
+            The display, plotted.
 
         Raises
         ------
@@ -112,20 +112,20 @@ class ImageGridDisplay:
         y_true : array-like of shape (n_samples,)
             Their labels.
         y_pred : array-like of shape (n_samples,)
-            The predicted labels. Those that differ are marked.
+            The predicted labels. Wrong ones are marked.
         image_shape : tuple of (int, int), default=None
             Height and width. Needed only for rows of images that are not square.
         n_images : int, default=25
             How many images to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
-            Axes to plot on. None makes a figure.
+            Axes to plot on. None creates a new figure.
         **kwargs : dict
             Other keyword arguments of `plot`.
 
         Returns
         -------
         display : ImageGridDisplay
-            The display, drawn.
+            The display, plotted.
 
         Raises
         ------
@@ -164,14 +164,14 @@ class ImageGridDisplay:
         n_images : int, default=25
             How many images to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
-            Axes to plot on. None makes a figure.
+            Axes to plot on. None creates a new figure.
         **kwargs : dict
             Other keyword arguments of `plot`.
 
         Returns
         -------
         display : ImageGridDisplay
-            The display, drawn.
+            The display, plotted.
 
         Raises
         ------
@@ -212,14 +212,14 @@ class ImageGridDisplay:
         n_images : int, default=15
             How many mistakes to show, at most; 1 or more.
         ax : matplotlib Axes, default=None
-            Axes to plot on. None makes a figure.
+            Axes to plot on. None creates a new figure.
         **kwargs : dict
             Other keyword arguments of `plot`.
 
         Returns
         -------
         display : ImageGridDisplay
-            The display, drawn. Percentages are rounded down.
+            The display, plotted. Percentages are rounded down.
 
         Raises
         ------
@@ -256,37 +256,37 @@ class ImageGridDisplay:
     def from_augmentation(
         cls, estimator, X, y=None, *, n_images=25, random_state=0, ax=None, **kwargs
     ):
-        """Plot images as a network sees them in training with `augment=True`.
+        """Plot images as they are augmented in training with `augment=True`.
 
         Parameters
         ----------
         estimator : MnistCNN or Pipeline
-            The network, or a pipeline that ends in one, fitted or not. Its own
-            `rotation_range`, `zoom_range` and `shift_range` count, whatever its
-            `augment` is.
+            The network, or a pipeline that ends in one, fitted or not. Its
+            `rotation_range`, `zoom_range` and `shift_range` are used, also with
+            `augment=False`.
         X : array-like of shape (n_samples, height * width), \
                 (n_samples, height, width) or (n_samples, height, width, 1)
             The images, as the estimator takes them.
         y : array-like of shape (n_samples,), default=None
-            Their labels. None leaves them out.
+            Their labels. None omits them.
         n_images : int, default=25
             How many images to show, at most; 1 or more.
         random_state : int, default=0
             Seed of the random transformations.
         ax : matplotlib Axes, default=None
-            Axes to plot on. None makes a figure.
+            Axes to plot on. None creates a new figure.
         **kwargs : dict
             Other keyword arguments of `plot`.
 
         Returns
         -------
         display : ImageGridDisplay
-            The display, drawn.
+            The display, plotted.
 
         Raises
         ------
         TypeError
-            If the estimator does not end in an `MnistCNN`.
+            If the estimator is not a `MnistCNN` or a pipeline that ends in one.
         ValueError
             If images and labels differ in number, or if `n_images` is below 1.
         """
@@ -300,18 +300,18 @@ class ImageGridDisplay:
     def plot(
         self, ax=None, *, n_columns=None, image_kw=None, frame_kw=None, text_kw=None
     ):
-        """Plot the sheet.
+        """Plot the grid.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot on. None makes a figure.
+            Axes to plot on. None creates a new figure.
         n_columns : int, default=None
             Images in a row, 1 or more. None takes 5, and more for more than 25
             images.
         image_kw : dict, default=None
             Keyword arguments of `matplotlib.axes.Axes.imshow` for the images. By
-            default the lowest value of the sheet is black and the highest white.
+            default the lowest value of the grid is black and the highest white.
         frame_kw : dict, default=None
             Keyword arguments of `matplotlib.patches.Rectangle` for their frames.
         text_kw : dict, default=None

@@ -21,9 +21,9 @@ class LearningRateDisplay(RecordDisplay):
     Parameters
     ----------
     records : dict of str to dict
-        For each name a `history_` of `MnistCNN` with the key `learning_rate`: one
-        positive number an epoch. One cycle changes the rate with every batch; the
-        number is the rate of the epoch's last one.
+        For each name, a `history_` of `MnistCNN` with the key `learning_rate`: one
+        positive number per epoch. One cycle changes the rate with every batch; the
+        number is the rate of the epoch's last batch.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class LearningRateDisplay(RecordDisplay):
 
     See Also
     --------
-    TrainingCurveDisplay : What the rate did to loss and accuracy.
+    TrainingCurveDisplay : Loss and accuracy of every epoch.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class LearningRateDisplay(RecordDisplay):
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to plot on. None makes a figure.
+            Axes to plot on. None creates a new figure.
         line_kw : dict, default=None
             Keyword arguments of `matplotlib.axes.Axes.plot` for the lines.
 
@@ -65,7 +65,7 @@ class LearningRateDisplay(RecordDisplay):
         Raises
         ------
         ValueError
-            If there is no record or one without learning rates, or if `ax` holds
+            If there are no records, a record lacks learning rates, or `ax` holds
             several axes.
         """
         from matplotlib.lines import Line2D
@@ -75,7 +75,7 @@ class LearningRateDisplay(RecordDisplay):
         self.ax_ = axes[0, 0]
         self.figure_ = self.ax_.figure
         self.lines_ = []
-        # Lines that lie on each other stay visible: the first ones are wider.
+        # The first lines are wider, so that all are visible where they coincide.
         widths = np.linspace(1.5 + min(1.5 * (len(records) - 1), 6), 1.5, len(records))
         for index, (name, rates) in enumerate(records.items()):
             look = {

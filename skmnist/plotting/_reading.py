@@ -1,4 +1,4 @@
-"""What the displays share in reading: estimators, their records, and images."""
+"""What the displays read: estimators, their records, and images."""
 
 from collections.abc import Mapping
 from numbers import Integral
@@ -13,13 +13,13 @@ from skmnist._utils import as_rows, resolve_image_shape
 
 
 def network_of(estimator):
-    """Return the last step of a pipeline, of a search's best one, or the estimator."""
+    """Return the last step of a pipeline or of a search's best one, or an estimator."""
     estimator = getattr(estimator, "best_estimator_", estimator)
     return estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
 
 
 def named(estimators):
-    """Return estimators by name, those of a list numbered."""
+    """Return estimators by name; those of a list are numbered."""
     if isinstance(estimators, Mapping):
         return dict(estimators)
     return {
@@ -29,7 +29,7 @@ def named(estimators):
 
 
 def record_of(network, attribute):
-    """Return what a fitted network recorded while it was trained."""
+    """Return an attribute that a fitted network recorded in training."""
     if not hasattr(network, attribute):
         raise NotFittedError(
             f"{type(network).__name__} does not have `{attribute}`: give a fitted "
@@ -39,7 +39,7 @@ def record_of(network, attribute):
 
 
 def pick(values, rows):
-    """Return some rows of an array-like; a table stays a table."""
+    """Return some rows of an array-like; a DataFrame stays one."""
     return values.iloc[rows] if hasattr(values, "iloc") else np.asarray(values)[rows]
 
 
@@ -51,17 +51,16 @@ def images_of(X, image_shape):
 
 
 def image_shape_of(estimator, image_shape):
-    """Return an image shape that was given, else the estimator's, if it has one."""
+    """Return the given image shape, or else the estimator's, if it has one."""
     if image_shape is None:
         return getattr(network_of(estimator), "image_shape_", None)
     return image_shape
 
 
 def augment_images(estimator, X, seed):
-    """Transform images at random, by the settings of a network.
+    """Augment images as a network does.
 
-    The steps of a pipeline that come before the network are applied, and fitted
-    where they are not yet.
+    The steps of a pipeline before the network are applied, and fitted if necessary.
     """
     network = network_of(estimator)
     if not hasattr(network, "_augment_images"):
@@ -82,8 +81,8 @@ def augment_images(estimator, X, seed):
 
 
 def check_images(X, n_images, *labels):
-    """Check that there are images, as many labels, and that some are shown."""
+    """Check that there are images, as many labels, and that `n_images` is positive."""
     check_scalar(n_images, "n_images", Integral, min_val=1)
     check_consistent_length(X, *labels)
     if len(X) == 0:
-        raise ValueError("`X` holds 0 images: give one at least.")
+        raise ValueError("`X` holds 0 images: give at least one.")

@@ -1,4 +1,4 @@
-"""What the displays of training share: one record of each network."""
+"""Base class of the displays that show a record of each network's training."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from skmnist.plotting._reading import named, network_of, record_of
 
 
 class RecordDisplay:
-    """The class methods of the displays that show one record of each network."""
+    """Class methods of the displays that show a record of each network."""
 
     _record = "history_"
 
@@ -16,7 +16,7 @@ class RecordDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, *, name=None, ax=None, **kwargs):
-        """Plot what a fitted network recorded while it was trained.
+        """Plot what a fitted network recorded in training.
 
         Parameters
         ----------
@@ -24,7 +24,7 @@ class RecordDisplay:
             A fitted or loaded `MnistCNN`, or a pipeline or a search that ends in
             one.
         name : str, default=None
-            Name of the estimator in the picture. None takes the name of its class.
+            Name of the estimator in the plot. None takes the name of its class.
         ax : matplotlib Axes or array-like of Axes, default=None
             Axes to plot on, as in `plot`.
         **kwargs : dict
@@ -33,7 +33,7 @@ class RecordDisplay:
         Returns
         -------
         display : object of this class
-            The display, drawn.
+            The display, plotted.
 
         Raises
         ------
@@ -51,7 +51,7 @@ class RecordDisplay:
         ----------
         estimators : dict of str to estimator, or list of estimators
             Fitted or loaded `MnistCNN`, or pipelines or searches that end in one,
-            by the names that the picture shows.
+            by their names in the plot.
         ax : matplotlib Axes or array-like of Axes, default=None
             Axes to plot on, as in `plot`.
         **kwargs : dict
@@ -60,19 +60,19 @@ class RecordDisplay:
         Returns
         -------
         display : object of this class
-            The display, drawn.
+            The display, plotted.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             If an estimator does not have a record.
         ValueError
-            If there are no estimators.
+            If `estimators` is empty.
         """
         networks = {name: network_of(one) for name, one in named(estimators).items()}
         if not networks:
             raise ValueError(
-                "There is nothing to draw: `estimators` is empty, give one at least."
+                "There is nothing to plot: `estimators` is empty, give at least one."
             )
         return cls._from_networks(networks).plot(ax=ax, **kwargs)
 
@@ -92,7 +92,7 @@ class RecordDisplay:
             The attribute of a fitted `MnistCNN` that this class shows: `history_`,
             and for `BatchLossDisplay` it is `batch_loss_`.
         name : str, default=""
-            Name of the record in the picture.
+            Name of the record in the plot.
         ax : matplotlib Axes or array-like of Axes, default=None
             Axes to plot on, as in `plot`.
         **kwargs : dict
@@ -101,17 +101,17 @@ class RecordDisplay:
         Returns
         -------
         display : object of this class
-            The display, drawn.
+            The display, plotted.
 
         Raises
         ------
         ValueError
-            If the history lacks what is drawn.
+            If the history lacks the values to plot.
         """
         return cls({name: history}).plot(ax=ax, **kwargs)
 
     def _read(self, read):
-        """Return what a function reads from each record, by the records' names."""
+        """Return the result of a function for each record, by name."""
         if not self.records:
             raise ValueError(
                 f"`records` is empty: give at least one `{self._record}` by its name."
@@ -119,9 +119,9 @@ class RecordDisplay:
         return {name: read(record, name) for name, record in self.records.items()}
 
     def _open_panels(self, ax, shape, figsize, title):
-        """Open the axes, those of the first row titled by the names of the records.
+        """Open the axes, of which the first row has the names of the records as titles.
 
-        In a figure of its own the name of a single record is part of the title.
+        In a new figure, the name of a single record is part of the figure's title.
         """
         names = list(map(str, self.records))
         if ax is None and len(names) == 1:
@@ -135,7 +135,7 @@ class RecordDisplay:
     def _finish_panels(self, ax):
         """Give the panels of a row the same vertical limits, and add the legend.
 
-        Labels inside the grid are left out, unless the user laid it out.
+        Inner labels are left out, unless the user laid out the axes.
         """
         for row in self.axes_:
             lows, highs = zip(*(panel.get_ylim() for panel in row), strict=True)
@@ -148,7 +148,7 @@ class RecordDisplay:
 
 
 def column_of(history, key, name):
-    """Return a list of a history as an array, or say that it is missing."""
+    """Return a list of a history as an array; raise a ValueError without it."""
     if key not in history:
         raise ValueError(
             f"The record {name!r} must hold `{key}`, but it is {history!r:.60}: give "
@@ -158,7 +158,7 @@ def column_of(history, key, name):
 
 
 def series_of(values, name):
-    """Return a list of a record as an array, or say that it is not one."""
+    """Return a list of a record as an array; raise a ValueError if it is not one."""
     array = np.asarray(values)
     if array.ndim != 1 or not array.size:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""A sheet of images: where they lie, how their titles break, and how they are drawn."""
+"""Layout and drawing of a grid of images with titles and frames."""
 
 from math import ceil
 from numbers import Integral
@@ -11,12 +11,12 @@ from skmnist.plotting._axes import GREY, VERMILION, as_label, merge_kw
 _FONT_SIZE = 9  # points
 
 _GAP = 0.12  # between two images, as a part of a cell
-_EDGE = 0.03  # around the sheet, for the frames
+_EDGE = 0.03  # around the grid, for the frames
 _CHARACTER = 0.65 * _FONT_SIZE / 72  # width of a bold letter, in inches
 
 
 class Sheet:
-    """Layout of a sheet in units of a cell, with y growing downwards.
+    """Layout of a grid in units of a cell, with y growing downwards.
 
     `images`, `titles` and `wrong` are those of an `ImageGridDisplay`. With
     `n_columns=None` a row holds 5 images, and more for more than 25 images.
@@ -38,7 +38,7 @@ class Sheet:
         n_columns = n_columns or max(5, ceil(n_images**0.5))
         self.n_columns = max(1, min(n_columns, n_images))
         n_rows = ceil(n_images / self.n_columns)
-        # Very flat or very tall images are drawn with oblong pixels.
+        # Very flat or very tall images have oblong pixels.
         ratio = np.clip(height / width, 0.25, 4.0)
         self.width, self.height = min(1.0, 1 / ratio), min(1.0, ratio)
 
@@ -65,12 +65,12 @@ class Sheet:
         return left, top, self.width, self.height
 
     def scale_for(self, ax):
-        """Return by what to multiply type and lines for them to fit into axes."""
+        """Return the factor by which fonts and lines are scaled to fit into axes."""
         box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
         return min(box.width / self.size[0], box.height / self.size[1], 1.0)
 
     def draw_images(self, ax, image_kw):
-        """Draw the images on one scale of brightness."""
+        """Draw the images with one brightness scale."""
         look = {"cmap": "gray", "interpolation": "nearest", **(image_kw or {})}
         if "norm" not in look and self.images.size:
             look = {"vmin": self.images.min(), "vmax": self.images.max(), **look}

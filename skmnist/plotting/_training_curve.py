@@ -23,25 +23,25 @@ class TrainingCurveDisplay(RecordDisplay):
     """Loss and accuracy of every epoch, in training and in validation.
 
     Thin vertical lines mark the first epoch after each reduction of the learning
-    rate; a shaded stretch marks epochs that each had a lower rate than the one
-    before. A dotted line marks the epoch whose weights early stopping kept. Several
-    networks stand side by side on equal axes.
+    rate; a shaded range marks consecutive epochs with a falling rate. A dotted line
+    marks the epoch whose weights early stopping kept. Several networks are drawn side
+    by side on equal axes.
 
-    The training figures are those that Keras takes while it trains: means over an
-    epoch in which the weights still change and dropout and augmentation are on. The
-    validation figures are taken at the end of the epoch without them, and are often
-    the better ones for that reason alone.
+    Training loss and accuracy are the means that Keras computes during an epoch, while
+    the weights change, with dropout and augmentation. Those of the validation are
+    computed at the end of the epoch, without either, and are often better for that
+    reason alone.
 
     Parameters
     ----------
     records : dict of str to dict
-        For each name a `history_` of `MnistCNN`: lists of one number an epoch with
-        the keys `loss`, `accuracy` and, where there are such, `val_loss`,
-        `val_accuracy`, `learning_rate`.
+        For each name, a `history_` of `MnistCNN`: lists of one number per epoch with
+        the keys `loss`, `accuracy` and optionally `val_loss`, `val_accuracy` and
+        `learning_rate`.
     best_epochs : dict of str to int, default=None
-        For some of these names the epoch whose weights were kept, counted from 1.
-        The class methods take it from the attribute `best_epoch_` of the estimators
-        that have it.
+        For some of these names, the epoch whose weights were kept, counted from 1.
+        The class methods take it from the attribute `best_epoch_` of estimators that
+        have it.
 
     Attributes
     ----------
@@ -89,13 +89,13 @@ class TrainingCurveDisplay(RecordDisplay):
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes, default=None
-            Two axes a record: those of the losses, then those of the accuracies. A
-            single subplot is divided. None makes a figure.
+            Two axes for each record, first those of the losses, then those of the
+            accuracies, or a single subplot, which is divided. None creates a new
+            figure.
         line_kw : dict, default=None
             Keyword arguments of `matplotlib.axes.Axes.plot` for the curves.
         mark_kw : dict, default=None
-            Keyword arguments of `matplotlib.axes.Axes.axvline` for the epochs that
-            are marked.
+            Keyword arguments of `matplotlib.axes.Axes.axvline` for the marked epochs.
 
         Returns
         -------
@@ -105,8 +105,8 @@ class TrainingCurveDisplay(RecordDisplay):
         Raises
         ------
         ValueError
-            If there is no record or one without an epoch, if its lists differ in
-            length, or if `ax` holds another number of axes.
+            If there are no records, a record is empty, its lists differ in length, or
+            `ax` holds another number of axes.
         """
         records = self._read(_columns_of)
         n_records = len(records)
@@ -114,7 +114,7 @@ class TrainingCurveDisplay(RecordDisplay):
         title = "Loss and accuracy of each epoch"
         self._open_panels(ax, (2, n_records), (width, 5.6), title)
         n_epochs = max(len(history["loss"]) for history in records.values())
-        # The longest record decides on the size of the markers.
+        # Markers are smaller for long records.
         size = 5 if n_epochs <= 12 else 3.2
         for panels, (name, history) in zip(self.axes_.T, records.items(), strict=True):
             best = (self.best_epochs or {}).get(name)
@@ -132,7 +132,7 @@ class TrainingCurveDisplay(RecordDisplay):
 
 
 def _columns_of(history, name):
-    """Return the lists of a history that are drawn, as arrays of equal length."""
+    """Return the lists of a history to plot, as arrays of equal length."""
     columns = {key: column_of(history, key, name) for key in ("loss", "accuracy")}
     for key in ("val_loss", "val_accuracy", "learning_rate"):
         if key in history:
@@ -159,7 +159,7 @@ def _draw_curves(ax, history, metric, size, line_kw):
 
 
 def _mark_epochs(ax, history, best, mark_kw):
-    """Mark where the rate was reduced, and the epoch whose weights were kept."""
+    """Mark reductions of the learning rate, and the best epoch."""
     from matplotlib.lines import Line2D
 
     for first, last in reductions(history.get("learning_rate", [])):
@@ -175,7 +175,7 @@ def _mark_epochs(ax, history, best, mark_kw):
 
 
 def reductions(learning_rates):
-    """List the stretches of epochs, counted from 1, that each had a lower rate."""
+    """Return first and last of consecutive epochs with falling rates, from 1."""
     rates = np.asarray(learning_rates, dtype=float)
     # A relative step below float32's resolution is not a reduction.
     epochs = np.flatnonzero(rates[1:] < rates[:-1] * (1 - 1e-6)) + 2

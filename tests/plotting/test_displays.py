@@ -189,7 +189,7 @@ def test_plot_dollar_signs_in_names(make):
 def test_plot_empty_records(display):
     with pytest.raises(ValueError, match="`records` is empty: give at least one"):
         display({}).plot()
-    with pytest.raises(ValueError, match="`estimators` is empty, give one at least"):
+    with pytest.raises(ValueError, match="`estimators` is empty, give at least one"):
         display.from_estimators({})
     empty = dict.fromkeys(("loss", "accuracy", "learning_rate"), [])
     with pytest.raises(ValueError, match="'x' must hold lists of at least one number"):

@@ -213,7 +213,7 @@ def test_invalid_images(X, y):
         ImageGridDisplay.from_images(X, y[:5])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         ImageGridDisplay.from_predictions(X, y, y[:5])
-    with pytest.raises(ValueError, match="`X` holds 0 images: give one at least"):
+    with pytest.raises(ValueError, match="`X` holds 0 images: give at least one"):
         ImageGridDisplay.from_images([])
     with pytest.raises(ValueError, match="`images` must have the shape"):
         ImageGridDisplay([]).plot()
