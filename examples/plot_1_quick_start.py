@@ -11,9 +11,8 @@ of this is scikit-learn as you know it.
 # The images
 # ----------
 #
-# :func:`~skmnist.load_images` returns rows of pixels, labels, and what else must
-# be known about the images. Replace ``"digits"`` by the name of your own
-# ``train.csv``.
+# :func:`~skmnist.load_images` returns rows of pixels, labels, and the shape and
+# range of the images. Replace ``"digits"`` by the name of your own ``train.csv``.
 
 import os
 
@@ -38,17 +37,17 @@ sheet = ImageGridDisplay.from_images(X_train, y_train)
 # Fit and score
 # -------------
 #
-# The pipeline scales the pixels to 0–1 and trains the network. Given the same
-# ``random_state`` it gives the same network.
+# The pipeline scales the pixels to 0–1 and trains the network. The same
+# ``random_state`` gives the same network.
 
 from skmnist import make_mnist_pipeline
 
 model = make_mnist_pipeline(max_value=images.max_value, epochs=15, random_state=0)
 model.fit(X_train, y_train)
-print(f"test accuracy: {100 * model.score(X_test, y_test):.1f} %")
+print(f"test accuracy: {100 * model.score(X_test, y_test):.1f}%")
 
 # %%
-# One network has one classification report, as any classifier.
+# A classification report, as for any classifier.
 
 from sklearn.metrics import classification_report
 
@@ -70,8 +69,8 @@ matrix = ConfusionMatrixDisplay.from_estimator(
 # The worst mistakes
 # ------------------
 #
-# These are the wrong answers that the network is surest of. Some of them, people
-# get wrong as well.
+# These are the wrong predictions with the highest probability. Some of them are hard
+# for people, too.
 
 mistakes = ImageGridDisplay.from_mistakes(model, X_test, y_test)
 
@@ -86,11 +85,11 @@ from skmnist import TrainingCurveDisplay
 curves = TrainingCurveDisplay.from_estimator(model)
 
 # %%
-# Keep it
-# -------
+# Save the model
+# --------------
 #
 # The file holds everything that is needed to predict, or to continue training.
-# Opening it runs no code.
+# Loading it does not run code from the file.
 
 import tempfile
 from pathlib import Path

@@ -2,18 +2,17 @@
 Learning-rate annealing
 =======================
 
-The learning rate says how far each batch moves the weights. A large one is quick
-and restless; a small one is slow and exact. Annealing starts large and ends
-small. This page shows what that does to the loss, and sets the two schedules of
+The learning rate controls how far each batch moves the weights. A large one is fast
+and noisy; a small one is slow and precise. Annealing starts large and ends
+small. This page shows its effect on the loss, and sets the two schedules of
 :class:`~skmnist.MnistCNN` beside a constant rate.
 """
 
 # %%
 # Three networks with the same initial weights, trained on the same rows. They differ
 # in the schedule; the last one has half of the epochs and a higher peak. A quarter of
-# the rows is held out for validation, so that the validation loss is worth looking
-# at. The batches are small and there is little dropout: that makes a constant rate
-# restless.
+# the rows is held out for a reliable validation loss. Small batches and little dropout
+# make training with a constant rate noisy.
 
 import os
 
@@ -57,22 +56,21 @@ models = {
 #
 # ``"plateau"`` waits until the validation loss has not improved by 0.001 for
 # ``anneal_patience`` epochs, then multiplies the rate by ``anneal_factor``.
-# ``"one_cycle"`` (Smith, 2018) knows from the start how many epochs there are:
-# it rises to ``learning_rate``, then falls along a cosine. It moves with every batch;
-# what is drawn is the rate of each epoch's last one.
+# ``"one_cycle"`` (Smith, 2018) is planned for a number of epochs: the rate rises to
+# ``learning_rate``, then falls along a cosine. It changes with every batch; the plot
+# shows the rate of each epoch's last batch.
 
 from skmnist import LearningRateDisplay
 
 rates = LearningRateDisplay.from_estimators(models)
 
 # %%
-# What it does to the loss
-# ------------------------
+# The effect on the loss
+# ----------------------
 #
-# Thin lines mark the epochs from which the rate was lower; in a grey stretch it
-# fell at every epoch. The first epochs are far above; the axes of the losses are cut
-# to show the last ones. At a constant rate the validation loss goes up and down to
-# the end. At the smaller rates it lies still.
+# Thin lines mark the epochs from which the rate was lower; in a grey range it fell in
+# every epoch. The axes of the losses are cut above the last epochs. With a constant
+# rate the validation loss fluctuates to the end. With the smaller rates it settles.
 
 from skmnist import TrainingCurveDisplay
 
@@ -106,8 +104,8 @@ for name, model in models.items():
 pd.DataFrame(rows).T.astype({"epochs": int}).round(3)
 
 # %%
-# With half of the epochs one cycle ends near the last loss of ``"plateau"``.
-# Its lowest loss is not the lowest of the three: half of the epochs is what it gains.
+# With half of the epochs, one cycle ends near the last loss of ``"plateau"``.
+# Its lowest loss is not the lowest of the three; it saves half of the epochs.
 # On a few hundred test images such accuracies do not tell the schedules apart.
 # The example on :doc:`the three variants <plot_4_three_variants>` shows how to
 # test that.

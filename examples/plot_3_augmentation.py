@@ -3,14 +3,14 @@ Data augmentation
 =================
 
 A digit that is turned by 8 degrees is the same digit. With ``augment=True`` the
-network never sees the same image twice: each is rotated, zoomed and shifted anew
-in every epoch. This page shows what the network sees, what it gains, and whether
+network never sees the same image twice: each is rotated, zoomed and shifted at random
+in every epoch. This page shows the augmented images, the gain in accuracy, and whether
 the gain is real.
 """
 
 # %%
-# What the network sees
-# ---------------------
+# Augmented images
+# ----------------
 
 import os
 
@@ -44,8 +44,8 @@ sheet = ImageGridDisplay.from_images(X_train, y_train, n_images=10)
 sheet = ImageGridDisplay.from_augmentation(plain, X_train, y_train, n_images=10)
 
 # %%
-# Ranges that are too large for digits. Look at such a sheet before you train: if
-# you cannot read it, the network learns to guess.
+# Ranges that are too large for digits. Look at such images before you train: if you
+# cannot read them, the network cannot learn from them.
 
 wild = make_mnist_pipeline(
     max_value=images.max_value, rotation_range=90, shift_range=0.3
@@ -53,12 +53,11 @@ wild = make_mnist_pipeline(
 sheet = ImageGridDisplay.from_augmentation(wild, X_train, y_train, n_images=10)
 
 # %%
-# What it gains
-# -------------
+# The gain
+# --------
 #
-# Augmentation pays most where images are few, so these networks get less than a
-# third of the rows. It also needs epochs: a network that is trained for a short
-# time is better off without.
+# Augmentation helps most with few images, so these networks get less than a third of
+# the rows. It also needs epochs: for a short training it does more harm than good.
 
 from sklearn.base import clone
 
@@ -66,11 +65,11 @@ augmented = clone(plain).set_params(cnn__augment=True)
 models = {"plain": plain, "augmented": augmented}
 for name, model in models.items():
     model.fit(X_train, y_train)
-    print(f"{name:10} test accuracy {100 * model.score(X_test, y_test):.2f} %")
+    print(f"{name:10} test accuracy {100 * model.score(X_test, y_test):.2f}%")
 
 # %%
-# Without augmentation the training loss goes to zero: the network knows its images
-# by heart. With augmentation it stays higher, because there is always a new image.
+# Without augmentation the training loss goes to zero: the network memorizes its
+# images. With augmentation it stays higher, because every image is new.
 
 from skmnist import TrainingCurveDisplay
 
@@ -80,9 +79,9 @@ curves = TrainingCurveDisplay.from_estimators(models)
 # Is the gain real?
 # -----------------
 #
-# Most test images are right for both networks and say nothing. Only those count
-# that one has right and the other wrong. If there were no difference, they would
-# fall to either side like coins: that is McNemar's exact test (1947).
+# Most test images are right for both networks. Only those matter that one network has
+# right and the other wrong. Without a real difference, they would be split as by coin
+# tosses: that is McNemar's exact test (1947).
 
 from scipy.stats import binomtest
 
@@ -96,9 +95,9 @@ if only_plain + only_augmented:
     print(f"p = {p:.3f}")
 
 # %%
-# A large p-value does not say that augmentation does nothing. It says that this
-# many test images cannot tell. :func:`~skmnist.compare_variants` does this test,
-# and more, for you: see :doc:`the three variants <plot_4_three_variants>`.
+# A large p-value does not mean that augmentation does nothing. It means that these
+# test images cannot tell. :func:`~skmnist.compare_variants` does this test and more:
+# see :doc:`the three variants <plot_4_three_variants>`.
 #
 # **Reference.** McNemar, Q. (1947). Note on the sampling error of the difference
 # between correlated proportions or percentages. *Psychometrika* 12, 153–157.

@@ -21,9 +21,8 @@ for name, settings in VARIANTS.items():
 # -------------
 #
 # :func:`~skmnist.make_variant_search` returns an unfitted
-# :class:`~sklearn.model_selection.GridSearchCV` over the three. Fit it and use it
-# as any other. Its folds are stratified, because the network is a classifier to
-# scikit-learn.
+# :class:`~sklearn.model_selection.GridSearchCV` over the three. Use it as any other.
+# Its folds are stratified, because the network is a classifier.
 
 import os
 
@@ -41,7 +40,7 @@ make_variant_search(cv=3, max_value=images.max_value, epochs=15, random_state=0)
 # The comparison
 # --------------
 #
-# :func:`~skmnist.compare_variants` puts a test set aside, runs that search on the
+# :func:`~skmnist.compare_variants` sets a test set aside, runs that search on the
 # rest, trains each variant once more on all of the rest, and tests the
 # differences. With ``cv="holdout"`` it would train each variant exactly once, on
 # 60% of the rows, as the notebook did.
@@ -54,7 +53,7 @@ result = compare_variants(
 result
 
 # %%
-# The folds of the search say how much a score moves when the rows change.
+# The folds of the search show how much a score varies with the rows.
 
 import pandas as pd
 
@@ -93,8 +92,8 @@ print(result.report(result.best_variant_))
 # How training went
 # -----------------
 #
-# In these curves, unlike in the table, the training accuracy is that of the images as
-# the network saw them: with dropout, and augmented where that was asked for.
+# In these curves, unlike in the table, the training accuracy was measured during
+# training: with dropout, and with augmentation for the last variant.
 
 from skmnist import TrainingCurveDisplay
 

@@ -11,9 +11,9 @@ middle of a fit, and resume where it stopped.
 # --------
 #
 # Every hyperparameter is a number or a tuple of numbers, so any search of
-# scikit-learn takes them. With as few epochs as here, a search ranks how fast the
-# candidates learn, and no more: large networks with little dropout are ahead at first.
-# Give it the epochs that you mean to train.
+# scikit-learn takes them. With as few epochs as here, a search only ranks how fast the
+# candidates learn: large networks with little dropout are ahead at first. Search with
+# the number of epochs that you will train for.
 
 import os
 import tempfile
@@ -51,9 +51,9 @@ grid = {
 # A search that is interrupted
 # ----------------------------
 #
-# This callback of scikit-learn counts the epochs that are trained, and does what
-# Ctrl-C does before epoch 40. The search has 8 candidates and 3 folds, and fits the
-# best candidate once more: 25 fits of 6 epochs.
+# This scikit-learn callback counts the trained epochs, and simulates Ctrl-C before
+# epoch 40. The search has 8 candidates and 3 folds, and fits the best candidate once
+# more: 25 fits of 6 epochs.
 
 
 class EpochCounter:
@@ -90,13 +90,13 @@ except KeyboardInterrupt:
 # The same search again, with a progress bar
 # ------------------------------------------
 #
-# ``checkpoint_dir`` holds the fits that were finished, recognised by the content
-# of their data and parameters. They are not run again; an interrupted one resumes
-# at its last finished epoch.
+# ``checkpoint_dir`` holds the finished fits, recognized by the content of their data
+# and parameters. They are not run again; an interrupted fit resumes after its last
+# finished epoch.
 #
 # scikit-learn's :class:`~sklearn.callback.ProgressBar` shows how many of the fits
-# are done. On a terminal it moves; this page shows how it ends. With
-# ``max_propagation_depth=2`` there is also a bar for each fit and for its epochs.
+# are done. This page shows its final state. With ``max_propagation_depth=2`` there is
+# also a bar for each fit and for its epochs.
 
 from sklearn.callback import ProgressBar
 
@@ -106,8 +106,8 @@ search.fit(X_train, y_train)
 print(f"{counter.n_epochs} epochs were left of {25 * 6}")
 
 # %%
-# What it found
-# -------------
+# The results
+# -----------
 
 import pandas as pd
 
@@ -118,8 +118,8 @@ columns = ["filters", "dropout", "learning_rate", "mean_test_score", "std_test_s
 table[columns][::-1].round(4)
 
 # %%
-# The last ones have only begun to learn. Candidates whose means differ by less than
-# their spread are not told apart by such a search; then take the cheapest of them.
+# The last ones have only begun to learn. Such a search cannot rank candidates whose
+# means differ by less than their standard deviations; then choose the cheapest of them.
 
 import matplotlib.pyplot as plt
 
@@ -141,7 +141,7 @@ ax.grid(alpha=0.3)
 
 # %%
 print(search.best_params_)
-print(f"test accuracy: {100 * search.score(X_test, y_test):.1f} %")
+print(f"test accuracy: {100 * search.score(X_test, y_test):.1f}%")
 
 # %%
 checkpoints.cleanup()

@@ -2,16 +2,16 @@
 An ensemble for Kaggle
 ======================
 
-Five networks that vote, what test-time augmentation does to them, and the file
-that Kaggle wants.
+An ensemble of five networks, test-time augmentation, and a submission file for
+Kaggle.
 """
 
 # %%
-# Five networks, one vote
-# -----------------------
+# Soft voting
+# -----------
 #
-# Networks that differ in nothing but the seed make different mistakes. Averaging
-# their probabilities ("soft voting") can remove some of them.
+# Networks that differ only in the seed make different mistakes. Averaging their
+# probabilities ("soft voting") can remove some of them.
 
 import os
 
@@ -52,30 +52,30 @@ def make_ensemble(**settings):
 ensemble = make_ensemble().fit(X_train, y_train)
 
 for name, member in ensemble.named_estimators_.items():
-    print(f"{name}: {100 * member.score(X_test, y_test):.2f} %")
-print(f"all five: {100 * ensemble.score(X_test, y_test):.2f} %")
+    print(f"{name}: {100 * member.score(X_test, y_test):.2f}%")
+print(f"all five: {100 * ensemble.score(X_test, y_test):.2f}%")
 
 # %%
 # Test-time augmentation
 # ----------------------
 #
-# With ``tta_copies`` each network looks at an image and at that many transformed
-# copies of it, and averages. The copies are seeded: asked twice, it answers the
-# same. Training is not concerned, so it can be switched on afterwards.
+# With ``tta_copies`` each network averages its predictions for an image and that many
+# transformed copies of it. The copies are seeded, so that predictions are repeatable.
+# Training is not affected, so it can be switched on afterwards.
 
 for member in ensemble.estimators_:
     member.set_params(cnn__tta_copies=8)
-print(f"all five, with 8 copies: {100 * ensemble.score(X_test, y_test):.2f} %")
+print(f"all five, with 8 copies: {100 * ensemble.score(X_test, y_test):.2f}%")
 
 # %%
 # On the digits of 8×8 pixels the copies do not raise the accuracy, and prediction takes
-# nine times as long. On MNIST they gain little, and five votes gain more: see
-# :doc:`choosing hyperparameters </hyperparameters>`. Measure it on your images before
-# you use it; the submission below does without.
+# nine times as long. On MNIST they gain little, and an ensemble gains more: see
+# :doc:`choosing hyperparameters </hyperparameters>`. Measure the effect on your images
+# before you use it; the submission below does not.
 
 # %%
-# What the five get wrong
-# -----------------------
+# Mistakes of the ensemble
+# ------------------------
 
 from skmnist import ImageGridDisplay
 
@@ -85,18 +85,18 @@ mistakes = ImageGridDisplay.from_mistakes(ensemble, X_test, y_test)
 # submission.csv
 # --------------
 #
-# The networks above have not seen the test rows, so that they could be judged. The
-# ones that answer Kaggle learn from all labelled rows, and with
-# ``validation_fraction=None`` nothing is held out for validation either. One cycle
-# can do without: it does not look at the validation loss. Give them every row that you
-# have; on real MNIST this page keeps to its 4,000.
+# The networks above were not trained on the test rows, so that they could be evaluated.
+# Those for Kaggle are trained on all labelled rows, and with
+# ``validation_fraction=None`` nothing is held out for validation either, since one cycle
+# does not use the validation loss. Use all rows that you have; on real MNIST this page
+# is limited to 4,000.
 
 final = make_ensemble(validation_fraction=None).fit(X, y)
 
 # %%
-# Kaggle's ``test.csv`` does not have labels; :func:`~skmnist.load_images` gives
-# ``target=None`` for it. Without that file this page writes answers for its own test
-# rows, to show the form.
+# Kaggle's ``test.csv`` does not have labels; :func:`~skmnist.load_images` returns
+# ``target=None`` for it. Without that file, this page predicts its own test rows, to
+# show the format.
 
 import pandas as pd
 
@@ -107,7 +107,7 @@ submission.to_csv("submission.csv")
 submission.head()
 
 # %%
-# For one network the command does all of that::
+# For a single network the command does all of this::
 #
 #     skmnist train --data train.csv --all-rows --anneal one_cycle --augment \
 #         --epochs 10 --batch-size 64 --learning-rate 0.003 --dropout 0.24 0.3 0.3 \

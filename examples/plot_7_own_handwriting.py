@@ -4,17 +4,16 @@ Your own handwriting
 
 "99% on the test set, wrong on my own digits": a photographed digit is dark on light,
 larger than 28×28 pixels and somewhere on the paper, and MNIST's digits are not. This
-page brings photographs to the form that MNIST has, and labels them with the
-pretrained network.
+page brings photographs to MNIST's format, and labels them with the pretrained network.
 """
 
 # %%
 # Photographs
 # -----------
 #
-# Photographs of your own are read with ``load_images("photo.jpg")`` or
-# ``load_images("scans/")``. This page makes its own, so that it runs anywhere: digits
-# that people wrote, in blue ink on ruled paper, with a shadow across the picture.
+# Read your own photographs with ``load_images("photo.jpg")`` or
+# ``load_images("scans/")``. This page renders its pictures, so that it runs anywhere:
+# handwritten digits in blue ink on ruled paper, with a shadow across the picture.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -51,7 +50,7 @@ pictures = [photograph(digits.images[row], seed=row) for row in rows]
 written = digits.target[rows]
 
 # %%
-# What the network sees
+# The normalized images
 # ---------------------
 #
 # :class:`~skmnist.MnistNormalizer` separates the ink from the paper in any light,
@@ -72,21 +71,21 @@ for column, (above, below) in enumerate(axes.T):
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
 axes[0, 0].set_ylabel("photograph")
-axes[1, 0].set_ylabel("the network sees")
-figure.suptitle("From photographs to digits, with the network's answer below")
+axes[1, 0].set_ylabel("normalized")
+figure.suptitle("Photographs, normalized images and predictions")
 
 # %%
-# How many are right
-# ------------------
+# Accuracy
+# --------
 
 many = range(200)
 pictures = [photograph(digits.images[row], seed=row) for row in many]
 right = model.predict(pictures) == digits.target[:200]
-print(f"{right.sum()} of {len(right)} photographs are read correctly.")
+print(f"{right.sum()} of {len(right)} predictions are correct.")
 
 # %%
-# Without the normalizer the same network guesses, although the pictures are reduced to
-# its size:
+# Without the normalizer the predictions are hardly better than chance, even if the
+# pictures are reduced to the right size:
 
 small = [
     np.asarray(Image.fromarray(picture).convert("L").resize((28, 28)))
@@ -99,6 +98,6 @@ print(f"Inverted by hand: {(guesses == digits.target[:200]).sum()} of {len(right
 # Training with pictures
 # ----------------------
 #
-# ``make_mnist_pipeline(normalize=True)`` puts the same step before a network of your
-# own, for letters or other signs; a grid search sets ``normalize__box_size`` or leaves
-# the step out with ``"passthrough"``, and :func:`~skmnist.save_model` keeps it.
+# ``make_mnist_pipeline(normalize=True)`` puts the same step before your own network, for
+# letters or other signs; a grid search can set ``normalize__box_size`` or skip the step
+# with ``"passthrough"``, and :func:`~skmnist.save_model` saves it.

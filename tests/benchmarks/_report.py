@@ -13,7 +13,7 @@ from scipy import stats
 TABLE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD = (
     "| question | contestants A / B | median A | median B | A / B "
-    "| spread of A / B | aim | runs |"
+    "| spread of A / B | target | runs |"
 )
 RULE = "|---|---|---|---|---|---|---|---|"
 
@@ -85,7 +85,7 @@ def interval(values):
     )
 
 
-def report(question, figures, aim, unit="s", table=TABLE):
+def report(question, figures, target, unit="s", table=TABLE):
     """Print medians, spread and ratio of two contestants, and write them to a table.
 
     Parameters
@@ -94,7 +94,7 @@ def report(question, figures, aim, unit="s", table=TABLE):
         The first cell of the row; a row that has it already is replaced.
     figures : dict of str to list of float
         Two contestants, A and B, with one figure a turn.
-    aim : str
+    target : str
         What the ratio A / B should reach.
     unit : str, default="s"
         Unit of the figures.
@@ -105,7 +105,7 @@ def report(question, figures, aim, unit="s", table=TABLE):
     ratios = [one / two for one, two in zip(first, second, strict=True)]
     ratio = median(first) / median(second)
     spread = f"{min(ratios):.2f}–{max(ratios):.2f}"
-    print(f"{question} ({len(first)} turns, aim {aim})")
+    print(f"{question} ({len(first)} turns, target {target})")
     for name, values in figures.items():
         low, high = min(values), max(values)
         print(
@@ -115,11 +115,11 @@ def report(question, figures, aim, unit="s", table=TABLE):
     print(f"  A / B: {ratio:.3f} ({spread})")
     cells = [question, f"{a} / {b}"]
     cells += [f"{_shown(median(values))} {unit}" for values in (first, second)]
-    cells += [f"{ratio:.2f}", spread, aim, str(len(first))]
+    cells += [f"{ratio:.2f}", spread, target, str(len(first))]
     write_row(cells, table)
 
 
-def report_means(question, figures, aim, table=TABLE):
+def report_means(question, figures, target, table=TABLE):
     """Print the means of two contestants over the same seeds, and write a row.
 
     Parameters
@@ -128,7 +128,7 @@ def report_means(question, figures, aim, table=TABLE):
         The first cell of the row.
     figures : dict of str to list of float
         Two contestants, A and B, with one accuracy in percent for each seed.
-    aim : str
+    target : str
         What they should reach.
     table : path-like, default=TABLE
         The Markdown file with the table.
@@ -141,7 +141,7 @@ def report_means(question, figures, aim, table=TABLE):
     cells += [
         f"{fmean(differences):+.2f} points",
         f"95 % interval {low:+.2f} to {high:+.2f}",
-        aim,
+        target,
         str(len(first)),
     ]
     print(" | ".join(cells))

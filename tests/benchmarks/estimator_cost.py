@@ -37,13 +37,13 @@ def main():
         args.runs,
     )
     ours = list(STATEMENTS)[0]
-    for other, aim in (
+    for other, target in (
         ("keras.Model.fit", "≤ 1.02"),
         ("scikeras.KerasClassifier.fit", "≤ 1.00"),
     ):
         figures = {name: seconds[name] for name in (ours, other)}
         question = f"cost of the estimator, against {other.partition('.')[0]}"
-        report(question, figures, aim, table=args.table)
+        report(question, figures, target, table=args.table)
 
 
 if __name__ == "__main__":

@@ -45,14 +45,14 @@ def main():
                 },
                 args.runs,
             )
-            for index, what, unit, aim in [
+            for index, what, unit, target in [
                 (0, "loading", "s", "≤ 0.9"),
                 (1, "memory of loading", "MB", "A ≤ 150 MB"),
             ]:
                 figures = {
                     name: [run[index] for run in runs] for name, runs in results.items()
                 }
-                report(f"{what}, {path.name}", figures, aim, unit, args.table)
+                report(f"{what}, {path.name}", figures, target, unit, args.table)
 
 
 if __name__ == "__main__":
