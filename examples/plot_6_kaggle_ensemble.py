@@ -85,11 +85,10 @@ mistakes = ImageGridDisplay.from_mistakes(ensemble, X_test, y_test)
 # submission.csv
 # --------------
 #
-# The networks above were not trained on the test rows, so that they could be evaluated.
-# Those for Kaggle are trained on all labelled rows, and with
-# ``validation_fraction=None`` nothing is held out for validation either, since one cycle
-# does not use the validation loss. Use all rows that you have; on real MNIST this page
-# is limited to 4,000.
+# The networks above were evaluated on the test rows, and so not trained on them. Those
+# for Kaggle are trained on all labelled rows. With ``validation_fraction=None`` nothing
+# is held out for validation either, since one cycle does not use the validation loss.
+# Use all rows that you have; on real MNIST this page is limited to 4,000.
 
 final = make_ensemble(validation_fraction=None).fit(X, y)
 

@@ -84,7 +84,7 @@ right = model.predict(pictures) == digits.target[:200]
 print(f"{right.sum()} of {len(right)} predictions are correct.")
 
 # %%
-# Without the normalizer the predictions are hardly better than chance, even if the
+# Without the normalizer the same network makes far more mistakes, even if the
 # pictures are reduced to the right size:
 
 small = [
@@ -98,6 +98,6 @@ print(f"Inverted by hand: {(guesses == digits.target[:200]).sum()} of {len(right
 # Training with pictures
 # ----------------------
 #
-# ``make_mnist_pipeline(normalize=True)`` puts the same step before your own network, for
-# letters or other signs; a grid search can set ``normalize__box_size`` or skip the step
-# with ``"passthrough"``, and :func:`~skmnist.save_model` saves it.
+# ``make_mnist_pipeline(normalize=True)`` puts the same step before your own network,
+# for letters or other signs; a grid search can set ``normalize__box_size`` or skip the
+# step with ``"passthrough"``, and :func:`~skmnist.save_model` saves it.
