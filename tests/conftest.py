@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-# A shell that starts the tests in the background makes them ignore Ctrl-C, and their
-# child processes too, of which some are tested for what they do with it.
+# Tests that a shell starts in the background ignore Ctrl-C, and so do their child
+# processes, some of which are tested with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A network that trains in a second and still learns the digits.
+# A network that learns the digits in a second.
 SMALL = {
     "filters": (8, 16),
     "kernel_sizes": (3, 3),
@@ -42,7 +42,7 @@ def digits():
 
 @pytest.fixture(scope="session")
 def large_digits():
-    """Return 28 x 28 digits as uint8 rows and labels: MNIST where it is at hand.
+    """Return 28 x 28 digits as uint8 rows and labels: MNIST if it is available.
 
     Without it, the embedded digits are enlarged to that size.
     """

@@ -1,10 +1,10 @@
-"""Does a change leave every trained bit as it was? Compare with another revision.
+"""Compare every bit that training leaves with that of another revision.
 
     python -m tests.same_bits             # with the last tag, or HEAD without a tag
     python -m tests.same_bits REVISION
 
 The package of that revision and the one in the working tree train the same small
-networks, in processes of one thread, and hashes of what each fit leaves are compared.
+networks, in processes of one thread, and hashes of all results are compared.
 `reopened` is the model file of the revision, opened and saved again by the working
 tree. Each also resumes a checkpoint of the other. The exit code is 1 if anything but
 the bytes of model files differs; a change of their format may change those.
@@ -36,7 +36,7 @@ NETWORK = {
     **{"filters": (4, 8), "kernel_sizes": (3, 3), "dense_units": 16},
     **{"dropout": (0.1,) * 3, "learning_rate": 0.005, "epochs": 3, "random_state": 0},
 }
-# The rate is so high that the loss stagnates and the rule acts within these epochs.
+# With this high rate the loss stagnates, and the rule acts within these epochs.
 PLATEAU = {"anneal": "plateau", "anneal_patience": 1, "learning_rate": 0.1, "epochs": 6}
 INTERRUPTED = {"anneal": "one_cycle", "augment": True}
 
@@ -91,7 +91,7 @@ class Epochs:
 
 
 def hashes(model, X, path):
-    """Save a model, and return a hash of each thing that its fit left."""
+    """Save a model, and return a hash of each result of its fit."""
     skmnist.save_model(model, path)
     with safe_open(path, "np") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}
@@ -140,7 +140,7 @@ def resume(X, y, own, other):
 
 
 def work(step, own, other):
-    """Do one step with the package in the folder `own`, and print what it found."""
+    """Run one step with the package in the folder `own`, and print the result."""
     if not Path(skmnist.__file__).is_relative_to(own):
         sys.exit(f"imported {skmnist.__file__} instead of the package in {own}")
     X, y = load_digits(return_X_y=True)
@@ -149,7 +149,7 @@ def work(step, own, other):
 
 
 def run(step, own, other):
-    """Do one step in a process of its own."""
+    """Run one step in a new process."""
     # -P: the folders of the tests must not hide modules of the same name.
     command = [sys.executable, "-P", __file__, "--work", step, own, other]
     env = os.environ | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": str(own)}
@@ -162,8 +162,8 @@ def compare(old, new):
     reopened = run("reopen", new, old)
     rows = {name: equal(before[name], found) for name, found in now.items()}
     for name, row in rows.items():
-        # A file of an older format may lack what is only written since, so that the
-        # bytes of what was reopened may differ where those of the file do.
+        # Files of an older format may lack something, so that bytes may differ after
+        # reopening if they differ between the files.
         of_file = equal(reopened[name], now[name]) | {"file bytes": True}
         row["reopened"] = all(of_file.values())
     for way, own, other in (("by new", new, old), ("by old", old, new)):

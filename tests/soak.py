@@ -1,12 +1,12 @@
-"""Fit, predict, pickle and delete for a long time, and watch what grows.
+"""Soak test: fit, predict, pickle and delete many times, and measure what grows.
 
     python -m tests.soak                            # 300 fits
     python -m tests.soak --fits 60 --every 10
 
 Six image sizes take turns, every other one with annealing. After each
-fit four threads ask the network at once, it is pickled, and the copy is asked, too.
-From the 30th fit on, memory may grow by 0.5 MB a fit; open files and threads may not
-grow at all. The exit code is 1 if they do.
+fit four threads predict at once, the network is pickled, and the copy predicts, too.
+From the 30th fit on, memory may grow by 0.5 MB per fit, and the numbers of open files
+and threads must not grow. The exit code is 1 if they do.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def images_of(shape, n_rows=300):
 
 
 def one_round(number, threads):
-    """Fit a network, ask it in every way, pickle it and let it go."""
+    """Fit a network, predict in every way, pickle and delete it."""
     shape = SHAPES[number % len(SHAPES)]
     X, y = images_of(shape)
     cnn = MnistCNN(
@@ -62,7 +62,7 @@ def one_round(number, threads):
 
 
 class Meter:
-    """What the process takes: memory in MB, open files, threads."""
+    """Resources of the process: memory in MB, open files, threads."""
 
     def __init__(self):
         self.process = psutil.Process()

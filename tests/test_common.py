@@ -1,4 +1,4 @@
-"""scikit-learn's own judgement over both estimators."""
+"""scikit-learn's estimator checks."""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -17,9 +17,9 @@ EXPECTED_FAILED_CHECKS = {
     "MnistCNN": {
         **dict.fromkeys(
             ["check_mixin_order", "check_estimator_tags_renamed"],
-            "It is a KerasClassifier of scikeras, whose base classes stand in another "
-            "order and still define the tags of scikit-learn 1.5. What the checks are "
-            "for, tags and the type of the estimator, is as scikit-learn wants it.",
+            "It is a KerasClassifier of scikeras, whose base classes are in another "
+            "order and define the tags of scikit-learn 1.5. The tags and the type of the "
+            "estimator are overridden and correct.",
         ),
         "check_sample_weight_equivalence_on_dense_data": (
             "Mini-batches: a row of weight 2 is one row of one batch, two rows of "

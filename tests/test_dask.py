@@ -33,9 +33,9 @@ from skmnist.dask import DurableDaskBackend
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-# One thread a fit, wherever it runs.
+# Each fit has one thread everywhere.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-# Workers that start TensorFlow on a busy machine are silent for that long.
+# Workers may not respond for that long while they start TensorFlow.
 PATIENCE = {
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "600s",
     "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "1800s",
@@ -45,7 +45,7 @@ NETWORK = {
     **{"learning_rate": 0.003, "anneal_patience": 1, "max_value": 16},
 }
 OPTIONS = {"cv": 2, "random_state": 0, **NETWORK}
-# The same for the command, which takes batches of its own for the digits.
+# The same for the command, which has another default batch size for the digits.
 ARGUMENTS = [
     *("--cv", "2", "--filters", "4", "8", "--kernel-sizes", "3", "3"),
     *("--dense-units", "16", "--epochs", "8", "--learning-rate", "0.003"),
@@ -74,7 +74,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """Return what one process finds, with folds and without."""
+    """Return the results of one process, with folds and without."""
     file = tmp_path_factory.mktemp("alone") / "outcome"
     subprocess.run(
         [sys.executable, "-c", IN_ONE_PROCESS, str(file)],
@@ -98,7 +98,7 @@ class Cluster:
             self.scheduler = self._start(
                 "scheduler", *address, "--dashboard-address", "127.0.0.1:0"
             )
-            # A nanny would put another worker in the place of a dead one.
+            # A nanny would replace a dead worker.
             alone = ["--no-nanny", "--no-dashboard", "--nthreads", "1"]
             alone += self.options
             self.workers = {
@@ -158,7 +158,7 @@ class Cluster:
         assert self.workers["b"].poll() is None
 
     def count_bytes(self):
-        """Let each worker count from now on what it receives."""
+        """Start counting the bytes that each worker receives."""
 
         def count():
             from tornado.iostream import IOStream
@@ -175,7 +175,7 @@ class Cluster:
         self.client.run(count)
 
     def running(self, **settings):
-        """Let joblib's loops run here."""
+        """Run joblib's loops on this cluster."""
         return joblib.parallel_config(
             backend=DurableDaskBackend(client=self.client, **settings)
         )
@@ -199,7 +199,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def doomed(tmp_path):
-    """Return a cluster of the test's own."""
+    """Return a cluster for one test, which may kill workers."""
     with Cluster(tmp_path) as cluster:
         yield cluster
 
@@ -232,7 +232,7 @@ def test_compare_variants_equals_one_process(cluster, digits, alone):
 
 
 def test_compare_variants_sends_data_once(doomed, digits):
-    # Rows enough to tell them from all else that travels.
+    # Enough rows to outweigh everything else that is sent.
     X, y = (np.repeat(part, 20, axis=0) for part in digits)
     options = OPTIONS | {"epochs": 1, "batch_size": 1000}
     doomed.count_bytes()
@@ -242,8 +242,8 @@ def test_compare_variants_sends_data_once(doomed, digits):
         assert all(n_data < n < 1.5 * once(X, y) for n in doomed.received())
         doomed.count_bytes()
         compare_variants(X, y, **options)
-    # Nine fits. A worker that had nothing to do between the search and the last
-    # three of them may get the data again.
+    # Nine fits. A worker that was idle between the search and the last three of them
+    # may get the data again.
     assert all(n < 2.5 * once(X, y) for n in doomed.received())
 
 
@@ -255,7 +255,7 @@ def once(X, y):
 def test_search_equals_one_process(cluster, digits, alone):
     with cluster.running():
         search = make_variant_search(**OPTIONS).fit(*digits)
-    # The refit runs in the calling process, on as many threads as that one has.
+    # The refit runs in the calling process, with its number of threads.
     assert_same_search(search, alone["search"])
 
 
@@ -351,14 +351,14 @@ def test_cli_compare_worker_killed(doomed, tmp_path, alone):
     said = os.read(terminal, 10_000).decode()
     os.close(terminal)
     assert process.returncode == 0
-    # Dask itself may speak of the lost worker, but there are no bars.
+    # Dask may log the lost worker, but there are no progress bars.
     first, *others = said.splitlines()
     assert re.fullmatch(r"Watch the workers at http://127\.0\.0\.1:\d+/status", first)
     assert all(" - distributed." in line for line in others)
     for name in ("table", "significance"):
         file = {"table": "comparison"}.get(name, name) + ".csv"
         found = pd.read_csv(folder / file)
-        # Through text and the same parser, so that it decides on no bit.
+        # Through text and the same parser, so that rounding is the same.
         text = getattr(alone[2], f"{name}_").to_csv(index=False)
         expected = pd.read_csv(io.StringIO(text))
         pd.testing.assert_frame_equal(
@@ -372,7 +372,7 @@ def test_cli_compare_worker_killed(doomed, tmp_path, alone):
 
 
 class Parcel:
-    """Holds a large array, though Dask takes it for small; counts its pickles."""
+    """Hold a large array, but report a small size to Dask; count its pickles."""
 
     n_pickled = 0
 

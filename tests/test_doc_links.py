@@ -43,6 +43,6 @@ def test_diagram_links_of_parameters(monkeypatch):
     texts = re.findall(r"MnistCNN\.html#:~:text=(\w+),-([^\"]*)", html)
     described = dict(texts)
     assert len(described) == len(make_mnist_pipeline()["cnn"].get_params())
-    # scikit-learn takes the first line of the docstring that ends like this name.
+    # scikit-learn links to the first line of the docstring that ends with the name.
     assert described["learning_rate"] == "float%2C%20default%3D0.001"
     assert described["min_learning_rate"] == "float%2C%20default%3D1e-5"

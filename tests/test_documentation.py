@@ -1,4 +1,4 @@
-"""The manual says what is there, and what it shows runs."""
+"""The manual is complete, and its examples run."""
 
 import ast
 import gzip
@@ -28,17 +28,17 @@ CLASSES = [name for name in OBJECTS if inspect.isclass(getattr(skmnist, name))]
 
 # Checks of numpydoc that do not apply, and why.
 NOT_APPLIED = {
-    "GL01": "the summary stands on the line of the quotes, as in PEP 257",
+    "GL01": "the summary starts on the line of the quotes, as in PEP 257",
     "ES01": "a short object needs no extended summary",
-    "SA01": "a See Also section stands where there is something else to see",
+    "SA01": "a See Also section is not always useful",
     "RT02": "single return values have names too, as in scikit-learn",
 }
-# Methods are shown in the example of their class.
+# The example of a class shows its methods.
 NOT_APPLIED_TO_METHODS = {*NOT_APPLIED, "EX01"}
 
 
 def own_methods(name):
-    """Return the public methods that this package itself defines for a class."""
+    """Return the public methods of a class that this package defines."""
     cls = getattr(skmnist, name)
     return [
         f"{name}.{attribute}"
@@ -112,7 +112,7 @@ def test_api_page_lists_public_names():
 
 
 def local_targets(page):
-    """Return the local files that a page links to, as they are written."""
+    """Return the local files that a page links to, as written there."""
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
     targets = re.findall(r"\]\(([^)\s#]*)(?:#[\w-]*)?\)", text)
     return {target for target in targets if target and "://" not in target}
@@ -201,7 +201,7 @@ def test_page_commands():
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
-    """Make a folder with the files that the pages speak of, in small."""
+    """Create a folder with small versions of the files that the pages use."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
     X, y = load_digits(return_X_y=True)
@@ -232,7 +232,7 @@ def workplace(tmp_path, monkeypatch):
     }
 
 
-# These pages search and compare, and so train dozens of networks.
+# These pages train dozens of networks.
 SLOW_PAGES = {"comparison.md", "hyperparameters.md"}
 
 

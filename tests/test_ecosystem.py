@@ -1,4 +1,4 @@
-"""What takes a classifier takes this one, and real digits come out right."""
+"""scikit-learn's meta-estimators and tools work with the network, on real digits."""
 
 import copy
 
@@ -52,7 +52,7 @@ from sklearn.utils import estimator_html_repr
 from skmnist import MnistCNN, make_mnist_pipeline
 from skmnist.neural_network._keras import keras
 
-# About 85 % after a third of a second; guessing gives 10 %.
+# Accuracy about 85% after a third of a second; chance is 10%.
 NET = {
     "filters": (8,),
     "kernel_sizes": (3,),
@@ -85,7 +85,7 @@ def pixels(digits):
 
 @pytest.fixture(scope="module")
 def two_classes(pixels):
-    """Return the same digits, named after whether they have a closed loop."""
+    """Return the same digits, labelled by whether they have a closed loop."""
     X, y, X_test, y_test = pixels
     loop = [
         np.where(np.isin(part, (0, 6, 8, 9)), "loop", "open") for part in (y, y_test)
@@ -101,7 +101,7 @@ def pipeline(pixels):
 
 @pytest.fixture
 def no_windows():
-    """Draw without a screen, and leave no figure behind."""
+    """Plot without a screen, and close all figures."""
     matplotlib.use("agg")
     yield
     plt.close("all")
@@ -135,14 +135,14 @@ def test_grid_search_learning_rate(pixels):
     search = GridSearchCV(make_pipeline_of_net(), RATES, cv=2).fit(X, y)
     assert_found_the_rate_that_learns(search, pixels)
     assert search.n_features_in_ == 64
-    # The refitted network is the one that the best hyperparameters make alone.
+    # The refitted network equals one that is fitted with the best hyperparameters.
     alone = make_pipeline_of_net(learning_rate=0.01).fit(X, y)
     assert_array_equal(search.predict_proba(X_test), alone.predict_proba(X_test))
 
 
 def test_randomized_search_learning_rate(pixels):
     X, y, _, _ = pixels
-    # Draws NumPy's integers.
+    # Yields NumPy's integers.
     space = RATES | {"cnn__dense_units": randint(32, 33), "cnn__augment": [False]}
     search = RandomizedSearchCV(
         make_pipeline_of_net(), space, n_iter=2, cv=2, random_state=0
@@ -315,7 +315,7 @@ def test_frozen_estimator(pipeline, pixels):
     assert is_classifier(frozen)
 
 
-# On rows: these take no images, or no pipeline
+# Estimators that take rows only, or do not take pipelines
 
 
 def test_bagging_classifier(pixels):

@@ -21,7 +21,7 @@ def room_of(path):
 
 
 def imported_rooms(path):
-    """Yield the rooms that a module imports, on whatever line."""
+    """Yield the directories that a module imports from, in functions too."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             package, _, module = node.module.partition(".")

@@ -1,4 +1,4 @@
-"""The package as it is installed: its names, its command, what an import costs."""
+"""The installed package: its names, its command, and the effects of an import."""
 
 import ast
 import subprocess
@@ -27,7 +27,7 @@ def run(*args, **settings):
 
 
 def modules_after(code):
-    """Return the packages that a fresh interpreter has loaded after some code."""
+    """Return the packages that a new interpreter has loaded after some code."""
     done = run(sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)")
     assert done.returncode == 0, done.stderr
     return {name.split(".")[0] for name in done.stdout.split()}
@@ -68,7 +68,7 @@ def test_import_without_keras_and_matplotlib(code):
 
 
 def test_stub_names_equal_public_names():
-    """What static tools read: the names of `__all__`, imported for type checkers."""
+    """Type checkers and editors see the names of `__all__`."""
     tree = ast.parse((ROOT / "skmnist" / "__init__.pyi").read_text())
     seen = {
         alias.name: node.module
@@ -82,7 +82,7 @@ def test_stub_names_equal_public_names():
 
 
 def test_import_changes_nothing_in_process():
-    """But for the modules: nothing of other libraries, of the system or of files."""
+    """Not settings of other libraries, the environment, signals or file descriptors."""
     code = """
 import logging, os, signal, subprocess, sys, warnings
 import distributed, joblib, keras, matplotlib, pandas, scipy.stats, tensorflow
@@ -137,7 +137,7 @@ def test_import_displays_without_matplotlib():
 
 
 def test_help_without_tensorflow():
-    # -X importtime lists on stderr what the installed command itself imports.
+    # -X importtime lists on stderr what the installed command imports.
     done = run(sys.executable, "-X", "importtime", COMMAND, "--help")
     assert done.returncode == 0
     assert done.stdout.startswith("usage: skmnist ")

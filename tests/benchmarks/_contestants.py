@@ -7,7 +7,7 @@ import numpy as np
 
 
 def pixels(n_rows):
-    """Return uint8 rows of 28 x 28 pixels and labels: MNIST where it is at hand.
+    """Return uint8 rows of 28 x 28 pixels and labels: MNIST if it is available.
 
     Without SKMNIST_DATA, the embedded digits are enlarged and repeated.
     """
@@ -32,7 +32,7 @@ def images(n_rows):
 
 
 def keras_network():
-    """Return the network as one writes it by hand in Keras, compiled."""
+    """Return the network written in Keras, compiled."""
     import keras
     from keras import layers
 
@@ -62,7 +62,7 @@ def keras_network():
 
 
 def skorch_network(channels_last=False):
-    """Return the network in PyTorch behind skorch, for one epoch a fit."""
+    """Return the network in PyTorch behind skorch, for one epoch per fit."""
     import torch
     from skorch import NeuralNetClassifier
     from torch import nn

@@ -42,8 +42,7 @@ def fresh(setup, statement, after=""):
         "    status = open('/proc/self/status').read()\n"
         "    return int(re.search(r'VmHWM:\\s+(\\d+)', status)[1]) / 1024\n"
         f"{setup}\n"
-        # What the set-up needed must not hide what the statement needs: "5" makes
-        # the present size the peak.
+        # "5" resets the peak, so that it does not include the set-up.
         "open('/proc/self/clear_refs', 'w').write('5')\n"
         "base, start = peak(), time.perf_counter()\n"
         f"{statement}\n"
@@ -79,7 +78,7 @@ def take_turns(contestants, runs=5):
 
 
 def interval(values):
-    """Return the ends of the 95 % confidence interval of the mean, by Student's t."""
+    """Return the ends of the 95% confidence interval of the mean, by Student's t."""
     return stats.t.interval(
         0.95, len(values) - 1, loc=fmean(values), scale=stats.sem(values)
     )
@@ -140,7 +139,7 @@ def report_means(question, figures, target, table=TABLE):
     cells += [f"{fmean(values):.2f} %" for values in (first, second)]
     cells += [
         f"{fmean(differences):+.2f} points",
-        f"95 % interval {low:+.2f} to {high:+.2f}",
+        f"95% interval {low:+.2f} to {high:+.2f}",
         target,
         str(len(first)),
     ]
@@ -149,7 +148,7 @@ def report_means(question, figures, target, table=TABLE):
 
 
 def _shown(value):
-    """Give three significant digits, without an exponent."""
+    """Format with three significant digits, without an exponent."""
     return f"{value:.3g}" if value < 100 else f"{float(f'{value:.3g}'):,.0f}"
 
 
@@ -178,7 +177,7 @@ def write_row(cells, table=TABLE):
 
 
 def machine():
-    """Say in one sentence what the figures were measured on."""
+    """Return a sentence on the machine of the measurements."""
     cores = len(os.sched_getaffinity(0))
     model = platform.processor() or platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -1,11 +1,11 @@
 """Does one cycle of few epochs reach the accuracy of 30 plateau epochs?
 
 Run as ``python -m tests.benchmarks.fewer_epochs --checkpoint DIR``. It takes the
-better part of a day of one core, and goes on where it was interrupted. With each
+better part of a day on one core, and resumes after an interruption. With each
 seed the rows are split 60/20/20 as ``compare_variants(cv="holdout")`` splits them,
-and both ways train on the same rows, with augmentation. The test rows are looked at
+and both ways train on the same rows, with augmentation. The test rows are used
 when both are trained. ``--dtype mixed_bfloat16`` trains the few epochs in mixed
-precision, and the 30 in 32 bits all the same.
+precision, and the 30 still in 32 bits.
 """
 
 import json
@@ -25,7 +25,7 @@ WAYS = {
 
 
 def accuracy(settings, seed, n_rows, folder):
-    """Train on 60 % of the rows and return the accuracy on 20 % of them, in percent."""
+    """Train on 60% of the rows and return the accuracy on 20% of them, in percent."""
     X, y = pixels(n_rows)
     X, X_test, y, y_test = train_test_split(
         X, y, test_size=0.2, stratify=y, random_state=seed

@@ -1,4 +1,4 @@
-"""How much of the machine's arithmetic does training use?
+"""How much of the machine's computing power does training use?
 
 Run as ``python -m tests.benchmarks.machine_limit``. Counted are the multiplications
 and additions of the layers with weights, forwards and backwards (the images need

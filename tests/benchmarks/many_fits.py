@@ -1,7 +1,7 @@
 """Do many fits fill the memory, and is the second one set up faster?
 
 Run as ``python -m tests.benchmarks.many_fits``. The fits have two batches, so that
-what they do beside training is nearly all of their time.
+nearly all of their time is overhead.
 """
 
 from tests.benchmarks._report import fresh, options, report, take_turns

@@ -1,7 +1,7 @@
 """How much memory does the pipeline take, against Keras by hand?
 
-Run as ``python -m tests.benchmarks.memory``. One epoch on uint8 rows; counted is by
-how much it raises the peak above a process that has imported all and has the rows.
+Run as ``python -m tests.benchmarks.memory``. One epoch on uint8 rows; the
+increase of the peak is measured from a process that holds the libraries and the rows.
 """
 
 from tests.benchmarks._report import fresh, options, report, take_turns

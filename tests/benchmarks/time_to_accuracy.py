@@ -3,12 +3,12 @@
 Run as ``python -m tests.benchmarks.time_to_accuracy``. The notebook's way is Keras
 by hand: ImageDataGenerator, ReduceLROnPlateau, 30 epochs in batches of 42. Ours is
 the recipe of the manual for ``anneal="one_cycle"``, which comes to within 0.1
-points of it. Every turn trains one epoch of each on 60 % of the rows and validates
-it on 20 %, as the study of the manual does; the seconds are those of that epoch
+points of it. Every turn trains one epoch of each on 60% of the rows and validates
+it on 20%, as the study of the manual does; the seconds are those of that epoch
 times the number of epochs. Building and tracing the network are counted once. The
 recipe is timed a second time in mixed precision, ``mixed_bfloat16``. With
 ``--whole 1 --runs 1`` all epochs of each are trained and timed, which takes half an
-hour, and the accuracies on the other 20 % of the rows are printed.
+hour, and the accuracies on the other 20% of the rows are printed.
 """
 
 from tests.benchmarks._report import fresh, options, report, take_turns

@@ -1,10 +1,10 @@
-"""How far does accuracy go, with test-time augmentation and five networks that vote?
+"""How much accuracy do test-time augmentation and an ensemble of five gain?
 
 Run as ``python -m tests.benchmarks.voting_accuracy --checkpoint DIR``. It takes some
-hours of one core, and goes on where it was interrupted. With each seed, 20 % of the
-rows are put aside for the test. On all the others five networks are trained that
-differ in nothing but their seeds; what is measured for one network is the mean of the
-five. ``--dtype mixed_bfloat16`` trains in mixed precision.
+hours on one core, and resumes after an interruption. With each seed, 20% of the rows
+are held out for the test. Five networks that differ only in their seeds are trained on
+all others; the result for one network is the mean of the five.
+``--dtype mixed_bfloat16`` trains in mixed precision.
 """
 
 import json
@@ -89,9 +89,9 @@ def main():
         print(f"{way}: {mean(values):.2f} ({low:.2f}-{high:.2f})")
     one, *_, most = ways
     report_means(
-        f"accuracy, trained on 80 % of the rows, {args.dtype}",
+        f"accuracy, trained on 80% of the rows, {args.dtype}",
         {name: ways[name] for name in (most, one)},
-        "A 99.7 %, B 99.6 %",
+        "A 99.7%, B 99.6%",
         table=args.table,
     )
 

@@ -1,4 +1,4 @@
-"""Write images in the formats of the field, and check what was loaded."""
+"""Write images in all formats, and check what was loaded."""
 
 import io
 import struct
@@ -122,7 +122,7 @@ def assert_loaded(images, pixels=PIXELS, labels=LABELS):
 
 
 def refusal(source, **options):
-    """Load what is to be refused; return the one sentence that says why."""
+    """Load an invalid file; return the error message, a single sentence."""
     with pytest.raises(ValueError) as caught:
         load_images(source, **options)
     assert type(caught.value) is ValueError

@@ -1,4 +1,4 @@
-"""Folders and zip files, as they come from a download."""
+"""Folders and zip files, as they are downloaded."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""Tables of pixels: what is read, and what is refused."""
+"""CSV files of pixels, valid and invalid."""
 
 import bz2
 import gzip
@@ -207,7 +207,7 @@ def test_csv_one_row_one_pixel(tmp_path):
 
 
 def test_csv_order_of_many_rows(tmp_path):
-    # 70,000 rows of 16 pixels are more than the reader takes at once.
+    # 70,000 rows of 16 pixels are more than the reader parses at once.
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (70_000, 16), dtype=np.uint8)
     labels = rng.integers(-1000, 1000, 70_000)
@@ -245,7 +245,7 @@ def test_csv_label_types(tmp_path, labels, expected):
 
 @pytest.fixture(scope="module", params=["train", "test"])
 def kaggle_table(request, tmp_path_factory):
-    """Real MNIST in Kaggle's layout if it is at hand, else digits made as large."""
+    """Real MNIST in Kaggle's layout if it is available, else enlarged digits."""
     labelled = request.param == "train"
     if "SKMNIST_DATA" in os.environ:
         path = Path(os.environ["SKMNIST_DATA"], f"{request.param}.csv.gz")
@@ -274,7 +274,7 @@ def test_csv_equals_pandas(kaggle_table):
 
 @pytest.fixture(scope="module")
 def large_table(tmp_path_factory):
-    """42,000 rows of 28x28 pixels: real ones if they are at hand, else noise."""
+    """42,000 rows of 28x28 pixels, real ones if available, else noise."""
     path = tmp_path_factory.mktemp("large") / "train.csv"
     if "SKMNIST_DATA" in os.environ:
         real = Path(os.environ["SKMNIST_DATA"], "train.csv.gz")
@@ -296,7 +296,7 @@ def test_csv_memory_of_42000_rows(large_table, tmp_path, packed):
         path.write_bytes(gzip.compress(large_table.read_bytes(), compresslevel=1))
     shapes, megabytes = loading_memory(path)
     assert shapes == ["(42000, 784)"]
-    # The result alone takes 31: less would mean that nothing was measured.
+    # The result alone takes 31 MB: less would mean a wrong measurement.
     assert 30 < megabytes < 150
 
 
@@ -449,7 +449,7 @@ def test_csv_compression_bombs(tmp_path):
     paths = []
     for head in (b"", names):
         for piece in (b"\0", b"0", b",", b"\n", b'"', b"pixel0,", black):
-            # A gigabyte out of one megabyte: gzip joins its parts by itself.
+            # A gigabyte in one megabyte: gzip files can be concatenated.
             block = gzip.compress(piece * (2**20 // len(piece)))
             path = tmp_path / f"{len(paths)}.csv.gz"
             path.write_bytes(gzip.compress(head) + block * 1024)
@@ -470,7 +470,7 @@ def test_csv_xz_dictionary_too_large(tmp_path):
     content[end : end + 4] = struct.pack("<I", zlib.crc32(content[12:end]))
     path = tmp_path / "train.csv.xz"
     path.write_bytes(content)
-    assert_loaded(load_images(path))  # the memory is asked for, but not used
+    assert_loaded(load_images(path))  # the memory is reserved, but not used
     code = (
         "import resource, sys\n"
         "from skmnist import load_images\n"

@@ -1,4 +1,4 @@
-"""Damaged and hostile data files: an answer or a ValueError, nothing else.
+"""Damaged and hostile data files: images or a ValueError, nothing else.
 
 A short run by default; SKMNIST_FUZZ_EXAMPLES=100000 sets the number of cases for
 each test, and lifts the fixed seed.

@@ -1,4 +1,4 @@
-"""idx files of MNIST and its relatives."""
+"""idx files of MNIST and similar data sets."""
 
 import gzip
 import re

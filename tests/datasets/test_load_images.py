@@ -1,4 +1,4 @@
-"""Named sources, paths, and what holds for every source."""
+"""Named sources, paths, and common behaviour of all sources."""
 
 import io
 import os

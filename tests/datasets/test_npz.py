@@ -1,4 +1,4 @@
-"""Keras npz files: what is read, and what is refused."""
+"""Keras npz files, valid and invalid."""
 
 import pickle
 import zipfile
@@ -180,7 +180,7 @@ def test_npz_truncated(tmp_path):
 
 
 def test_npz_bomb_memory(tmp_path):
-    # 512 MB of zeros in 2 MB, honestly declared.
+    # 512 MB of zeros in 2 MB, with a true header.
     path = tmp_path / "mnist.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for key, array in {**npz_arrays(), "x_train": STACK[:0]}.items():

@@ -1,4 +1,4 @@
-"""Parquet files of pictures, as the Hugging Face hub has them."""
+"""Parquet files of pictures, as on the Hugging Face hub."""
 
 import re
 import subprocess
@@ -114,7 +114,7 @@ def test_parquet_truncated(tmp_path):
 
 
 def test_parquet_bombs(tmp_path):
-    # Many rows, and many bytes, out of a few kilobytes.
+    # Many rows or many bytes in a few kilobytes.
     picture = encoded(STACK[0])
     many = (
         pa.array([picture]).dictionary_encode().take(pa.array(np.zeros(400_000, int)))

@@ -1,4 +1,4 @@
-"""Pictures: what is taken as it is, what is normalized, and what is refused."""
+"""Pictures: folders, formats, normalization and errors."""
 
 import struct
 import zlib
@@ -231,7 +231,7 @@ def test_pictures_transparency(tmp_path, ink):
     expected = PICTURES[0] if ink else 255 - PICTURES[0]
     images = load_images(tmp_path / "a", normalize=False)
     np.testing.assert_array_equal(images.data[0], expected.ravel())
-    images = load_images(tmp_path / "a")  # light on dark after all
+    images = load_images(tmp_path / "a")  # light on dark
     assert images.data[0, 0] == 0
     assert images.data.max() > 200
 

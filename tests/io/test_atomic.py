@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and only real files are opened."""
+"""Atomic writing, and opening of regular files only."""
 
 import os
 import signal

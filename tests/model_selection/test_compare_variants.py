@@ -46,7 +46,7 @@ def holdout():
 
 @pytest.fixture
 def fits(monkeypatch):
-    """The arguments of each call of `MnistCNN.fit`."""
+    """Return the arguments of each call of `MnistCNN.fit`."""
     calls = []
     fit = MnistCNN.fit
 
@@ -145,7 +145,7 @@ def test_accuracy_with_class_weight():
         options = QUICK | {"class_weight": weight, "validation_fraction": 0.3}
         found = compare_variants(X, y, cv=2, test_size=0.3, **options)
         for row in found.table_.itertuples():
-            # How many rows were right, among so many, is a whole number.
+            # The number of correct rows is an integer.
             counts = np.bincount(y) - np.bincount(found.y_test_)
             if weight != "balanced":
                 counts[1] = 0
@@ -160,7 +160,7 @@ def test_nan_in_any_row_before_training(monkeypatch):
     monkeypatch.setattr("skmnist.neural_network._fit.train", None)
     X = DIGITS.astype(float)
     X[7] = np.nan
-    for seed in range(3):  # in whichever part the row is
+    for seed in range(3):  # the row may be in any part
         with pytest.raises(ValueError, match="NaN"):
             compare_variants(X, LABELS, cv=2, **QUICK | {"random_state": seed})
 
@@ -171,7 +171,7 @@ def test_holdout_test_size_too_large():
 
 
 def test_wilson_intervals_of_one_repeat(comparison, holdout):
-    # A tenth of each class of the 1,437, which the network held out itself.
+    # A tenth of each class of the 1,437 rows, held out by the network.
     counts = np.bincount(LABELS) - np.bincount(comparison.y_test_)
     n_held_out = sum(round(0.1 * count) for count in counts)
     for found, n_rows in (
@@ -313,7 +313,7 @@ def test_significance_by_hand(comparison):
         assert (corrected >= found[name]).all()
 
 
-# How it shows itself
+# Representations
 
 
 def test_report_equals_classification_report(comparison):
@@ -390,11 +390,11 @@ def test_random_state_instance_and_none(fits):
     assert seeds[6:] == [seeds[6]] * 3 and seeds[6] != seeds[0]
 
 
-# Bad input
+# Invalid input
 
 
 def fewer(label, n_rows):
-    """The digits with only so many rows of one label."""
+    """Return the digits with only so many rows of one label."""
     rows = np.flatnonzero(LABELS == label)[n_rows:]
     return np.delete(DIGITS, rows, axis=0), np.delete(LABELS, rows)
 

@@ -1,4 +1,4 @@
-"""A comparison that was interrupted resumes, and its outcome is the same."""
+"""An interrupted comparison resumes, with the same result."""
 
 import contextlib
 import os
@@ -16,8 +16,8 @@ from skmnist.neural_network._state_file import unpack_state
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-# Nine fits of six epochs each. With one thread a fit, two fits at a time must give
-# the bits that one at a time gives.
+# Nine fits of six epochs each. With one thread per fit, two fits at a time must give
+# the same bits as one at a time.
 N_FITS, N_EPOCHS = 9, 6
 COMMAND = (
     *(sys.executable, "-m", "skmnist", "compare", "--cv", "2"),
@@ -28,7 +28,7 @@ ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 class Compare:
-    """A running `skmnist compare`, in a session of its own as in a terminal."""
+    """A running `skmnist compare`, in a new session as in a terminal."""
 
     def __init__(self, checkpoint, output, *options):
         self.checkpoint, self.output = checkpoint, output
@@ -51,7 +51,7 @@ class Compare:
         self.process.communicate()
 
     def wait_until(self, has_come):
-        """Wait for a moment, but not beyond the end of the process."""
+        """Wait for a condition, but not beyond the end of the process."""
         while not has_come():
             assert self.process.poll() is None, self.process.communicate()
             time.sleep(0.005)
@@ -64,14 +64,14 @@ class Compare:
 
 @pytest.fixture(autouse=True)
 def ctrl_c():
-    """Let Ctrl-C reach the processes, where a shell in the background ignores it."""
+    """Let Ctrl-C reach the processes, even if a background shell ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 def epochs_in(checkpoint):
-    """Return how many epochs each checkpoint holds; all must be sound."""
+    """Return the number of epochs in each checkpoint; all must be valid."""
     epochs = {}
     for file in checkpoint.glob("*.safetensors"):
         _, state, _ = unpack_state(TensorFile(file))
@@ -80,7 +80,7 @@ def epochs_in(checkpoint):
 
 
 def results_in(folder):
-    """Return what a comparison found, seconds aside."""
+    """Return the results of a comparison without the seconds."""
     table = pd.read_csv(folder / "comparison.csv", dtype=str).drop(columns="seconds")
     whole = ["significance.csv", "reports.txt", "history.csv", "model.safetensors"]
     models = sorted(path.name for path in (folder / "models").iterdir())
@@ -138,8 +138,7 @@ def test_compare_killed_at_ten_moments(tmp_path, uninterrupted):
             compare.process.send_signal(signal.SIGKILL)
             assert compare.process.wait() == -signal.SIGKILL
         after = epochs_in(checkpoint)
-        # No epoch is lost that was once written, and no fit that was finished is
-        # touched again.
+        # No written epoch is lost, and no finished fit is run again.
         assert all(after[file] >= before[file] for file in before)
         assert all(file.stat().st_mtime_ns == at for file, at in finished.items())
         before = after
@@ -161,7 +160,7 @@ def test_compare_killed_with_two_workers(tmp_path, uninterrupted):
         compare.wait_until(lambda: sum(epochs_in(checkpoint).values()) >= 20)
         compare.process.send_signal(signal.SIGKILL)
         compare.process.wait()
-        # The workers of the process that was killed may still be at it.
+        # The workers of the killed process may still be running.
         with Compare(checkpoint, output, "--n-jobs", "2") as again:
             again.finish()
     assert len(epochs_in(checkpoint)) == N_FITS
@@ -173,7 +172,7 @@ def test_compare_after_ctrl_c(options, tmp_path, uninterrupted):
     checkpoint, output = tmp_path / "points", tmp_path / "results"
     with Compare(checkpoint, output, *options) as compare:
         compare.wait_until(lambda: sum(epochs_in(checkpoint).values()) >= 8)
-        os.killpg(compare.process.pid, signal.SIGINT)  # as a terminal does it
+        os.killpg(compare.process.pid, signal.SIGINT)  # as a terminal does
         out, err = compare.process.communicate()
     assert (compare.process.returncode, out) == (130, "")
     assert re.fullmatch("skmnist: interrupted.*\n", err)

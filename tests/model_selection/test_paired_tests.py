@@ -1,4 +1,4 @@
-"""The tests of differences, against published figures and brute force."""
+"""The paired tests, against published figures and brute force."""
 
 from itertools import combinations
 from math import comb, sqrt
@@ -88,7 +88,7 @@ def test_corrected_t_test_without_correction():
 
 def test_corrected_t_test_equal_folds():
     assert corrected_t_test([0, 0, 0], 0.5) == 1
-    # Three folds that agree prove nothing, with rounding or without.
+    # Three equal folds prove nothing, with rounding or without.
     assert np.isnan(corrected_t_test([1, 1, 1], 0.5))
     assert np.isnan(corrected_t_test([0.9 - 0.8, 0.8 - 0.7, 0.7 - 0.6], 0.5))
     assert np.isnan(corrected_t_test([0.3], 0.5))
@@ -120,7 +120,7 @@ def test_holm_nan():
 
 
 class UncopiedColumn(pd.Series):
-    """A column of pandas 2.2, which NumPy does not copy when told to."""
+    """A column of pandas 2.2, which NumPy does not copy."""
 
     def __array__(self, dtype=None, copy=None):
         return super().__array__(dtype)
@@ -168,7 +168,7 @@ def test_corrected_t_test_false_positive_rate():
     rng = np.random.default_rng(0)
     alarms = {0: 0, 1 / 2: 0}
     for _ in range(400):
-        # The rows that the one gets right and the other wrong, or the reverse.
+        # The rows that only one of them gets right.
         rows = rng.choice([-1, 0, 1], 90, p=[0.2, 0.6, 0.2])
         splits = [rng.choice(rows, 30, replace=False) for _ in range(10)]
         differences = np.mean(splits, axis=1)

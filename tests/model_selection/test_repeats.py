@@ -40,7 +40,7 @@ def single(points):
 
 @pytest.fixture(scope="module")
 def repeated(points, single):
-    """Return a longer comparison after `single`, and the files that it wrote anew."""
+    """Return a longer comparison after `single`, and the files that it wrote."""
     before = {file: file.stat().st_mtime_ns for file in points.iterdir()}
     found = compare_variants(
         *(DIGITS, LABELS),

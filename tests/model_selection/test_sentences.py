@@ -1,4 +1,4 @@
-"""What a comparison says, of made-up fits."""
+"""The sentences of a comparison, for made-up fits."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the network and the augmentation promise."""
+"""The layers and weights of the network, and the augmentation."""
 
 import math
 import random
@@ -28,7 +28,7 @@ RANGES = (10.0, 0.05, 0.05)
 
 
 def as_images(n, shape=(28, 28), seed=0):
-    """Return noise, in which no shift and no mirroring goes unseen."""
+    """Return noise, in which every shift and mirroring is visible."""
     return np.random.default_rng(seed).random((n, *shape, 1), dtype=np.float32)
 
 

@@ -37,7 +37,7 @@ def test_batch_norm_same_bits_and_inference_statistics(normalized, digits):
     again = clone(normalized).fit(X[:500], y[:500])
     proba = normalized.predict_proba(X_test)
     assert_array_equal(again.predict_proba(X_test), proba)
-    # Not those of the batch: an image alone has the same probabilities.
+    # Not statistics of the batch: a single image has the same probabilities.
     assert_allclose(normalized.predict_proba(X_test[:1]), proba[:1], atol=1e-6)
 
 

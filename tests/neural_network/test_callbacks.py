@@ -34,7 +34,7 @@ def few(digits):
 
 
 class Recorder:
-    """A callback that notes the tasks and keeps what was fitted at their ends."""
+    """A callback that records tasks, and the fitted estimator at the end of each."""
 
     def __init__(self, stop_after=None):
         self.stop_after = stop_after
@@ -95,7 +95,7 @@ def test_callbacks_fitted_estimator_of_each_epoch(few):
         assert_array_equal(seen.predict_proba(X), shorter.predict_proba(X))
         assert seen.history_ == shorter.history_
         assert_array_equal(seen.batch_loss_, shorter.batch_loss_)
-        # It is a whole estimator, which may go on by itself.
+        # It is a complete estimator, which can continue training.
         assert_array_equal(
             clone_state(seen).partial_fit(X, y).predict_proba(X),
             shorter.partial_fit(X, y).predict_proba(X),
@@ -170,7 +170,7 @@ def test_scoring_monitor_in_pipeline_and_search(few):
     assert len(scores) == EPOCHS
     assert scores[-1] == pipeline.score(X * 16, y)
     GridSearchCV(pipeline, {"cnn__augment": [False, True]}, cv=2).fit(X * 16, y)
-    # Two candidates on two folds, and the best one again.
+    # Two candidates on two folds, and the refit.
     assert len(scores_per_epoch(monitor)) == 5 * EPOCHS
 
 
@@ -186,7 +186,7 @@ def test_progress_bar_of_grid_search(n_jobs, few, capfd):
     search.set_callbacks(ProgressBar(max_propagation_depth=2)).fit(X * 16, y)
     assert search.best_params_ == {"cnn__learning_rate": 0.01}
     shown, complained = capfd.readouterr()
-    # Of the workers; TensorFlow logs there what it logs at every import.
+    # Of the workers, where TensorFlow logs some lines at import.
     assert "Warning" not in complained and "Traceback" not in complained
     fits = re.findall(r"candidate-split-evaluation \| Pipeline - fit #(\d)", shown)
     assert sorted(fits) == ["0", "1", "2", "3"]
@@ -215,7 +215,7 @@ def test_progress_bar_advances_per_epoch(few, monkeypatch):
 
 
 class Noting(keras.callbacks.Callback):
-    """Note what is called, as a callback of Keras may, with a model of its own."""
+    """Record the calls of a Keras callback."""
 
     def __init__(self, stop_after=None):
         super().__init__()

@@ -23,7 +23,7 @@ from skmnist.neural_network._state_file import pack_state, unpack_state
 
 
 class Epochs:
-    """Callback of scikit-learn that counts epochs, and interrupts as Ctrl-C does."""
+    """Callback of scikit-learn that counts epochs, and interrupts like Ctrl-C."""
 
     def __init__(self, interrupt_after=None):
         self.interrupt_after = interrupt_after
@@ -43,7 +43,7 @@ class Epochs:
 
 
 def interrupt(cnn, X, y, after):
-    """Fit until the beginning of an epoch, after so many others."""
+    """Fit, and interrupt at the beginning of an epoch."""
     with pytest.raises(KeyboardInterrupt):
         clone(cnn).set_callbacks(Epochs(interrupt_after=after)).fit(X, y)
 
@@ -55,7 +55,7 @@ def fit_counted(cnn, X, y):
 
 
 def rewrite(file, change):
-    """Write another checkpoint, sound by itself, in the place of this one."""
+    """Replace a checkpoint by a changed one that is valid by itself."""
     params, state, extra = unpack_state(TensorFile(file))
     change(state, extra)
     file.write_bytes(pack_state(params, state, extra))
@@ -164,14 +164,14 @@ MnistCNN(checkpoint_dir={str(points)!r}, **params).fit(X, y)
     n_epochs = len(state["history"]["loss"])
     assert extra["finished"] is False
     assert 1 <= n_epochs < 400
-    # One cycle apart, the first epochs do not depend on how many are to come.
+    # Except with one cycle, the first epochs do not depend on the number of epochs.
     short = MnistCNN(**(params | {"epochs": n_epochs})).fit(X, y)
     assert short.history_ == state["history"]
     for name, weight in short._state.weights.items():
         assert_array_equal(weight, state["weights"][name])
 
 
-# Another fit is never taken for this one
+# Checkpoints of other fits
 
 
 def test_fit_checkpoint_of_other_fits(few, cnn, tmp_path):
@@ -195,7 +195,7 @@ def test_fit_checkpoint_of_other_fits(few, cnn, tmp_path):
     assert len(os.listdir(tmp_path)) == len(others)
 
 
-# For each hyperparameter, what it may be besides its value in these tests.
+# For each hyperparameter, another value than in these tests.
 OTHER_VALUES = {
     **{"anneal": "one_cycle", "anneal_factor": 0.5, "anneal_patience": 2},
     **{"augment": False, "rotation_range": 90.0, "zoom_range": 0.5},
@@ -287,7 +287,7 @@ def test_fit_checkpoint_unreadable(few, cnn, finished):
     assert file.read_bytes() == content
 
 
-# Refused before the training, which would not end in the time of a test
+# Errors before the training, which would take too long for a test
 
 MANY = 1_000_000
 

@@ -1,4 +1,4 @@
-"""What `MnistCNN` promises."""
+"""The estimator `MnistCNN`."""
 
 import copy
 import pickle
@@ -129,7 +129,7 @@ def test_fit_image_sizes(small):
         assert cnn.predict(X).shape == (60,)
 
 
-# Answers do not depend on the wrapping
+# Forms of the input
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
@@ -151,8 +151,8 @@ def test_fit_input_forms_and_dtypes(dtype, digits, small):
         cnn = MnistCNN(epochs=1, random_state=0, **small).fit(form, y)
         assert cnn.n_features_in_ == 64
         assert cnn.image_shape_ == (8, 8)
-        for asked in forms.values():
-            assert_array_equal(cnn.predict_proba(asked), proba, err_msg=name)
+        for other in forms.values():
+            assert_array_equal(cnn.predict_proba(other), proba, err_msg=name)
 
 
 def test_fit_feature_names(digits, small):
@@ -313,7 +313,7 @@ def test_fit_numpy_integers_as_sizes(digits, small):
     assert_allclose(many.predict_proba(X_test[:2]).sum(axis=1), 1, rtol=1e-5)
 
 
-# Nothing outside is changed
+# Side effects
 
 
 def test_fit_changes_no_argument_or_global_state(digits, small):
@@ -600,7 +600,7 @@ def test_class_weight_unknown_key(digits, small):
     cnn = MnistCNN(epochs=1, class_weight={3: 2, 11: 5}, **small)
     with pytest.raises(ValueError, match=r"class_weight has keys.*: \[11\]"):
         cnn.fit(X, y)
-    # A fold may lack a class, as in scikit-learn, where all others are named.
+    # As in scikit-learn, a fold may lack a class if all others are named.
     cnn.set_params(class_weight=dict.fromkeys(range(12), 2)).fit(X, y)
 
 
@@ -618,7 +618,7 @@ def test_partial_fit_class_weight_of_missing_class(digits, small):
     assert len(cnn.history_["loss"]) == 2
 
 
-# Going on
+# partial_fit, warm_start and the fitted state
 
 
 @pytest.mark.parametrize("anneal", ["plateau", "one_cycle"])
@@ -857,7 +857,7 @@ def test_fit_divergence_in_last_step(params, fitted, digits, small):
     assert_array_equal(cnn.predict_proba(X_test), before)
 
 
-# The estimator's own
+# The Keras model, threads and pickles
 
 
 def test_model_not_shared_or_pickled(fitted, digits, tmp_path):
@@ -930,19 +930,19 @@ def test_joblib_dump_load_in_fresh_process(fitted, digits, small, tmp_path):
     code = f"""
 import joblib
 models, X_test = joblib.load({str(tmp_path / "models.joblib")!r})
-answers = {{name: model.predict_proba(X_test) for name, model in models.items()}}
-joblib.dump(answers, {str(tmp_path / "answers.joblib")!r})
+found = {{name: model.predict_proba(X_test) for name, model in models.items()}}
+joblib.dump(found, {str(tmp_path / "found.joblib")!r})
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-    for name, answer in joblib.load(tmp_path / "answers.joblib").items():
-        assert_array_equal(answer, models[name].predict_proba(X_test), err_msg=name)
+    for name, proba in joblib.load(tmp_path / "found.joblib").items():
+        assert_array_equal(proba, models[name].predict_proba(X_test), err_msg=name)
 
 
-# Subclasses, and callbacks that know their estimator
+# Subclasses, and callbacks that refer to their estimator
 
 
 class Remembering(MnistCNN):
-    """Keep the last answers, and ask the estimator's own Keras model for them."""
+    """Predict with `model_`, and keep the last probabilities."""
 
     def predict_proba(self, X):
         self.last_proba_ = self.model_.predict_on_batch(np.reshape(X, (-1, 8, 8, 1)))
@@ -960,7 +960,7 @@ def test_predict_calls_overridden_predict_proba(digits, small):
 
 
 class Comparable(MnistCNN):
-    """Equal to those with equal hyperparameters, and so without a hash."""
+    """Compare equal if the hyperparameters are equal, and so lack a hash."""
 
     def __eq__(self, other):
         return type(self) is type(other) and self.get_params() == other.get_params()
@@ -973,7 +973,7 @@ def test_fit_subclass_with_eq(digits, small):
 
 
 class Halving(keras.callbacks.Callback):
-    """Know the estimator, and set one of its hyperparameters."""
+    """Change a hyperparameter of the estimator."""
 
     estimator = None
 

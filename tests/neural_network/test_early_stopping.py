@@ -1,4 +1,4 @@
-"""Early stopping as a hyperparameter, and what Ctrl-C leaves."""
+"""Early stopping, and interruption by Ctrl-C."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def stopped(digits, small):
 
 
 def expected_stop(losses, patience, min_delta=0.001):
-    """Return the number of the last and of the best epoch by the rule in words."""
+    """Return the number of the last and of the best epoch by the documented rule."""
     best, best_epoch, waited = np.inf, 0, 0
     for epoch, loss in enumerate(losses, 1):
         waited = 0 if loss < best - min_delta else waited + 1

@@ -1,6 +1,6 @@
-"""Hyperparameters of any kind: refused with a ValueError, or a network that answers.
+"""Random hyperparameters raise a ValueError or make a network that predicts.
 
-Short by default. SKMNIST_FUZZ_EXAMPLES=2000 tries that many, other ones each time:
+Short by default. SKMNIST_FUZZ_EXAMPLES=2000 tries that many, new ones in each run:
 
     export SKMNIST_FUZZ_EXAMPLES=2000
     python -m pytest tests/neural_network/test_fuzz_parameters.py --timeout 0
@@ -22,8 +22,7 @@ RNG = np.random.default_rng(0)
 X = RNG.random((40, 16), dtype=np.float32)
 Y = np.tile(["one", "two"], 20)
 
-# Numbers that sizes must not have here: a network of that many units, or that many
-# epochs, would be what was asked for.
+# Not used for sizes and epochs, which may really be that large.
 HUGE = st.sampled_from([10**12, 2**31, 2**63, 10**30])
 NUMBERS = st.one_of(
     st.integers(-3, 3),
@@ -49,7 +48,7 @@ SEQUENCES = st.one_of(
 )
 ANYTHING = st.one_of(SCALARS, SEQUENCES)
 
-# What is right. Few values where each one is another network to compile.
+# Valid values; few where each one is another network to compile.
 RIGHT = {
     "anneal": st.sampled_from([False, True, "plateau", "one_cycle"]),
     "anneal_factor": st.floats(0.01, 0.99),
@@ -76,7 +75,7 @@ RIGHT = {
     "checkpoint_dir": st.sampled_from([None, "points", Path("new") / "points"]),
     "tta_copies": st.integers(0, 2),
 }
-# Numbers too large for their purpose that nothing but the purpose can refuse.
+# Valid for huge numbers, which would take too long here.
 SMALL_ONLY = {"epochs", "tta_copies", "dense_units", "filters", "kernel_sizes"}
 BASE = {
     **{"epochs": 1, "filters": (2,), "kernel_sizes": (1,), "dense_units": 3},
@@ -92,7 +91,7 @@ def folder(tmp_path, monkeypatch):
 
 @st.composite
 def hyperparameters(draw):
-    """Draw values for some names, right ones and others."""
+    """Draw valid and other values for some names."""
     names = draw(st.lists(st.sampled_from(sorted(RIGHT)), unique=True, max_size=4))
     params = {name: draw(RIGHT[name]) for name in names}
     for name in draw(st.lists(st.sampled_from(sorted(RIGHT)), unique=True, max_size=2)):
@@ -107,7 +106,7 @@ def test_fit_random_hyperparameters(folder, params):
     before = {name: (id(v), repr(v)) for name, v in vars(cnn).items()}
     clone(cnn)
     with warnings.catch_warnings():
-        # Those of libraries are errors.
+        # Warnings of libraries are errors.
         warnings.filterwarnings("ignore", "validation_fraction=.* is less than one row")
         warnings.filterwarnings("ignore", "The checkpoint .* is ignored")
         try:

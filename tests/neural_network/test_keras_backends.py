@@ -1,4 +1,4 @@
-"""The package speaks to Keras alone, and so runs on Keras's other back ends."""
+"""The package uses Keras only, and so runs on Keras's other back ends."""
 
 import ast
 import json
@@ -33,7 +33,7 @@ NET = {
     "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem
 )
 def test_modules_import_no_backend(path):
-    """Not at the top, not in a function, not by name."""
+    """Neither at the top, nor in a function, nor by name."""
     imported = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -105,7 +105,7 @@ print(json.dumps({
     "again": same_fit(again, cnn) and same_answers,
     "other": same_fit(other, cnn),
     "unpickled": np.array_equal(unpickled.predict_proba(X_test), proba),
-    "goes on": same_fit(unpickled.partial_fit(X, y), cnn.partial_fit(X, y)),
+    "continued": same_fit(unpickled.partial_fit(X, y), cnn.partial_fit(X, y)),
     "model_": float(np.abs(
         again.model_.predict(X_test.reshape(-1, 8, 8, 1), verbose=0) - proba
     ).max()),
@@ -118,7 +118,7 @@ print(json.dumps({
     assert outcome.pop("sums") < 1e-5
     assert outcome.pop("model_") < 1e-5
     assert outcome.pop("other") is False
-    assert outcome == {"again": True, "unpickled": True, "goes on": True}
+    assert outcome == {"again": True, "unpickled": True, "continued": True}
     one, other = (np.load(tmp_path / f"{k}.npz") for k in range(2))
     assert one.files == other.files != []
     for name in one.files:
@@ -147,7 +147,7 @@ print(json.dumps({
     "in parts": same_fit(parts, whole),
     "averages": np.array_equal(averaged, averaging.predict_proba(X_test)),
     "checkpoint": same_fit(points.fit(X, y, **known), whole),
-    "taken up": same_fit(clone(points).fit(X, y, **known), whole),
+    "resumed": same_fit(clone(points).fit(X, y, **known), whole),
     "rates": len(set(rates)) == len(rates),
     "weighted": clone(whole).fit(X, y, sample_weight=np.where(y == 8, 1e4, 1e-3))
     .predict(X_test).tolist().count(8) > 0.9 * len(X_test),

@@ -1,4 +1,4 @@
-"""A fitted model does not depend on settings of the process, or says which it needs."""
+"""Fitted models do not depend on settings of the process, or raise an error."""
 
 import multiprocessing
 import pickle
@@ -24,7 +24,7 @@ SETTINGS = {
 
 @pytest.fixture(params=[*SETTINGS, "floatx64", "dtype_policy"])
 def unusual(request):
-    """Return a function that sets something unusual, undone after the test."""
+    """Return a function that changes a setting, which is restored after the test."""
     config = keras.config
     name = request.param.removesuffix("64")
     usual = getattr(config, name)()

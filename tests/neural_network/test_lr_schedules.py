@@ -1,4 +1,4 @@
-"""What the learning-rate schedules promise."""
+"""The learning-rate schedules."""
 
 import math
 from types import SimpleNamespace
@@ -144,7 +144,7 @@ def cycle_rates(epochs=10, steps=10, first_epoch=0, **params):
 def test_one_cycle_rises_and_falls():
     rates = cycle_rates(learning_rate=0.003, min_learning_rate=1e-5)
     top = int(np.argmax(rates))
-    assert top == 29  # 30 % of the steps
+    assert top == 29  # 30% of the steps
     assert rates[top] == pytest.approx(0.003, rel=1e-6)
     assert rates[-1] == pytest.approx(1e-5, rel=1e-4)
     assert (np.diff(rates[: top + 1]) > 0).all()
@@ -184,7 +184,7 @@ def test_one_cycle_after_its_end():
     assert rate_of(model) == pytest.approx(cnn.min_learning_rate, rel=1e-5)
 
 
-# Which of them
+# The hyperparameter `anneal`
 
 
 @pytest.mark.parametrize("anneal", [True, "plateau", "one_cycle"])

@@ -1,4 +1,4 @@
-"""Weights and the caller's validation set find their way through meta-estimators."""
+"""Metadata routing of sample weights and validation sets."""
 
 import warnings
 
@@ -51,7 +51,7 @@ def make_routed_pipeline(**requests):
 
 
 def assert_validated_on(cnn, X_val, y_val):
-    """Assert that the whole of a validation set, and no other, was measured."""
+    """Assert that exactly this validation set was used."""
     found = cnn.history_["val_accuracy"][-1]
     assert found == pytest.approx(cnn.score(X_val, y_val), abs=1e-6)
     log_loss = -np.log(cnn.predict_proba(X_val)[np.arange(len(y_val)), y_val])
@@ -90,7 +90,7 @@ def test_grid_search_sample_weight_and_validation_set(pixels):
     assert_validated_on(best, X_val, y_val)
     alone = clone(net).fit(X, y, sample_weight=weight, X_val=X_val, y_val=y_val)
     assert_same_fit(best, alone)
-    # Rows of weight 0 were neither learned nor scored.
+    # Rows of weight 0 were not used for training or scoring.
     assert best.predict(X_val).max() < 5
     assert search.best_score_ > 0.6
 
@@ -130,7 +130,7 @@ def test_cross_validate_slices_validation_set_of_equal_length(pixels):
     assert len(X_val) == len(X)
     for (train, _), cnn in zip(folds.split(X), fit_folds(X_val, y_val), strict=True):
         assert_validated_on(cnn, X_val[train], y_val[train])
-    # What the guide says: one row less, and it arrives whole.
+    # As in the guide: with one row less it is not split.
     for cnn in fit_folds(X_val[:-1], y_val[:-1]):
         assert_validated_on(cnn, X_val[:-1], y_val[:-1])
 

@@ -1,4 +1,4 @@
-"""Compiled models are used again, and nothing of one use shows in the next."""
+"""Compiled models are reused, and no use affects the next."""
 
 import copy
 import gc
@@ -15,7 +15,7 @@ from skmnist.neural_network._keras import keras
 
 
 class Meddler(keras.callbacks.Callback):
-    """Do something to the network when training begins, and perhaps undo it."""
+    """Change the network when training begins, and optionally undo it."""
 
     def __init__(self, do, undo=None):
         super().__init__()
@@ -96,7 +96,7 @@ def test_fit_after_callback_changed_model(digits, small, meddling):
     meddled = MnistCNN(**cnn.get_params() | {"callbacks": [Meddler(*meddling)]})
     try:
         meddled.fit(X, y)
-    except (ValueError, KeyError):  # Keras's own, about another optimizer
+    except (ValueError, KeyError):  # of Keras, about another optimizer
         pass
     assert_array_equal(cnn.fit(X, y).predict_proba(X_test), alone)
 
@@ -112,7 +112,7 @@ def test_predict_proba_after_model_changed(digits, small):
 
 
 class KeepEpochs:
-    """A callback of scikit-learn that keeps what was fitted at each epoch's end."""
+    """A callback of scikit-learn that keeps the fitted estimator of each epoch."""
 
     def __init__(self):
         self.kept = []
@@ -136,7 +136,7 @@ def test_predict_proba_of_epoch_before_divergence(digits, small):
     with pytest.raises(ValueError, match="choose a smaller learning_rate"):
         cnn.fit(X, y)
     last = keep.kept[-1]
-    # In one batch: on some processors bits depend on the size of the batch.
+    # In one batch, since bits may depend on the size of the batch.
     expected = pickle.loads(pickle.dumps(last)).model_.predict_on_batch(
         X_test.reshape(-1, 8, 8, 1)
     )
@@ -233,7 +233,7 @@ def test_fit_same_architecture_again(digits, small):
 
 def test_fit_reference_cycles(digits, small, tmp_path):
     X, y = (part[:42].copy() for part in digits[:2])
-    gc.disable()  # what refers to itself stays
+    gc.disable()  # so that reference cycles stay
     try:
         cnn = MnistCNN(epochs=2, anneal=True, random_state=0, **small)
         cnn.set_params(checkpoint_dir=tmp_path)

@@ -1,4 +1,4 @@
-"""The same bits however many processes there are, and no thread too many."""
+"""Equal bits with any number of processes, and the number of threads."""
 
 import json
 import os
@@ -29,7 +29,7 @@ net = {
 
 
 def run(code, **environment):
-    """Run a program in a process of its own and return the JSON that it prints."""
+    """Run a program in a new process and return the JSON that it prints."""
     inherited = {
         name: value for name, value in os.environ.items() if "_NUM_" not in name
     }
@@ -74,7 +74,7 @@ print(json.dumps([list(outcomes(n_jobs)) for n_jobs in (1, 2)]))
 
 
 def test_worker_thread_pools():
-    """In a worker the pools are what joblib says, unless the user said otherwise."""
+    """In a worker, thread pools have joblib's size unless the user has set another."""
     code = """
 import joblib
 from pathlib import Path
@@ -85,9 +85,9 @@ def settings():
 def threads():
     return len(list(Path("/proc/self/task").iterdir()))
 
-# TensorFlow starts its threads with its first operation: those within operations,
-# those between them, and one that runs graphs. (Their names are those of the pools
-# since TensorFlow 2.21 only.)
+# TensorFlow starts its threads with the first operation: those within operations,
+# those between them, and one that runs graphs. (Only since TensorFlow 2.21 are they
+# named after their pools.)
 def pools(cnn):
     before = threads()
     cnn.fit(X / 16, y)

@@ -1,4 +1,4 @@
-"""How long training still takes, from reports of any process."""
+"""The remaining time of training, from reports of any process."""
 
 import pytest
 from sklearn.model_selection import GridSearchCV

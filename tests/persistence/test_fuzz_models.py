@@ -1,7 +1,7 @@
-"""Model files changed at random: refused with a ValueError, or a model after all.
+"""Randomly changed model files raise a ValueError or hold a valid model.
 
 Short by default. SKMNIST_FUZZ_EXAMPLES=20000 tries that many files in each test,
-other ones each time:
+new ones in each run:
 
     SKMNIST_FUZZ_EXAMPLES=20000 python -m pytest --timeout 0 \\
         tests/persistence/test_fuzz_models.py
@@ -29,7 +29,7 @@ def path(tmp_path_factory):
 
 
 def assert_refused_or_a_model(path, content):
-    """Open a file; a model that comes out must be one that can be kept, too."""
+    """Load a file; a loaded model must be one that can be saved."""
     path.write_bytes(content)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* was written with ", UserWarning)
@@ -83,7 +83,7 @@ def test_load_model_random_bytes(path, content, length):
     assert_refused_or_a_model(path, length.to_bytes(8, "little") + content)
 
 
-# Files of the right structure with something wrong inside
+# Files of the right structure with invalid content
 
 SCALARS = st.one_of(
     st.none(),
@@ -109,7 +109,7 @@ ACTIONS = st.sampled_from(["replace", "remove", "add", "copy from", "wrap"])
 
 
 def places(value, way=()):
-    """Yield the way to every member and entry of a JSON value."""
+    """Yield the path to every member and entry of a JSON value."""
     members = (
         value.items()
         if isinstance(value, dict)

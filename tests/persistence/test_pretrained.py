@@ -1,4 +1,4 @@
-"""The network that comes with the package."""
+"""The pretrained network of the package."""
 
 import os
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_load_pretrained_score(enlarged):
     model = load_pretrained()
     assert list(model.named_steps) == ["normalize", "scale", "cnn"]
     assert model.score(pictures, labels) > 0.93
-    # Strokes as bold as these are harder to tell from light paper.
+    # Such bold strokes are harder to distinguish from light paper.
     dark = [255 - np.asarray(picture) for picture in pictures]
     assert model.score(dark, labels) > 0.85
 

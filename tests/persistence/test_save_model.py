@@ -1,4 +1,4 @@
-"""A saved model comes back as it was, in a file that appears whole or not at all.
+"""Saving and loading of models.
 
 Untrusted files are tested in ``test_untrusted_files.py``.
 """
@@ -80,7 +80,7 @@ def assert_same_cnn(one, other):
     assert one.n_features_in_ == other.n_features_in_
     assert one.history_.keys() == other.history_.keys()
     for name, values in one.history_.items():
-        assert repr(values) == repr(other.history_[name])  # tells NaN from numbers
+        assert repr(values) == repr(other.history_[name])  # NaN equals NaN
     np.testing.assert_array_equal(one.batch_loss_, other.batch_loss_, strict=True)
     np.testing.assert_array_equal(one.classes_, other.classes_, strict=True)
     mine, others = one._export_state(), other._export_state()
@@ -92,7 +92,7 @@ def assert_same_cnn(one, other):
     assert mine["seed"] == others["seed"]
 
 
-# What comes back
+# Round trips
 
 
 def test_save_model_pipeline(fitted_pipeline, digits, path):
@@ -298,7 +298,7 @@ def test_partial_fit_without_optimizer_state(images, path):
     assert [warning.filename for warning in caught] == [__file__]
     assert again.history_["learning_rate"] == [rate, rate]
     assert again.history_["loss"][1] < again.history_["loss"][0]
-    again.partial_fit(*images)  # which does not warn any more
+    again.partial_fit(*images)  # without the warning
     there_and_back(again, path).partial_fit(*images)
 
 
@@ -347,7 +347,7 @@ def test_save_model_plain_safetensors(fitted_cnn, path):
         np.testing.assert_array_equal(tensors[f"weights/{name}"], array)
 
 
-# What is refused, in a sentence
+# Models that cannot be saved
 
 
 def test_save_model_unfitted(fitted_pipeline, path):
@@ -490,7 +490,7 @@ def test_load_model_checksum(fitted_cnn, path):
             load_model(path)
 
 
-# What no file may ask for
+# Limits
 
 
 def test_load_model_most_tta_copies(fitted_cnn, path):
@@ -604,10 +604,10 @@ def test_load_model_newer_parameter(fitted_cnn, path):
     assert load_model(path).tta_copies == 0
 
 
-# One file of each version of the format, for ever. It and what it predicts were written
-# once, in the root of the repository, for version N by
+# One file of each version of the format. It and its predictions were written once, in
+# the root of the repository, for version N by
 #   python -c "from tests.persistence.test_save_model import write_example as w; w(N)"
-# Never write one of a released version again: add a file for each new one instead.
+# Never replace one of a released version: add a file for each new version instead.
 
 
 def write_example(version):
@@ -668,7 +668,7 @@ def test_load_model_example_of_each_format(version):
     assert cnn.batch_loss_[-90:].mean() < 1.0
 
 
-# Surroundings
+# Environment
 
 
 def test_load_model_unknown_keras_backend(fitted_cnn, path):

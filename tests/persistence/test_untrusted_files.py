@@ -1,7 +1,7 @@
-"""Untrusted model files: each is refused with one ValueError and runs nothing.
+"""Untrusted model files raise a ValueError and do not run code.
 
-Most are made from a good file by one change. All are opened in one process of their
-own, so that the memory which that takes can be limited and measured.
+Most are made from a valid file by one change. All are loaded in one new process, so
+that its memory can be limited and measured.
 """
 
 import io
@@ -20,7 +20,7 @@ import pytest
 from safetensors.numpy import load, save
 
 DATA = Path(__file__).parents[1] / "data"
-# Of the first format, in which no checksum stands before the other checks.
+# Of the first format, without a checksum that would be checked first.
 EXAMPLE = DATA / "digits-v1.safetensors"
 GOOD = EXAMPLE.read_bytes()
 TODAY = (DATA / "digits-v3.safetensors").read_bytes()
@@ -30,7 +30,7 @@ CASES = {}
 
 
 class RunsCode:
-    """What a pickle of this does when it is opened."""
+    """Its pickle creates a file when it is loaded."""
 
     def __reduce__(self):
         return os.system, ("touch executed",)
@@ -61,7 +61,7 @@ def joined(header, body=GOOD[HEADER_END:]):
 
 
 def with_description(change):
-    """Make a file whose own JSON, in its metadata, `change` has edited."""
+    """Make a file whose JSON in the metadata `change` has edited."""
 
     def edit(header):
         description = json.loads(header["__metadata__"]["skmnist"])
@@ -111,7 +111,7 @@ def with_tensors(change):
 
 
 def text_with(member, text):
-    """Put JSON that `json.dumps` would not write in the place of a member."""
+    """Replace a member by JSON that `json.dumps` would not write."""
 
     def change(description):
         description[member] = "PLACE"
@@ -124,7 +124,7 @@ def header_with(text):
     return lambda: joined(GOOD[8:HEADER_END].rstrip()[:-1] + text + b"}")
 
 
-# Other formats under the right name
+# Other formats
 
 
 @case
@@ -351,7 +351,7 @@ cases(
 )
 
 
-# The checksum of today's format
+# The checksum of the current format
 
 
 def exchanged(old, new):
@@ -445,7 +445,7 @@ cases(
 )
 
 
-# What else the description holds
+# Other members of the description
 
 TEN = list(range(10))
 for name, value in (
@@ -536,7 +536,7 @@ for name, value in (
     CASES[f"a pipeline with {name}={str(value)[:70]}"] = with_extra(**{name: value})
 
 
-# What is not a file, or far too long a one
+# Folders, devices and huge files
 
 SPECIAL = (
     *("a folder", "a pipe", "a device", "a link to a folder"),
@@ -584,13 +584,13 @@ def megabytes(line):
         found = next(text for text in status if text.startswith(line))
     return int(found.split()[1]) / 1024
 
-# Memory that is only reserved counts, too: beyond this, the system refuses it.
+# The limit includes memory that is only reserved.
 limit = int((megabytes("VmSize") + allowed) * 2**20)
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 results, n_threads = {}, threading.active_count()
 for number, name in enumerate(names):
     with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # start the peak anew
+        file.write("5")  # reset the peak
     before = megabytes("VmRSS")
     path = name if os.path.lexists(name) else f"{number}.safetensors"
     try:

@@ -12,7 +12,7 @@ from skmnist import make_mnist_pipeline
 
 @pytest.fixture(autouse=True)
 def no_windows():
-    """Draw without a screen, and leave no figure behind."""
+    """Plot without a screen, and close all figures."""
     matplotlib.use("agg")
     yield
     plt.close("all")

@@ -1,4 +1,4 @@
-"""What holds for every display: figures, axes, styles and room for the names."""
+"""Common behaviour of all displays: figures, axes, styles and names."""
 
 from itertools import combinations
 
@@ -27,7 +27,7 @@ LONG_NAMES = [
 
 @pytest.fixture
 def makers(history, table, raw_digits):
-    """Return for each kind of display a function that makes it for some names."""
+    """Return a function for each kind of display that makes it for some names."""
     X, _ = raw_digits
     rates = np.geomspace(1e-3, 1e-4, 10)
 
@@ -60,7 +60,7 @@ def make(request, makers):
 
 
 def unseen_texts(ax):
-    """Return the texts of axes that are not drawn: of ticks outside of the limits."""
+    """Return the texts of axes that are not drawn, of ticks outside the limits."""
     for axis in (ax.xaxis, ax.yaxis):
         low, high = sorted(axis.get_view_interval())
         for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):

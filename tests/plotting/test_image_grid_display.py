@@ -1,4 +1,4 @@
-"""Sheets of images, their titles and what they mark."""
+"""Grids of images, their titles and marks."""
 
 import numpy as np
 import pandas as pd

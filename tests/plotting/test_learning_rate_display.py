@@ -16,7 +16,7 @@ def test_logarithmic_axis(history):
     assert display.ax_.get_ylabel() == "learning rate"
     assert_array_equal(annealed.get_xdata(), np.arange(1, 8))
     assert_array_equal(annealed.get_ydata(), rates)
-    # Where the lines lie on each other, both are seen.
+    # Where the lines coincide, both are visible.
     assert plain.get_linewidth() > annealed.get_linewidth()
     texts = display.figure_.legends[0].get_texts()
     assert [text.get_text() for text in texts] == ["plain", "annealed, augmented"]

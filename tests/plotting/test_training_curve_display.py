@@ -1,4 +1,4 @@
-"""Curves of loss and accuracy, and the epochs that they mark."""
+"""Curves of loss and accuracy, and marked epochs."""
 
 import joblib
 import numpy as np
