@@ -18,8 +18,8 @@ EXPECTED_FAILED_CHECKS = {
         **dict.fromkeys(
             ["check_mixin_order", "check_estimator_tags_renamed"],
             "It is a KerasClassifier of scikeras, whose base classes are in another "
-            "order and define the tags of scikit-learn 1.5. The tags and the type of the "
-            "estimator are overridden and correct.",
+            "order and define the tags of scikit-learn 1.5. The tags and the estimator "
+            "type are overridden and correct.",
         ),
         "check_sample_weight_equivalence_on_dense_data": (
             "Mini-batches: a row of weight 2 is one row of one batch, two rows of "

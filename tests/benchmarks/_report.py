@@ -136,7 +136,7 @@ def report_means(question, figures, target, table=TABLE):
     differences = [one - two for one, two in zip(first, second, strict=True)]
     low, high = interval(differences)
     cells = [question, f"{a} / {b}"]
-    cells += [f"{fmean(values):.2f} %" for values in (first, second)]
+    cells += [f"{fmean(values):.2f}%" for values in (first, second)]
     cells += [
         f"{fmean(differences):+.2f} points",
         f"95% interval {low:+.2f} to {high:+.2f}",

@@ -39,7 +39,7 @@ warm = X[:168], y[:168]
 
 
 def say(way, accuracy):
-    print(f"  {{way}}: {{100 * accuracy:.2f}} % of the test rows", file=sys.stderr)
+    print(f"  {{way}}: {{100 * accuracy:.2f}}% of the test rows", file=sys.stderr)
 
 
 class Ours:
