@@ -45,8 +45,8 @@ def warn_user(message):
 class ManualLinks:
     """Link an estimator's diagram to its page and its parameters in the manual.
 
-    The environment variable ``SKMNIST_DOCS`` is the address of the manual. Without
-    it, the one that was built in the clone is linked to, if there is one.
+    The environment variable ``SKMNIST_DOCS`` is the address of the manual. Without it,
+    links lead to the manual that was built in the clone, if there is one.
     """
 
     _doc_link_module = "skmnist"
@@ -66,20 +66,9 @@ _DISPLAY_NAMES = {"annealed_augmented": "annealed, augmented"}
 
 
 def display_name(name):
-    """Return the name of a variant as people write it.
+    """Return the name of a variant for people, such as "annealed, augmented".
 
-    Names that a user made up are shown as they are: whether an underscore means a
-    comma or a space ("one_cycle") only the user knows.
-
-    Parameters
-    ----------
-    name : str
-        The name, as in the keys of `VARIANTS`.
-
-    Returns
-    -------
-    name : str
-        Such as "annealed, augmented" for "annealed_augmented".
+    Other names are not changed: their underscores may mean commas or spaces.
     """
     return _DISPLAY_NAMES.get(name, str(name))
 
@@ -117,31 +106,12 @@ class ArrayOutputMixin:
 
 
 def as_rows(X, what="X"):
-    """Lay images out as one row of pixels each.
+    """Return images as rows of pixels, and the height and width if they are known.
 
-    Parameters
-    ----------
-    X : array-like
-        Rows of shape (n_samples, height * width), a stack of shape
-        (n_samples, height, width), or images of shape
-        (n_samples, height, width, 1).
-    what : str, default="X"
-        How error messages call the data.
-
-    Returns
-    -------
-    rows : array-like of shape (n_samples, height * width)
-        `X` itself where it has at most two axes (a DataFrame keeps its column
-        names this way), otherwise an array, a view of `X` where that is possible.
-    seen : tuple of (int, int) or None
-        Height and width of the images; None where `X` holds rows, which do not
-        tell.
-
-    Raises
-    ------
-    ValueError
-        If `X` holds separate arrays, colour or channels first, or has more than four
-        axes.
+    `X` may hold rows, which are returned unchanged (a DataFrame keeps its column
+    names), a stack of shape (n_samples, height, width), or images of shape
+    (n_samples, height, width, 1), both returned as a view if possible. Messages call
+    the data `what`.
     """
     shape = _shape_of(X, what)
     if len(shape) <= 2:
@@ -181,30 +151,10 @@ def _shape_of(X, what):
 
 
 def resolve_image_shape(n_features, image_shape=None, seen=None, what="X"):
-    """Find the height and the width of images from all that is known of them.
+    """Return height and width of images, whose product is `n_features`.
 
-    Parameters
-    ----------
-    n_features : int
-        Number of pixels of an image, the number of columns of its row.
-    image_shape : tuple of (int, int), default=None
-        Height and width as the user gave them; -1 in one place is inferred. None
-        takes `seen`, or a square.
-    seen : tuple of (int, int), default=None
-        Height and width as read off a stack of images.
-    what : str, default="X"
-        How error messages call the data.
-
-    Returns
-    -------
-    image_shape : tuple of (int, int)
-        Height and width, whose product is `n_features`.
-
-    Raises
-    ------
-    ValueError
-        If `image_shape` is not a pair of sizes or contradicts the data, or if only
-        `n_features` is known and it is not a square number.
+    `image_shape` is the user's, in which one number may be -1, and `seen` that of a
+    stack of images; both may be None. Without either, images are square.
     """
     if image_shape is None:
         side = isqrt(n_features)
@@ -268,27 +218,7 @@ def warn_if_flat(seen, image_shape):
 
 
 def validate_images(estimator, X, what="X"):
-    """Validate the images that a fitted estimator is given, as rows.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted one, with `image_shape_`.
-    X : array-like
-        In any form that :func:`as_rows` takes.
-    what : str, default="X"
-        How error messages call the data.
-
-    Returns
-    -------
-    rows : ndarray of shape (n_samples, n_features)
-        As :func:`sklearn.utils.validation.validate_data` gives them.
-
-    Raises
-    ------
-    ValueError
-        If the images are not like those seen in `fit`. The message says what to do.
-    """
+    """Validate images that are given to a fitted estimator, and return them as rows."""
     known, shape = tuple(estimator.image_shape_), _shape_of(X, what)
     if shape[:2] == known and shape[2:] in ((), (1,), (3,), (4,)):
         # A batch of as many rows as an image is high would have the features of one.
