@@ -29,7 +29,7 @@ def check_resumable(cnn):
     """Raise a ValueError if a fit with these hyperparameters cannot be resumed."""
     if not isinstance(cnn.random_state, Integral):
         raise ValueError(
-            "checkpoint_dir needs an integer random_state, to recognise the same fit. "
+            "checkpoint_dir needs an integer random_state, to recognize the same fit. "
             f"Got random_state={cnn.random_state!r}."
         )
     if cnn.callbacks:
