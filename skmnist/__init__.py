@@ -4,8 +4,8 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-# Where each public name lives. Importing the package imports none of these modules,
-# so that neither Keras nor matplotlib is paid for before it is used.
+# The module of each public name. They are imported on first use, and Keras and
+# matplotlib with them.
 _MODULES = {
     "MnistCNN": "neural_network._classifier",
     "ImageScaler": "preprocessing._image_scaler",

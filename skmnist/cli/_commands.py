@@ -1,4 +1,4 @@
-"""What the sub-commands do, once their arguments are known to be sound."""
+"""The subcommands."""
 
 import contextlib
 import os
@@ -16,8 +16,8 @@ from skmnist.datasets._csv import shortened
 from skmnist.datasets._load_images import column_names, load_images
 from skmnist.io._atomic import write_atomically
 
-# Keras, scikit-learn's model selection and matplotlib are imported in the functions:
-# files that cannot be read are refused before that time is spent.
+# Keras, scikit-learn's model selection and matplotlib are imported in the functions, so
+# that unreadable files raise an error before.
 
 __all__ = ["compare", "predict", "show", "train"]
 
@@ -117,7 +117,7 @@ def _say_how_it_trained(pipeline, images, seconds):
 
 
 def show(args):
-    """Draw a sheet of images."""
+    """Draw a grid of images."""
     images = _pick(_load(args), args.random_state)
     from skmnist.cli._report import save_figure
     from skmnist.plotting._image_grid import ImageGridDisplay
@@ -159,7 +159,7 @@ def _load_labelled(args):
 
 
 def _pick(images, seed, n_picked=25):
-    """Pick images at random, since many files are sorted by label."""
+    """Pick random images, since many files are sorted by label."""
     rng = np.random.default_rng(seed)
     n_images = len(images.data)
     rows = np.sort(rng.choice(n_images, min(n_images, n_picked), replace=False))
@@ -169,7 +169,7 @@ def _pick(images, seed, n_picked=25):
 
 @contextlib.contextmanager
 def _workers(args):
-    """Let the trainings run where the user wants them."""
+    """Run the fits on Dask if the user wants it."""
     import joblib
 
     if args.scheduler is not None:
@@ -198,7 +198,7 @@ def _cluster(address):
 
     try:
         client = Client(address)
-    except Exception as error:  # which ones it raises is each protocol's choice
+    except Exception as error:  # depends on the protocol
         raise ConnectionError(
             f"no Dask scheduler answers at {address}: {error}"
         ) from error
@@ -213,7 +213,7 @@ def _cluster(address):
 
 
 def _do_all(*steps):
-    """Do each step whatever becomes of the others, then raise what was raised."""
+    """Run all steps even if some fail, then raise their error."""
     with contextlib.ExitStack() as stack:
         for step in reversed(steps):
             stack.callback(step)

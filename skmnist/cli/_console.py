@@ -1,4 +1,4 @@
-"""How the command speaks: one line for an error, one for a warning."""
+"""Output of the command: one line for each error and warning."""
 
 import contextlib
 import os
@@ -14,8 +14,8 @@ _SPEAKERS = ("skmnist", "sklearn", "joblib")
 
 
 def say(text):
-    """Print a text; a reader who has closed the pipe is not an error."""
-    # Labels and file names may hold what the terminal cannot show.
+    """Print a text; a closed pipe is not an error."""
+    # Labels and file names may hold characters that the terminal cannot show.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     with _readers_may_leave():
         print(text.encode(encoding, "backslashreplace").decode(encoding))
@@ -23,7 +23,7 @@ def say(text):
 
 
 def flush_output():
-    """Write out what was printed; a reader who has closed the pipe is not an error."""
+    """Flush the standard output; a closed pipe is not an error."""
     with _readers_may_leave():
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -38,21 +38,21 @@ def _readers_may_leave():
 
 
 def end(words, status):
-    """Say how the command ended, and return its status."""
+    """Print a last line to the standard error stream, and return the status."""
     with contextlib.suppress(OSError):
         print(f"skmnist: {words}", file=sys.stderr, flush=True)
     return status
 
 
 def is_sentence(error):
-    """Tell an error that speaks to the user from a bug."""
+    """Return whether an error is a message to the user rather than a bug."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     package = frame.f_globals.get("__name__", "").partition(".")[0]
     return isinstance(error, OSError) or package in _SPEAKERS
 
 
 def describe(error):
-    """Say in one line what an error says."""
+    """Return the message of an error in one line."""
     if isinstance(error, OSError) and error.filename is not None:
         return _one_line(f"{os.fsdecode(error.filename)}: {error.strerror}")
     return _one_line(error)
@@ -67,7 +67,7 @@ def one_line_warnings():
 
 
 def begin_worker():
-    """Let a worker process speak as the command does, and leave Ctrl-C to it."""
+    """Set up warnings and Keras in a worker process, and ignore Ctrl-C there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.showwarning = _Warnings().show
     from skmnist.cli._log_filter import start_keras

@@ -1,7 +1,7 @@
-"""TensorFlow's log lines at its start, which the command leaves out.
+"""A filter for the log lines of TensorFlow's start.
 
-A process of its own filters them, so that the last words of a process that TensorFlow
-ends, on an unfit processor say, are read too.
+A separate process filters them, so that the last lines are shown if TensorFlow aborts
+the process, for example on an unsupported processor.
 """
 
 import os
@@ -12,9 +12,8 @@ from contextlib import contextmanager
 
 __all__ = ["start_keras", "without_noise"]
 
-# What TensorFlow 2.21 writes, whatever the log level: absl's notice, its own messages
-# of level I and W, and those of level E which speak of parts of CUDA that a machine
-# without a GPU does not have.
+# Lines of TensorFlow 2.21 with any log level: absl's notice, messages of levels I and
+# W, and those of level E about parts of CUDA that are missing without a GPU.
 _NOISE = (
     r"^(WARNING: All log messages before absl::InitializeLog"
     r"|[IW]0000 00:00:"
@@ -39,7 +38,7 @@ def start_keras():
 
 @contextmanager
 def _signals_at_the_end():
-    """Let Ctrl-C and SIGTERM wait: within an import, their exception can get lost."""
+    """Delay Ctrl-C and SIGTERM: within an import, their exception can get lost."""
     came = []
     before = {
         signum: signal.signal(signum, lambda signum, frame: came.append(signum))
@@ -56,8 +55,8 @@ def _signals_at_the_end():
 
 @contextmanager
 def without_noise():
-    """Pass what is written to file descriptor 2 through the filter."""
-    if sys.stderr is None:  # the process has been started without one
+    """Filter the output to file descriptor 2."""
+    if sys.stderr is None:  # the process was started without one
         yield
         return
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The command ``skmnist``: its way in, and its way out when something is wrong.
+"""The entry point of the command ``skmnist``, and its error handling.
 
 The parser and the commands are imported late, so that Ctrl-C and errors end in one line
 whenever they come.
@@ -44,7 +44,7 @@ def main(argv=None):
     except SystemExit as stop:  # the parser's
         return stop.code
     except KeyboardInterrupt as stop:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed twice, say
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed twice
         words = "terminated" if stop.args else "interrupted"
         notes = getattr(stop, "__notes__", ())
         return end("; ".join([words, *notes]), 143 if stop.args else 130)
@@ -84,7 +84,7 @@ def _stopped_by_signals():
     try:
         yield
     except Exception as error:
-        # Libraries that are being imported make errors of their own of it.
+        # Libraries that are being imported turn it into other errors.
         if received:
             raise interruption() from error
         raise
@@ -95,7 +95,7 @@ def _stopped_by_signals():
 
 
 def _run(argv):
-    # The command draws to files, whatever a notebook has set for its own process.
+    # The command draws to files, but a notebook may have set another back end.
     os.environ["MPLBACKEND"] = "agg"
     from skmnist.cli._parser import make_parser
 
@@ -126,7 +126,7 @@ def _run(argv):
 
 
 def _shows_progress(args):
-    """Progress is for people, and comes from processes of this machine."""
+    """Return whether to show progress: on terminals, for processes on this machine."""
     elsewhere = getattr(args, "scheduler", None)
     if elsewhere or getattr(args, "no_progress", True):
         return False
@@ -186,7 +186,7 @@ def _would_replace(output, path):
 
 @contextlib.contextmanager
 def _prepare_outputs(args):
-    """Check that the results can be written, and take new folders back on failure."""
+    """Check that the results can be written, and remove new folders on failure."""
     folders = [getattr(args, "checkpoint", None)]
     if args.command == "compare" and args.output is not None:
         folders += [os.path.join(args.output, p) for p in ("", "figures", "models")]
@@ -201,13 +201,13 @@ def _prepare_outputs(args):
         yield
     except BaseException:
         for folder in reversed(made):
-            with contextlib.suppress(OSError):  # what is not empty stays
+            with contextlib.suppress(OSError):  # not empty
                 os.rmdir(folder)
         raise
 
 
 def _check_replaceable(path):
-    """Refuse what is not a file, and names that the system does not take."""
+    """Check that the path of an output file is valid."""
     try:
         is_file = stat.S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
@@ -219,7 +219,7 @@ def _check_replaceable(path):
 
 
 def _make_folder(folder, made):
-    """Make a folder and those above it, and note in `made` which were missing."""
+    """Make a folder and its parents, and append the new ones to `made`."""
     above = os.path.dirname(os.path.abspath(folder))
     if not os.path.isdir(above):
         _make_folder(above, made)

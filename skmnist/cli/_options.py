@@ -1,4 +1,4 @@
-"""Texts to values: the options that follow from the table of hyperparameters."""
+"""Options for the hyperparameters, and the conversion of their values."""
 
 import argparse
 import os
@@ -19,13 +19,13 @@ __all__ = [
     "within",
 ]
 
-# The embedded digits are few: with smaller steps, and more of them in an epoch, the
-# annealing does not end before the network has learnt them.
+# There are few embedded digits: smaller batches make more steps per epoch, so that
+# annealing does not stop the training too early.
 DIGITS = {"epochs": 15, "batch_size": 16}
 
 
 def checked(kind, fits, words):
-    """Make a function that turns a text into a value, or says what it should be."""
+    """Return a function that converts a text, or raises an error with `words`."""
 
     def parse(text):
         try:
@@ -40,7 +40,7 @@ def checked(kind, fits, words):
 
 
 def within(constraint):
-    """Make a function that reads what one of scikit-learn's constraints allows."""
+    """Return a function that converts a text to a value that a constraint allows."""
     whole = isinstance(constraint, Interval) and constraint.type is Integral
     kind = str if isinstance(constraint, StrOptions) else int if whole else float
     return checked(kind, constraint.is_satisfied_by, constraint)
@@ -52,7 +52,7 @@ _BOOLEAN = checked(
 
 
 def _reader(each):
-    """Make a function that reads one value, or one entry, of a hyperparameter."""
+    """Return a function that converts a text to a value or entry of a parameter."""
     allowed = [each.entries] if isinstance(each.default, tuple) else each.constraints
     readers = [within(c) for c in allowed if isinstance(c, Interval | StrOptions)]
     if "boolean" in allowed:
@@ -72,7 +72,7 @@ def _reader(each):
 
 
 def variant(text):
-    """Read ``NAME:param=value,...``; entries of a tuple stand between blanks.
+    """Read ``NAME:param=value,...``; spaces separate the entries of a tuple.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def _setting(text):
 
 
 def listed(*groups):
-    """Return the lines of the table that are options, of these groups or of all."""
+    """Return the hyperparameters with options, of these groups or of all."""
     return {
         name: each
         for name, each in HYPERPARAMETERS.items()
@@ -131,13 +131,13 @@ def given_hyperparameters(args):
         if (given := getattr(args, name, None)) is not None:
             params[name] = tuple(given) if isinstance(given, list) else given
     if getattr(args, "checkpoint", None) is not None:
-        # Workers elsewhere have working folders of their own.
+        # Workers on other machines have other working directories.
         params["checkpoint_dir"] = os.path.abspath(args.checkpoint)
     return params
 
 
 def add_hyperparameters(parser, *groups):
-    """Add an option for each hyperparameter of these groups of the table, or of all."""
+    """Add an option for each hyperparameter of these groups, or of all."""
     for title in dict.fromkeys(each.group for each in listed(*groups).values()):
         group = parser.add_argument_group(title)
         for name, each in listed(title).items():
@@ -145,7 +145,7 @@ def add_hyperparameters(parser, *groups):
 
 
 def _add_hyperparameter(group, option, name, each):
-    # None stands for what was not given.
+    # None for options that were not given.
     if "boolean" in each.constraints:
         group.add_argument(option, action="store_const", const=True, help=each.help)
         return

@@ -1,4 +1,4 @@
-"""What the command takes: its sub-commands and their options."""
+"""The subcommands and their options."""
 
 import argparse
 from numbers import Integral
@@ -14,13 +14,13 @@ __all__ = ["make_parser"]
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong."""
+    """A parser whose errors are a single line."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, allow_abbrev=False, **kwargs)
 
     def error(self, message):
-        # Arguments may hold what breaks lines.
+        # Arguments may hold line breaks.
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
         self.exit(2, f"skmnist: error: {shown} (try {self.prog} --help)\n")
 
@@ -55,7 +55,7 @@ _NOT_EMPTY = checked(str, bool, "a name")
 
 
 def make_parser():
-    """Make the parser of the command and its sub-commands."""
+    """Return the parser of the command and its subcommands."""
     parser = _Parser(
         prog="skmnist",
         description="Train a convolutional network on images of handwritten digits, "
@@ -87,8 +87,8 @@ def _add_compare(commands):
         "compare",
         "compare ways to train",
         "The network is trained plain, with learning-rate annealing, and with "
-        "annealing and augmentation, or in the ways that --variants names. Printed "
-        "are the accuracies, and whether the differences could be chance.",
+        "annealing and augmentation, or as --variants says. Prints the accuracies, and "
+        "whether the differences could be chance.",
     )
     _add_data(parser)
     group = parser.add_argument_group("comparison")
@@ -98,21 +98,21 @@ def _add_compare(commands):
         nargs="+",
         default=[],
         metavar="NAME:PARAM=VALUE,...",
-        help="what is compared: hyperparameters of the network, such as "
+        help="the variants to compare: hyperparameters of the network, such as "
         "'wide:filters=64 128,epochs=10'; a name alone is one of the three ways, or "
         "all defaults",
     )
     group.add_argument(
         "--baseline",
         action="store_true",
-        help="compare with a support vector machine (scikit-learn's SVC) too",
+        help="also compare with a support vector machine (scikit-learn's SVC)",
     )
     group.add_argument(
         "--repeats",
         type=_POSITIVE_INT,
         default=1,
         metavar="N",
-        help="repeat all of it with other splits and seeds (default: %(default)s)",
+        help="repeat everything with other splits and seeds (default: %(default)s)",
     )
     group.add_argument(
         "--cv",
@@ -133,7 +133,7 @@ def _add_compare(commands):
         "--n-jobs",
         type=_JOBS,
         metavar="N",
-        help="trainings that run at once, -1 for one a core (default: 1)",
+        help="fits that run at once, -1 for one per core (default: 1)",
     )
     group.add_argument(
         "--scheduler",
@@ -146,12 +146,12 @@ def _add_compare(commands):
         "--output",
         type=_NOT_EMPTY,
         metavar="DIR",
-        help="leave report.html, tables, models and figures in this folder",
+        help="write report.html, tables, models and figures to this folder",
     )
     parser.add_argument(
         "--reports",
         action="store_true",
-        help="print precision and recall of each class too",
+        help="also print precision and recall of each class",
     )
     add_hyperparameters(parser)
 
@@ -161,7 +161,7 @@ def _add_train(commands):
         commands,
         "train",
         "train a network and save it",
-        "Part of the rows is held out to tell the accuracy, but with --all-rows.",
+        "Part of the rows is held out to measure the accuracy, except with --all-rows.",
     )
     _add_data(parser)
     group = parser.add_argument_group("way of training")
@@ -170,9 +170,9 @@ def _add_train(commands):
         nargs="?",
         const="plateau",
         choices=SCHEDULES,
-        help="plateau: lower the learning rate when the validation loss stops to "
-        "fall; one_cycle: one warm-up and one decay, for few epochs (default: neither; "
-        "--anneal alone is plateau)",
+        help="plateau: lower the learning rate when the validation loss stops "
+        "falling; one_cycle: one warm-up and one decay, for few epochs (default: "
+        "neither; --anneal alone is plateau)",
     )
     group.add_argument(
         "--augment",
@@ -183,8 +183,8 @@ def _add_train(commands):
     group.add_argument(
         "--all-rows",
         action="store_true",
-        help="hold nothing out, for a model that is to be used: train it without this "
-        "first, to know its accuracy",
+        help="train on all rows, for a final model: first train without this option to "
+        "measure the accuracy",
     )
     _add_run(parser)
     parser.add_argument(
@@ -218,7 +218,7 @@ def _add_predict(commands):
         "--model",
         type=_NOT_EMPTY,
         metavar="MODEL",
-        help="file that train wrote, which may also stand before IMAGES (default: a "
+        help="file that train wrote, which may also come before IMAGES (default: a "
         "pretrained network for digits of 28x28 pixels)",
     )
     _add_source_details(parser, subset="all")
@@ -232,7 +232,7 @@ def _add_predict(commands):
     parser.add_argument(
         "--trust",
         action="store_true",
-        help="open a .joblib file, too, which can run any code: only one of your own",
+        help="also open .joblib files, which can run any code: use only your own",
     )
     _add_no_progress(parser)
 
@@ -241,14 +241,14 @@ def _add_show(commands):
     parser = _add_command(
         commands,
         "show",
-        "draw a sheet of 5 x 5 images",
+        "draw a grid of 5 x 5 images",
         "The images are picked at random.",
     )
     _add_data(parser)
     parser.add_argument(
         "--augment",
         action="store_true",
-        help="show them as the network sees them in training with --augment",
+        help="transform them as train does with --augment",
     )
     _add_seed(parser)
     parser.add_argument(
@@ -276,7 +276,7 @@ def _add_data(parser):
         "--max-value",
         type=within(POSITIVE_FLOAT),
         metavar="N",
-        help="value of a full pixel (default: 16 for digits, otherwise 255)",
+        help="largest value that a pixel can have (default: 16 for digits, else 255)",
     )
 
 
@@ -301,7 +301,7 @@ def _add_run(parser):
         "--checkpoint",
         type=_NOT_EMPTY,
         metavar="DIR",
-        help="keep finished epochs in this folder, so that the same command resumes "
+        help="save every epoch in this folder, so that the same command resumes "
         "after an interruption",
     )
     _add_no_progress(parser)
@@ -309,7 +309,7 @@ def _add_run(parser):
 
 def _add_no_progress(parser):
     parser.add_argument(
-        "--no-progress", action="store_true", help="do not show how long it takes"
+        "--no-progress", action="store_true", help="do not show progress"
     )
 
 
@@ -319,5 +319,5 @@ def _add_seed(parser):
         type=_SEED,
         default=0,
         metavar="SEED",
-        help="the same seed gives the same outcome (default: %(default)s)",
+        help="the same seed gives the same result (default: %(default)s)",
     )

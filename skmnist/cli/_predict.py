@@ -1,4 +1,4 @@
-"""``skmnist predict``: pictures, folders and tables to labels."""
+"""``skmnist predict``: label pictures, folders and tables."""
 
 import os
 import re
@@ -15,7 +15,7 @@ __all__ = ["predict", "take_model"]
 
 _PICKLED = (".joblib", ".pkl", ".pickle")
 _MODELS = (".safetensors", *_PICKLED)
-# How files begin that Python's pickle wrote, and those that joblib compressed.
+# First bytes of pickles, and of files that joblib compressed.
 _PICKLE = b"\x80"
 _COMPRESSED = (
     *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\0\0", b"\x04\x22M"),
@@ -27,7 +27,7 @@ _STEP = 2048
 
 
 def take_model(args):
-    """Take the first of the images for the model if it is one and none is given."""
+    """Use the first of the images as the model if it is one and none is given."""
     if args.model is None and _is_model(args.data[0]):
         args.model = os.path.expanduser(args.data.pop(0))
         if not args.data:
@@ -65,7 +65,7 @@ def predict(args):
 
 
 def _default_model():
-    """Return the model that labels where --model does not name one."""
+    """Return the pretrained model, the default of --model."""
     from skmnist.persistence._pretrained import load_pretrained
 
     return load_pretrained()
@@ -84,7 +84,7 @@ def _is_safetensors(start):
 
 
 def _is_model(path):
-    """Tell a model file by its name or its content."""
+    """Return whether a file is a model, by its name or its content."""
     if path.lower().endswith(_MODELS):
         return True
     start = _start_of(path) if os.path.isfile(path) else b""
@@ -92,7 +92,7 @@ def _is_model(path):
 
 
 def _is_pickle(path):
-    """Tell by its content, or at least by its name, a file that can run code."""
+    """Return whether a file can run code, by its content or its name."""
     start = _start_of(path)
     if _is_safetensors(start):
         return False
@@ -111,7 +111,7 @@ def _open_pickle(path):
 
     try:
         model = joblib.load(path)
-    except Exception as error:  # which ones a pickle raises is its author's choice
+    except Exception as error:  # a pickle can raise any
         raise ValueError(
             f"{path} cannot be opened as a pickle ({type(error).__name__}: {error})"
         ) from error
@@ -134,14 +134,14 @@ def _as_trained(model, source, images, path):
             f"of {trained}"
         )
     pixels = images.data
-    if isinstance(model, MnistCNN):  # without the scaler that trained with it
+    if isinstance(model, MnistCNN):  # without the scaler of its training
         pixels = pixels.astype("float32") / images.max_value
     names = getattr(model, "feature_names_in_", None)
     return pixels if names is None else _in_order_of(names, pixels, path)
 
 
 def _in_order_of(names, pixels, path):
-    """Bring pixels, sorted by their numbers, into the order of a model's columns."""
+    """Sort pixels, in the order of their numbers, as the columns of a model."""
     import pandas as pd
 
     numbers = [tuple(map(int, re.findall(r"\d+", name))) for name in names]
@@ -156,7 +156,7 @@ def _in_order_of(names, pixels, path):
 
 
 def _ask(ask, sources, progress):
-    """Return what a method of the model says of all images, with a progress bar."""
+    """Call a method of the model for all images, with a progress bar."""
     from rich.console import Console
     from rich.progress import track
 

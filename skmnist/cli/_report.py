@@ -1,4 +1,4 @@
-"""What a comparison leaves behind: tables, reports, models and pictures in a folder."""
+"""Output of a comparison: tables, reports, models and figures in a folder."""
 
 import os
 import re
@@ -110,7 +110,7 @@ def _best_network(comparison):
 
 
 def write_figures(comparison, folder):
-    """Draw the pictures of the report into `figures`, which exists."""
+    """Draw the figures of the report into the existing folder `figures`."""
     for name, draw in drawings(comparison).items():
         save_figure(draw, os.path.join(folder, "figures", f"{name}.png"))
 

@@ -1,1 +1,1 @@
-"""The comparison of ways to train, and whether a difference is real."""
+"""Comparison of variants of the network, with tests of their differences."""

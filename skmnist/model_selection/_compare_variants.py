@@ -88,16 +88,16 @@ def compare_variants(
     n_jobs : int, default=None
         Number of fits that run at once, in each search and after them.
     random_state : int, RandomState instance or None, default=None
-        Decides on the splits and on the networks. All variants of a repeat get the
-        same seed, and so start from the same weights. An int gives the same outcome
-        at each call.
+        Controls the splits and the networks. All variants of a repeat get the same
+        seed, and so start from the same weights. Pass an int for the same results at
+        each call.
     image_shape : tuple of (int, int), default=None
         Height and width in pixels, see `ImageScaler`.
     max_value : float, default=255
-        The value of a full pixel, above 0.
+        The largest value that a pixel can have, above 0.
     progress : bool, default=False
-        Whether to show on the standard error stream how far the networks are, and
-        how long they still take. Workers must run on this machine.
+        Whether to show the progress of the networks and the remaining time on the
+        standard error stream. Workers must run on this machine.
     **cnn_params : dict
         Hyperparameters of `MnistCNN` that all variants share. A variant may set
         them otherwise.
@@ -154,7 +154,7 @@ def compare_variants(
     )
     template = make_search(random_state=seed).estimator
     with warnings.catch_warnings():
-        # What can be found wrong in X is found now; the fits warn of the rest.
+        # Raise errors about X now; the fits will warn.
         warnings.simplefilter("ignore")
         clone(template["scale"]).fit(X)
     splits = [
@@ -171,7 +171,7 @@ def compare_variants(
     fits = VariantFits(n_jobs=n_jobs)
     progress = TrainingProgress(_lengths(splits, pipelines), shown=progress)
     with _sending_once(), warnings.catch_warnings(), progress:
-        # Other classifiers do not report how far they are.
+        # Other classifiers do not report their progress.
         warnings.filterwarnings("ignore", ".* does not support callbacks")
         searches = [
             _search(
@@ -234,7 +234,7 @@ def _search(make_search, split, X, y, callbacks):
 
 
 def _test_to_train(splits):
-    """Return rows tested on for each row trained on in the folds; None without."""
+    """Return the ratio of test to training rows in the folds; None without folds."""
     ratios = [
         len(test) / len(train) for split in splits for train, test in split.folds or ()
     ]
@@ -256,7 +256,7 @@ def _lengths(splits, pipelines):
 
 
 def _sending_once():
-    """Let the loops on Dask send the same data once; leave others as they are."""
+    """On Dask, send the data once for all loops; otherwise do nothing."""
     active, _ = get_active_backend()
     return getattr(active, "keeping_data", nullcontext)()
 

@@ -1,4 +1,4 @@
-"""The pictures of a comparison, for its report and for a folder of files."""
+"""The figures of a comparison, for its report and for a folder."""
 
 from functools import partial
 
@@ -71,7 +71,7 @@ def _draw_confusion(comparison):
     for label in (*ax.get_xticklabels(), *ax.get_yticklabels()):
         label.set_parse_math(False)
     for text in display.text_.flat:
-        if text.get_text() == "0":  # the mistakes should catch the eye
+        if text.get_text() == "0":  # so that the mistakes stand out
             text.set_text("")
     title = f"{display_name(comparison.best_variant_)}, test set"
     ax.set_title(title, fontsize="medium", parse_math=False)

@@ -16,7 +16,7 @@ from skmnist.model_selection._drawings import drawings
 
 __all__ = ["environment", "render_first_screen", "render_report"]
 
-# What the outcome or the durations may depend on.
+# Results and durations may depend on these.
 _PACKAGES = ("keras", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
 _DPI = 150
 
@@ -41,7 +41,7 @@ def render_first_screen(comparison):
 
 
 def render_report(comparison, command=None):
-    """Return the whole report, pictures included, as a page of HTML."""
+    """Return the whole report with its figures as an HTML page."""
     return _template("report.html.jinja").render(
         _first_screen(comparison),
         figures={name: _as_image(draw) for name, draw in drawings(comparison).items()},
@@ -84,7 +84,7 @@ def _first_screen(comparison):
 
 
 def _settings(comparison):
-    """Return what was set of each variant, as text by name."""
+    """Return the settings of each variant, as text by name."""
     return {
         display_name(name): repr(pipeline[-1])
         for name, pipeline in comparison.estimators_.items()
@@ -92,7 +92,7 @@ def _settings(comparison):
 
 
 def _as_image(draw):
-    """Draw a picture; return it as a data URI, and its width in CSS pixels."""
+    """Draw a figure; return it as a data URI, and its width in CSS pixels."""
     from matplotlib import pyplot as plt
 
     figure = draw().figure_

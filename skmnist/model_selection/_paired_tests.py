@@ -1,4 +1,4 @@
-"""Is a difference between classifiers real? Pure functions of counts and scores."""
+"""Intervals of accuracies, and tests of differences between classifiers."""
 
 import numpy as np
 from scipy import stats
@@ -11,12 +11,12 @@ __all__ = [
     "wilson_interval",
 ]
 
-# Scores that differ by less differ by rounding only.
+# Smaller differences are due to rounding.
 _ROUNDING = 1e-12
 
 
 def wilson_interval(n_right, n_samples, confidence=0.95):
-    """Give the Wilson interval of an accuracy.
+    """Return the Wilson interval of an accuracy.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def corrected_t_test(differences, test_to_train):
 
 
 def corrected_interval(scores, test_to_train, confidence=0.95):
-    """Give a mean over repeated splits with the interval of the corrected t-test.
+    """Return a mean over repeated splits, with the interval of the corrected t-test.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a comparison found, in words that can be read aloud."""
+"""The results of a comparison, in sentences."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ _OF_ANNEALING = {"anneal", "anneal_factor", "anneal_patience", "min_learning_rat
 
 
 def findings(comparison):
-    """Say which variant is best, how each pair differs, and what was not tried."""
+    """Return sentences on the best variant, each pair, and what was not tried."""
     sentences = [_say_best(comparison), *comparison.significance_["sentence"]]
     sentences += _say_constant_rates(comparison)
     if comparison.n_repeats_ == 1:
@@ -72,7 +72,7 @@ def _not_shown_worse(comparison, best):
 
 
 def say_pair(pair, n_repeats):
-    """Say how a pair of `significance_` differs, and whether that could be chance.
+    """Return a sentence on the difference of a pair, and whether it could be chance.
 
     Judged by McNemar's test for one repeat, otherwise by the corrected t-test over
     the repeats, after Holm's correction.
@@ -119,7 +119,7 @@ def _judge(p):
 
 
 def _say_constant_rates(comparison):
-    """Say which annealed variants never lowered their learning rate."""
+    """Return sentences on annealed variants that never lowered the learning rate."""
     networks = {
         name: pipeline["cnn"].get_params(deep=False)
         for name, pipeline in comparison.estimators_.items()
@@ -147,7 +147,7 @@ def _say_constant_rates(comparison):
 
 
 def _rest(params):
-    """Return the hyperparameters that have nothing to do with annealing."""
+    """Return the hyperparameters other than those of annealing."""
     return {name: params[name] for name in params.keys() - _OF_ANNEALING}
 
 

@@ -1,4 +1,4 @@
-"""The tables of a comparison, made of its fits."""
+"""The tables of a comparison."""
 
 from itertools import combinations
 
@@ -22,12 +22,12 @@ __all__ = [
     "mcnemar_in_repeats",
 ]
 
-# Of the data, on which each variant is measured.
+# Parts of the data on which each variant is scored.
 PARTS = ("training", "validation", "test")
 
 
 def fold_scores(searches, n_variants):
-    """Give the accuracies in folds, of shape (n_repeats, n_variants, n_folds)."""
+    """Return the accuracies in folds, of shape (n_repeats, n_variants, n_folds)."""
     if not searches:
         return np.full((1, n_variants, 1), np.nan)
     return np.array(
@@ -70,7 +70,7 @@ def make_table(fits, scores):
 
 
 def _summarize(fits, part):
-    """Give a mean accuracy and its interval in percent; NaN where there is none."""
+    """Return a mean accuracy and its interval in percent; NaN without any."""
     values = np.array([fit[part] for fit in fits])
     if len(fits) > 1:
         interval = corrected_interval(100 * values, _test_to_train(fits))
@@ -122,7 +122,7 @@ def compare_pairs(in_repeats, fits, scores, test_to_train):
 
 
 def _compare_repeats(fits, variant, baseline):
-    """Test the difference of two variants over the repeats; nothing for one."""
+    """Test the difference of two variants over several repeats."""
     ours, theirs = (
         np.array([fit["test"] for fit in fits if fit["model"] == name])
         for name in (variant, baseline)

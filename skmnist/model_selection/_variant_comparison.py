@@ -1,4 +1,4 @@
-"""What a comparison of variants found, and what it says."""
+"""The result of a comparison of variants."""
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ __all__ = ["VariantComparison"]
 
 
 class VariantComparison:
-    """The outcome of `compare_variants`.
+    """Result of `compare_variants`.
 
     Prints as the table and the sentences, and shows itself in a notebook.
 
@@ -192,7 +192,7 @@ class VariantComparison:
         return findings(self)
 
     def report(self, name=None):
-        """Tell precision, recall and F1 of each class on the test set.
+        """Return precision, recall and F1 of each class on the test set, as text.
 
         Parameters
         ----------
@@ -221,7 +221,7 @@ class VariantComparison:
         )
 
     def as_text(self):
-        """Give the table as it is shown to people.
+        """Return the table with formatted numbers.
 
         Returns
         -------
@@ -246,7 +246,7 @@ class VariantComparison:
 
     @property
     def caption(self):
-        """What the columns of the table mean, in sentences."""
+        """Explanation of the table's columns."""
         if self.n_repeats_ == 1:
             sentences = [
                 "Accuracy in percent.",
@@ -275,7 +275,7 @@ class VariantComparison:
         return render_first_screen(self)
 
     def to_html(self, path, command=None):
-        """Write a report: one HTML file with all tables and pictures.
+        """Write a report: one HTML file with all tables and figures.
 
         It needs neither scripts nor a network, and can be mailed and printed. With
         repeats, training, mistakes and reports are those of the first one.
@@ -283,19 +283,19 @@ class VariantComparison:
         Parameters
         ----------
         path : str or path-like
-            The file to write; one that exists is replaced.
+            The file to write. An existing file is replaced.
         command : str, default=None
-            What was typed to make the comparison, for the section on repeating it.
+            The command that made the comparison, for the section on repeating it.
 
         Raises
         ------
         OSError
-            If the file cannot be written. An older one stays as it was.
+            If the file cannot be written. An older one is not changed.
         """
         write_atomically(path, render_report(self, command).encode())
 
     def _complete_searches(self):
-        """Let the first search predict: its best variant is fitted already."""
+        """Set the best estimator of the first search, which is fitted already."""
         if self.searches_:
             search, table = self.search_, self.repeats_
             search.set_params(refit=True)

@@ -28,7 +28,7 @@ class Split(NamedTuple):
     folds: list | None = None
 
     def fit_name(self, variant, fold=None):
-        """Return how the fit of a variant is shown, in a fold by number from 0."""
+        """Return the name of the fit of a variant, in a fold counted from 0."""
         parts = [display_name(variant)]
         if self.n_repeats > 1:
             parts.append(f"repeat {self.repeat + 1}")
@@ -45,7 +45,7 @@ class Split(NamedTuple):
 class VariantFits(CallbackSupportMixin, BaseEstimator):
     """Fit each variant once in each repeat, several at a time.
 
-    An estimator only because scikit-learn's progress bars want one.
+    An estimator, because scikit-learn's progress bars need one.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
         context = self._init_callback_context(
             max_subtasks=len(fits), sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self, X=X, y=y)
-        # Made ahead of the parallel loop, which pickles them with the estimator.
+        # Before the parallel loop, which pickles them with the estimator.
         tasks = [
             context.subcontext(task_name=split.fit_name(name), task_id=i)
             for i, (split, name, _) in enumerate(fits)
@@ -110,10 +110,10 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
 
 
 def score_held_out(pipeline, X, y):
-    """Measure a pipeline on the rows that its network held out of `X` by itself.
+    """Score a pipeline on the rows that its network held out of `X`.
 
-    Returns the accuracy, for which every row counts once, and the number of these
-    rows; NaN and 0 where there are none.
+    Returns the unweighted accuracy and the number of these rows; NaN and 0 without
+    any.
     """
     held_out = pipeline["cnn"]._rows_held_out(y)
     if not len(held_out):
@@ -133,8 +133,8 @@ def _fit_variant(caller, task, name, pipeline, X, y, split):
             fit_params["cnn__X_val"] = scaler.transform(validation[0])
             fit_params["cnn__y_val"] = validation[1]
     start = perf_counter()
-    # Whatever the caller set: with metadata routing, a pipeline does not know
-    # parameters by the name of a step.
+    # With metadata routing, a pipeline does not take parameters with the name of a
+    # step.
     with (
         config_context(enable_metadata_routing=False),
         task.propagate_callback_context(pipeline),

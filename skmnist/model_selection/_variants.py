@@ -1,4 +1,4 @@
-"""What is compared: hyperparameters of the network, or other classifiers."""
+"""Variants: hyperparameters of the network, or other classifiers."""
 
 from collections.abc import Mapping
 
@@ -43,7 +43,7 @@ def make_variant_search(
     image_shape : tuple of (int, int), default=None
         Height and width in pixels, see `ImageScaler`.
     max_value : float, default=255
-        The value of a full pixel, above 0.
+        The largest value that a pixel can have, above 0.
     **cnn_params : dict
         Hyperparameters of `MnistCNN` that all variants share.
 
@@ -177,7 +177,7 @@ def _check_classifier(name, variant):
 
 
 def _check_shared(variants, cnn_params):
-    """Check that no shared hyperparameter would be without any effect."""
+    """Check that every shared hyperparameter has an effect."""
     networks = [v for v in variants.values() if isinstance(v, Mapping)]
     for name in cnn_params if networks else ():
         if all(name in settings for settings in networks):

@@ -1,4 +1,4 @@
-"""Pixel rows, stacks and images: one reading of their shape, and their scaling."""
+"""Scaling of pixels, in rows, stacks or images."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -28,8 +28,9 @@ class ImageScaler(
 
     Takes rows of shape (n_samples, height * width), stacks of shape (n_samples,
     height, width) and images of shape (n_samples, height, width, 1), of any
-    numeric type, and gives images; `fit` and `transform` may be given different forms.
-    Learned are the shape of the images and, for a warning, their mean brightness.
+    numeric type, and returns images; `fit` and `transform` may be given different
+    forms. `fit` learns the shape of the images and, for a warning, their mean
+    brightness.
 
     Parameters
     ----------
@@ -37,8 +38,8 @@ class ImageScaler(
         Height and width in pixels. Needed only for rows of images that are not
         square; -1 in one place is inferred.
     max_value : float, default=255
-        The value of a full pixel, which becomes 1. From 1.2e-38 to 3.4e38, the
-        numbers that 32-bit floats hold.
+        The largest value that a pixel can have, which becomes 1. From 1.2e-38 to
+        3.4e38, the range of 32-bit floats.
 
     Attributes
     ----------
@@ -161,7 +162,7 @@ class ImageScaler(
         return images.reshape(-1, *self.image_shape_, 1)
 
     def inverse_transform(self, X):
-        """Turn images back into rows of pixels.
+        """Convert images to rows of pixels.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""From photographs and drawings of digits to images as MNIST has them."""
+"""Normalization of photographs and drawings of digits to MNIST's format."""
 
 from numbers import Real
 
@@ -14,7 +14,7 @@ MNIST_SIDE = 28
 
 
 class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstimator):
-    """Normalize pictures of digits to images as MNIST has them.
+    """Normalize pictures of digits to MNIST's format.
 
     The ink of each picture is separated from its paper, scaled to fit a box with its
     aspect ratio kept, and moved so that its centre of mass is in the middle, light
@@ -135,7 +135,7 @@ class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstim
             ink is not found in a picture. The message names the position of the
             picture, counted from 0.
         """
-        # Late, since importing this package is not to import scikit-image.
+        # Late, so that importing this package does not import scikit-image.
         from skmnist.preprocessing._pictures import read_pictures
         from skmnist.preprocessing._segmentation import find_ink
 

@@ -1,4 +1,4 @@
-"""Pictures in the forms that people have them in, as pixels from 0."""
+"""Reading of pictures in various forms, as pixels from 0."""
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -40,7 +40,7 @@ def read_pictures(X, image_shape):
 
 
 def full_scale(pixels):
-    """Return what stands for full brightness: 1, 255, 65535 or the largest pixel."""
+    """Return the value of full brightness: 1, 255, 65535 or the largest pixel."""
     largest = pixels.max()
     scales = (scale for scale in (1, 255, 65535) if scale >= largest)
     return np.float32(next(scales, largest))

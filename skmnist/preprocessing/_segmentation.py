@@ -16,7 +16,7 @@ from skmnist.preprocessing._pictures import full_scale
 __all__ = ["find_ink"]
 
 WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
-SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is looked at again
+SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped first
 TINY, ENLARGED = 20, 8  # pixels; a smaller picture is enlarged so many times
 SMALLEST_WITH_LINES = 48  # pixels; in a smaller picture a stroke may span as much
 
@@ -114,7 +114,7 @@ def _to_grey(picture):
 
 
 def _is_ink_light(grey):
-    """Tell whether the few pixels that stand out are the lighter ones."""
+    """Return whether the few pixels that stand out are the lighter ones."""
     step = 2 if max(grey.shape) > WORKING_SIDE // 2 else 1
     sample = grey[::step, ::step]
     skewness = 0
