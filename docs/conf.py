@@ -6,9 +6,9 @@ import os
 import skmnist
 from skmnist.dask import DurableDaskBackend
 
-# The diagrams of estimators stand on pages of the gallery.
+# For the diagrams of estimators on pages of the gallery.
 os.environ["SKMNIST_DOCS"] = ".."
-# Progress bars on a page are shown as they end, wherever the build runs.
+# So that pages show the final state of progress bars in any build.
 os.environ["TERM"] = "dumb"
 
 project = "skmnist"
@@ -45,7 +45,7 @@ myst_heading_anchors = 3
 
 
 def members(cls):
-    """List what a class offers, of this package's own making and inherited."""
+    """List the members of a class that this package defines, and inherited ones."""
     own, inherited = [], []
     for name in dir(cls):
         value = getattr(cls, name, None)
@@ -101,7 +101,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-# Pages without pages below them need no navigation of their section.
+# Pages without subpages do not need a section navigation.
 html_sidebars = dict.fromkeys(
     ["index", "api", "benchmarks", "contributing", "changelog", "reliability"], []
 )
