@@ -96,7 +96,7 @@ class ArrayOutputMixin:
         """
         if transform not in (None, "default"):
             raise ValueError(
-                f"transform={transform!r} asks for a table, but {type(self).__name__} "
+                f"transform={transform!r} selects a table, but {type(self).__name__} "
                 "makes images of three axes or more: use transform='default'."
             )
         return self

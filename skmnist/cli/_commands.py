@@ -186,7 +186,7 @@ def _workers(args):
             yield
     except BrokenExecutor as error:
         raise ChildProcessError(
-            "a worker process was killed, perhaps for want of memory: give fewer "
+            "a worker process was killed, perhaps for lack of memory: give fewer "
             "--n-jobs"
         ) from error
 
@@ -200,7 +200,7 @@ def _cluster(address):
         client = Client(address)
     except Exception as error:  # depends on the protocol
         raise ConnectionError(
-            f"no Dask scheduler answers at {address}: {error}"
+            f"no Dask scheduler responds at {address}: {error}"
         ) from error
     with client:
         print(f"Watch the workers at {client.dashboard_link}", file=sys.stderr)

@@ -175,7 +175,7 @@ def _ask(ask, sources, progress):
 
 def _print_labels(model, pixels, loaded, progress):
     if not hasattr(model, "predict_proba"):
-        raise ValueError("the model does not tell probabilities: add --output CSV")
+        raise ValueError("the model does not predict probabilities: add --output CSV")
     proba = _ask(model.predict_proba, pixels, progress)
     best, second = np.argsort(-proba, axis=1, kind="stable")[:, :2].T
     names = [

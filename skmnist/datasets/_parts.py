@@ -36,7 +36,7 @@ def refuse_test(subset, source):
 
 
 def part_of(name):
-    """Return the part that a file's name tells: "train", "test" or None."""
+    """Return the part in a file's name: "train", "test" or None."""
     found = _PART.findall(name)
     if not found:
         return None

@@ -154,7 +154,7 @@ def holm(p_values):
     Parameters
     ----------
     p_values : array-like of shape (n_tests,)
-        The p-values of one family of tests. NaN stands for no test.
+        The p-values of one family of tests. NaN where there is no test.
 
     Returns
     -------

@@ -91,9 +91,9 @@ def build_cnn(
     """Build the uncompiled network, from (n, height, width, 1) to (n, n_classes).
 
     `augmentation` holds the three ranges of :class:`RandomAffine`, or is None. `dtype`
-    names Keras's policy for the layers; the augmentation and the softmax have 32 bits
-    all the same. Every random layer has a seed of its own, so that building one draws
-    nothing from Python's or Keras's global generators.
+    names Keras's policy for the layers; the augmentation and the softmax always have 32
+    bits. Every random layer has its own seed, so that building one draws nothing from
+    Python's or Keras's global generators.
     """
     layers = keras.layers
     stack = [keras.Input((*image_shape, 1), dtype="float32", name="image")]
@@ -145,7 +145,7 @@ def build_cnn(
         )
     )
     model = keras.Sequential(stack, name="mnist_cnn")
-    # Keras scales the loss if the policy of the model asks for it.
+    # Keras scales the loss if the policy of the model requires it.
     model.dtype_policy = dtype
     return model
 

@@ -44,8 +44,8 @@ def _share_cores():
 def _given_threads():
     """Return the number of threads of a worker as text, empty outside of workers.
 
-    joblib tells its workers through ``OMP_NUM_THREADS``, which TensorFlow does not
-    read. Dask writes 1 there or nothing, whatever a worker was given.
+    joblib sets ``OMP_NUM_THREADS`` in its workers, which TensorFlow does not read.
+    Dask sets it to 1 or not at all, regardless of the worker's threads.
     """
     dask = sys.modules.get("distributed.worker")
     # Not `get_worker`: this is imported when a task is unpickled, outside of any task.

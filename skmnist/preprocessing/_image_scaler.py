@@ -49,7 +49,7 @@ class ImageScaler(
         Mean brightness of the pixels seen in `fit`, from 0 to 1. `transform` warns of
         images that look like their negative.
     n_features_in_ : int
-        Height times width, whatever form the images came in.
+        Height times width, for all forms of the input.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, where `fit` saw a DataFrame whose names are all
         strings.

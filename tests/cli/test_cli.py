@@ -240,7 +240,7 @@ def test_scheduler_without_dask(refused, monkeypatch):
 @pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "ucx://127.0.0.1:1"])
 def test_scheduler_wrong_protocol(refused, tiny, address):
     said = refused("compare", *tiny, "--scheduler", address)
-    assert f"no Dask scheduler answers at {address}" in said
+    assert f"no Dask scheduler responds at {address}" in said
 
 
 # Bad input

@@ -432,5 +432,5 @@ def test_set_output():
     scaler = ImageScaler(max_value=16)
     pipeline = make_pipeline(scaler).set_output(transform="default")
     assert pipeline.fit_transform(DIGITS).shape == (200, 8, 8, 1)
-    with pytest.raises(ValueError, match="'pandas' asks for a table.*'default'"):
+    with pytest.raises(ValueError, match="'pandas' selects a table.*'default'"):
         make_pipeline(scaler).set_output(transform="pandas")
