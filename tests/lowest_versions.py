@@ -12,7 +12,8 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 def constraints(project):
     """Return ``name==floor`` for what the package and its extras run on."""
     extras = project["optional-dependencies"]
-    required = [*project["dependencies"], *extras["dask"], *extras["parquet"]]
+    optional = [*extras["app"], *extras["dask"], *extras["parquet"]]
+    required = [*project["dependencies"], *optional]
     return [requirement.replace(">=", "==") for requirement in required]
 
 

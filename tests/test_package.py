@@ -13,7 +13,7 @@ import skmnist
 
 ROOT = Path(__file__).parents[1]
 COMMAND = Path(sys.executable).with_name("skmnist")
-HEAVY = {"keras", "tensorflow", "scikeras", "matplotlib", "jax", "torch"}
+HEAVY = {"keras", "tensorflow", "scikeras", "matplotlib", "jax", "torch", "gradio"}
 
 
 def run(*args, **settings):
@@ -61,6 +61,7 @@ def test_version_of_installed_package():
         "from skmnist import load_images; load_images('digits')",
         "from skmnist import ImageScaler; ImageScaler().fit([[0, 255, 7, 9]])",
         "import skmnist.cli._main",
+        "import skmnist.cli._commands",
     ],
 )
 def test_import_without_keras_and_matplotlib(code):

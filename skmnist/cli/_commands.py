@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from skmnist.cli._console import begin_worker, say
+from skmnist.cli._draw import draw
 from skmnist.cli._log_filter import start_keras
 from skmnist.cli._predict import predict
 from skmnist.datasets._csv import shortened
@@ -19,7 +20,7 @@ from skmnist.io._atomic import write_atomically
 # Keras, scikit-learn's model selection and matplotlib are imported in the functions, so
 # that unreadable files raise an error before.
 
-__all__ = ["compare", "predict", "show", "train"]
+__all__ = ["compare", "draw", "predict", "show", "train"]
 
 
 def compare(args):

@@ -172,6 +172,8 @@ def _check_inputs(args):
             )
     if getattr(args, "scheduler", None) and not find_spec("distributed"):
         raise ValueError('--scheduler needs Dask: pip install "skmnist[dask]"')
+    if args.command == "draw" and not find_spec("gradio"):
+        raise ValueError('draw needs Gradio: pip install "skmnist[app]"')
 
 
 def _would_replace(output, path):

@@ -72,6 +72,7 @@ def make_parser():
     _add_train(commands)
     _add_predict(commands)
     _add_show(commands)
+    _add_draw(commands)
     return parser
 
 
@@ -259,6 +260,31 @@ def _add_show(commands):
         help="file to write: .png, .jpg, .svg or .pdf",
     )
     add_hyperparameters(parser, "augmentation")
+
+
+def _add_draw(commands):
+    parser = _add_command(
+        commands,
+        "draw",
+        "read digits that are drawn in the browser",
+        "Serves a page to this machine only. At the end of each stroke it shows the "
+        "drawing as the network sees it, and the probabilities. Needs the extra app.",
+    )
+    parser.add_argument(
+        "--model",
+        type=_NOT_EMPTY,
+        metavar="MODEL",
+        help=".safetensors file that train wrote (default: a pretrained network for "
+        "digits)",
+    )
+    parser.add_argument(
+        "--port",
+        type=within(Interval(Integral, 0, 65535, closed="both")),
+        default=7860,
+        metavar="N",
+        help="port of the page, 0 for one that is free (default: %(default)s)",
+    )
+    parser.set_defaults(data=[], output=None)
 
 
 def _add_data(parser):

@@ -11,7 +11,7 @@ from skmnist.cli._log_filter import start_keras
 from skmnist.datasets._load_images import load_images
 from skmnist.io._atomic import open_regular, write_atomically
 
-__all__ = ["predict", "take_model"]
+__all__ = ["as_trained", "predict", "take_model"]
 
 _PICKLED = (".joblib", ".pkl", ".pickle")
 _MODELS = (".safetensors", *_PICKLED)
@@ -54,7 +54,7 @@ def predict(args):
     open_model = _open_pickle if pickled else _open_safely
     model = _default_model() if args.model is None else open_model(args.model)
     name = args.model or "the pretrained network"
-    pixels = [_as_trained(model, *each, name) for each in loaded.items()]
+    pixels = [as_trained(model, *each, name) for each in loaded.items()]
     if args.output is None:
         labels = _print_labels(model, pixels, loaded, args.progress)
     else:
@@ -120,7 +120,7 @@ def _open_pickle(path):
     return model
 
 
-def _as_trained(model, source, images, path):
+def as_trained(model, source, images, path):
     """Return the pixels of a source in the size, order and scale of the training."""
     from skmnist.neural_network._classifier import MnistCNN
 

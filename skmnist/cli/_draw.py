@@ -1,0 +1,165 @@
+"""``skmnist draw``: a page in the browser, on which the network reads what is drawn."""
+
+import base64
+import errno
+import io
+import os
+import socket
+
+from sklearn.utils import Bunch
+
+from skmnist.cli._console import say
+from skmnist.cli._log_filter import start_keras
+from skmnist.cli._predict import as_trained
+
+__all__ = ["Reader", "draw"]
+
+_HINT = "Draw a digit"
+# Gradio's own Sketchpad makes people choose the brush before each drawing (6.31).
+_CANVAS = """
+<b>Draw here</b>
+<canvas width="280" height="280"></canvas>
+<button type="button">Clear</button>
+"""
+_CANVAS_STYLE = """
+canvas { display: block; width: 100%; max-width: 400px; touch-action: none;
+         background: white; border: 1px solid gray; cursor: crosshair; }
+button { margin-top: 8px; padding: 8px 24px; border: 1px solid gray; }
+"""
+_CANVAS_SCRIPT = """
+const canvas = element.querySelector("canvas");
+const pen = canvas.getContext("2d");
+pen.lineWidth = 20;
+pen.lineCap = pen.lineJoin = "round";
+const point = (event) => {
+    const scale = canvas.width / canvas.clientWidth;
+    return [scale * event.offsetX, scale * event.offsetY];
+};
+const drawTo = (event) => {
+    pen.lineTo(...point(event));
+    pen.stroke();
+};
+canvas.onpointerdown = (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    pen.beginPath();
+    pen.moveTo(...point(event));
+    drawTo(event);
+};
+canvas.onpointermove = (event) => {
+    if (canvas.hasPointerCapture(event.pointerId)) drawTo(event);
+};
+canvas.onlostpointercapture = () => { props.value = canvas.toDataURL(); };
+element.querySelector("button").onclick = () => {
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    props.value = "";
+};
+"""
+_SEEN = "<b>As the network sees it</b>${value}"
+_SEEN_STYLE = (
+    "img { width: 200px; border: 1px solid gray; image-rendering: pixelated; }"
+)
+
+
+def draw(args):
+    """Show a page that reads digits as they are drawn, to this machine only."""
+    with _listen(args.port) as listener:
+        start_keras()
+        os.environ["GRADIO_RUN_HISTORY"] = "False"  # would keep drawings in the browser
+        page = _make_page(Reader(args.model))
+        host, port = listener.getsockname()
+        say(f"Draw at http://{host}:{port} until you press Ctrl-C here.")
+        _serve(page, listener)
+
+
+def _listen(port):
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise OSError(f"port {port} is in use: name another with --port") from None
+
+
+class Reader:
+    """A model, and what its images need to be made from drawings."""
+
+    def __init__(self, path):
+        from sklearn.pipeline import Pipeline
+
+        from skmnist.persistence._model_file import load_model
+        from skmnist.persistence._pretrained import load_pretrained
+        from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
+
+        self.name = path or "the pretrained network"
+        model = load_pretrained() if path is None else load_model(path)
+        steps = list(model) if isinstance(model, Pipeline) else [model]
+        shape = steps[-1].image_shape_
+        # Digits of 8x8 and 16x16, but not MNIST's, are known to be without margins.
+        normalizer = MnistNormalizer(shape, box_size=28 if min(shape) < 28 else 20)
+        if isinstance(steps[0], MnistNormalizer):
+            normalizer, model = steps.pop(0), model[1:]
+        self.normalizer = normalizer.set_params(ink="dark")
+        self.model = model
+        self.max_value = getattr(steps[0], "max_value", 255)
+        self.dark_ink = getattr(steps[0], "mean_", 0) > 0.5
+
+    def read(self, drawing):
+        """Return the image that the network sees, and the probability of each label."""
+        image = self.normalizer.transform([drawing])[0]
+        image = 255 - image if self.dark_ink else image
+        pixels = image.reshape(1, -1) * (self.max_value / 255)
+        images = Bunch(data=pixels, image_shape=image.shape, max_value=self.max_value)
+        pixels = as_trained(self.model, "the drawing", images, self.name)
+        proba = self.model.predict_proba(pixels)[0]
+        return image, dict(zip(map(str, self.model.classes_), proba, strict=True))
+
+
+def _make_page(reader):
+    import gradio
+    from PIL import Image
+
+    def answer(url):
+        if not url:
+            return "", _HINT
+        drawing = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+        try:
+            image, probabilities = reader.read(drawing)
+        except ValueError:  # without ink
+            return "", _HINT
+        return _as_html(Image.fromarray(image)), probabilities
+
+    with gradio.Blocks(title="skmnist draw", analytics_enabled=False) as page:
+        with gradio.Row():
+            canvas = gradio.HTML(
+                html_template=_CANVAS,
+                css_template=_CANVAS_STYLE,
+                js_on_load=_CANVAS_SCRIPT,
+                min_width=320,
+            )
+            label = gradio.Label(
+                _HINT, label="Prediction", num_top_classes=10, min_width=320
+            )
+            seen = gradio.HTML(
+                html_template=_SEEN, css_template=_SEEN_STYLE, min_width=240
+            )
+        canvas.change(answer, canvas, [seen, label], show_progress="hidden")
+    return page
+
+
+def _as_html(image):
+    file = io.BytesIO()
+    image.save(file, "png")
+    data = base64.b64encode(file.getvalue()).decode()
+    return f'<img src="data:image/png;base64,{data}" alt="As the network sees it">'
+
+
+def _serve(page, listener):
+    import fastapi
+    import gradio
+    import uvicorn
+
+    app = gradio.mount_gradio_app(fastapi.FastAPI(), page, "/", footer_links=[])
+    config = uvicorn.Config(
+        app, log_level="critical", ws="none", timeout_graceful_shutdown=1
+    )
+    uvicorn.Server(config).run(sockets=[listener])
