@@ -1,10 +1,10 @@
 """``skmnist draw``: a page in the browser, on which the network reads what is drawn."""
 
 import base64
-import errno
 import io
 import os
 import socket
+import tempfile
 
 from sklearn.utils import Bunch
 
@@ -17,7 +17,7 @@ __all__ = ["Reader", "draw"]
 _HINT = "Draw a digit"
 # Gradio's own Sketchpad makes people choose the brush before each drawing (6.31).
 _CANVAS = """
-<b>Draw here</b>
+<p><b>Draw here</b></p>
 <canvas width="280" height="280"></canvas>
 <button type="button">Clear</button>
 """
@@ -54,7 +54,7 @@ element.querySelector("button").onclick = () => {
     props.value = "";
 };
 """
-_SEEN = "<b>As the network sees it</b>${value}"
+_SEEN = "<p><b>As the network sees it</b></p>${value}"
 _SEEN_STYLE = (
     "img { width: 200px; border: 1px solid gray; image-rendering: pixelated; }"
 )
@@ -62,9 +62,11 @@ _SEEN_STYLE = (
 
 def draw(args):
     """Show a page that reads digits as they are drawn, to this machine only."""
-    with _listen(args.port) as listener:
+    with _listen(args.port) as listener, tempfile.TemporaryDirectory() as folder:
         start_keras()
-        os.environ["GRADIO_RUN_HISTORY"] = "False"  # would keep drawings in the browser
+        # Otherwise Gradio makes /tmp/gradio, which then is one user's, and keeps all
+        # drawings in the browser's storage.
+        os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_RUN_HISTORY": "False"}
         page = _make_page(Reader(args.model))
         host, port = listener.getsockname()
         say(f"Draw at http://{host}:{port} until you press Ctrl-C here.")
@@ -75,9 +77,10 @@ def _listen(port):
     try:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise OSError(f"port {port} is in use: name another with --port") from None
+        reason = os.strerror(error.errno).lower()
+        raise OSError(
+            f"port {port} cannot be used ({reason}): name another with --port"
+        ) from None
 
 
 class Reader:
@@ -130,18 +133,16 @@ def _make_page(reader):
 
     with gradio.Blocks(title="skmnist draw", analytics_enabled=False) as page:
         with gradio.Row():
-            canvas = gradio.HTML(
-                html_template=_CANVAS,
-                css_template=_CANVAS_STYLE,
-                js_on_load=_CANVAS_SCRIPT,
-                min_width=320,
-            )
-            label = gradio.Label(
-                _HINT, label="Prediction", num_top_classes=10, min_width=320
-            )
-            seen = gradio.HTML(
-                html_template=_SEEN, css_template=_SEEN_STYLE, min_width=240
-            )
+            with gradio.Column(min_width=280):
+                canvas = gradio.HTML(
+                    html_template=_CANVAS,
+                    css_template=_CANVAS_STYLE,
+                    js_on_load=_CANVAS_SCRIPT,
+                )
+            with gradio.Column(min_width=280):
+                label = gradio.Label(_HINT, label="Prediction", num_top_classes=10)
+            with gradio.Column(min_width=240):
+                seen = gradio.HTML(html_template=_SEEN, css_template=_SEEN_STYLE)
         canvas.change(answer, canvas, [seen, label], show_progress="hidden")
     return page
 
