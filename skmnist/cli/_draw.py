@@ -106,15 +106,18 @@ class Reader:
         self.max_value = getattr(steps[0], "max_value", 255)
         self.dark_ink = getattr(steps[0], "mean_", 0) > 0.5
 
-    def read(self, drawing):
-        """Return the image that the network sees, and the probability of each label."""
+    def normalize(self, drawing):
+        """Return the image that the network sees; a ValueError if there is no ink."""
         image = self.normalizer.transform([drawing])[0]
-        image = 255 - image if self.dark_ink else image
+        return 255 - image if self.dark_ink else image
+
+    def predict(self, image):
+        """Return the probability of each label."""
         pixels = image.reshape(1, -1) * (self.max_value / 255)
         images = Bunch(data=pixels, image_shape=image.shape, max_value=self.max_value)
         pixels = as_trained(self.model, "the drawing", images, self.name)
         proba = self.model.predict_proba(pixels)[0]
-        return image, dict(zip(map(str, self.model.classes_), proba, strict=True))
+        return dict(zip(map(str, self.model.classes_), proba, strict=True))
 
 
 def _make_page(reader):
@@ -126,10 +129,10 @@ def _make_page(reader):
             return "", _HINT
         drawing = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
         try:
-            image, probabilities = reader.read(drawing)
+            image = reader.normalize(drawing)
         except ValueError:  # without ink
             return "", _HINT
-        return _as_html(Image.fromarray(image)), probabilities
+        return _as_html(Image.fromarray(image)), reader.predict(image)
 
     with gradio.Blocks(title="skmnist draw", analytics_enabled=False) as page:
         with gradio.Row():

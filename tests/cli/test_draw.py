@@ -59,11 +59,12 @@ def share_read(model, path, labels):
     """Return how many of 50 digits a saved model reads, and the last image it saw."""
     save_model(model, path)
     reader = Reader(path)
-    found = [reader.read(drawing(row)) for row in DIGITS[:50]]
-    best = [max(proba, key=proba.get) for _, proba in found]
-    assert all(abs(sum(proba.values()) - 1) < 1e-5 for _, proba in found)
-    assert set(found[0][1]) == set(map(str, labels))
-    return np.mean(np.array(best) == labels[:50].astype(str)), found[-1][0]
+    images = [reader.normalize(drawing(row)) for row in DIGITS[:50]]
+    found = [reader.predict(image) for image in images]
+    best = np.array([max(proba, key=proba.get) for proba in found])
+    assert all(abs(sum(proba.values()) - 1) < 1e-5 for proba in found)
+    assert set(found[0]) == set(map(str, labels))
+    return np.mean(best == labels[:50].astype(str)), images[-1]
 
 
 @pytest.fixture(scope="module")
