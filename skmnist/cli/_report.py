@@ -3,7 +3,7 @@
 import os
 import re
 from functools import partial
-from textwrap import fill
+from textwrap import fill, wrap
 
 import joblib
 import pandas as pd
@@ -23,29 +23,60 @@ __all__ = [
 ]
 
 _WIDTH = 79
+# With the line that names the folder, an empty one and the shell's prompt: 24.
+_LINES = 21
 
 
 def as_text(comparison):
-    """Return table and sentences as text for a terminal of 80 columns."""
-    sentences = "\n".join(map(_wrap, comparison.sentences))
-    sentences = sentences.replace("with repeats=5", "with --repeats 5")
-    return f"{_table(comparison)}\n\n{sentences}"
+    """Return table and sentences as text for a terminal of 24 x 80.
+
+    Of many pairs only as many have their sentence as there is room for.
+    """
+    verdict, *sentences = comparison.sentences
+    notes = map(_wrap, sentences[len(comparison.significance_) :])
+    notes = [each.replace("with repeats=5", "with --repeats 5") for each in notes]
+    start = [_table(comparison), "", _wrap(verdict)]
+    pairs = _say_pairs(comparison, _LINES - _count_lines([*start, *notes]))
+    return "\n".join([*start, *pairs, *notes])
+
+
+def _say_pairs(comparison, n_lines):
+    """Return the sentences of the pairs, those of the best variant first."""
+    pairs = comparison.significance_
+    of_best = (pairs[["variant", "baseline"]] == comparison.best_variant_).any(axis=1)
+    said = []
+    for sentence in map(_wrap, [*pairs[of_best].sentence, *pairs[~of_best].sentence]):
+        n_left = len(pairs) - len(said)
+        if _count_lines([*said, sentence]) + (n_left > 1) > n_lines:
+            return [*said, f"More pairs ({n_left}) are printed with --reports."]
+        said.append(sentence)
+    return said
+
+
+def _count_lines(texts):
+    return len("\n".join(texts).split("\n")) if texts else 0
 
 
 def _table(comparison):
+    """Return the table, whose names are broken into lines where they are long."""
     text = comparison.as_text()
-    width = max(map(len, text["model"]))
-    text["model"] = text["model"].str.ljust(width)
-    lines = text.rename(columns={"model": "model".ljust(width)}).to_string(index=False)
-    return f"{lines}\n\n{_wrap(comparison.caption)}"
+    names = ["model", *text.pop("model")]
+    numbers = text.to_string(index=False).splitlines()
+    width = min(max(map(len, names)), _WIDTH - 1 - len(numbers[0]))
+    lines = []
+    for name, of_name in zip(names, numbers, strict=True):
+        first, *rest = wrap(name, width, subsequent_indent="  ")
+        lines += [f"{first:{width}} {of_name}", *rest]
+    return "\n".join([*lines, "", _wrap(comparison.caption)])
 
 
 def reports(comparison):
-    """Return precision, recall and F1 of each class, for each variant."""
-    return "\n".join(
+    """Return precision, recall and F1 of each class, and what each pair says."""
+    parts = [
         f"{display_name(name)}, on the test set\n\n{comparison.report(name)}"
         for name in comparison.estimators_
-    )
+    ]
+    return "\n".join([*parts, *map(_wrap, comparison.significance_["sentence"])])
 
 
 def _wrap(text):

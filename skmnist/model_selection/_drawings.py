@@ -1,6 +1,7 @@
 """The figures of a comparison, for its report and for a folder."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -12,8 +13,8 @@ __all__ = ["drawings"]
 def drawings(comparison):
     """Return functions without arguments that draw a comparison, by name.
 
-    Each returns a display. The data are those of the first repeat's test set; what
-    needs a network, or probabilities, is left out where there are none.
+    Each returns a display, or what has its `figure_`. The data are those of the first
+    repeat's test set; what needs a network is left out where there is none.
     """
     from skmnist.plotting._batch_loss import BatchLossDisplay
     from skmnist.plotting._comparison import ComparisonDisplay
@@ -22,6 +23,7 @@ def drawings(comparison):
     from skmnist.plotting._training_curve import TrainingCurveDisplay
 
     best, data = comparison.best_estimator_, (comparison.X_test_, comparison.y_test_)
+    shape = best["scale"].image_shape_
     found = {
         "accuracy": partial(
             ComparisonDisplay.from_table,
@@ -30,8 +32,13 @@ def drawings(comparison):
         ),
         "confusion_matrix": partial(_draw_confusion, comparison),
     }
+    if len(comparison.significance_):
+        found["differences"] = partial(_draw_differences, comparison)
     if hasattr(best, "predict_proba"):
-        found["worst_mistakes"] = partial(ImageGridDisplay.from_mistakes, best, *data)
+        draw = partial(ImageGridDisplay.from_mistakes, best, *data, image_shape=shape)
+    else:
+        draw = partial(_draw_mistakes, comparison, shape)
+    found["worst_mistakes"] = draw
     networks = {
         name: pipeline
         for name, pipeline in comparison.estimators_.items()
@@ -40,7 +47,6 @@ def drawings(comparison):
     if networks:
         augmented = [each for each in networks.values() if each["cnn"].augment]
         network = [*augmented, *networks.values()][0]
-        shape = network["cnn"].image_shape_
         found |= {
             "training_curves": partial(TrainingCurveDisplay.from_estimators, networks),
             "learning_rate": partial(LearningRateDisplay.from_estimators, networks),
@@ -51,6 +57,56 @@ def drawings(comparison):
             ),
         }
     return found
+
+
+def _draw_differences(comparison):
+    """Draw a point a pair with its 95% interval, and a line at zero."""
+    from skmnist.plotting._axes import BLUE, GREY, as_label, open_axes, tidy
+
+    pairs, kind = comparison.significance_, "difference"
+    title = "Differences in test accuracy"
+    if comparison.n_repeats_ > 1:
+        kind, title = "mean", f"{title}, mean of {comparison.n_repeats_} repeats"
+    points = pairs["mean_difference" if kind == "mean" else kind]
+    lengths = [points - pairs[f"{kind}_low"], pairs[f"{kind}_high"] - points]
+    names = [
+        f"{as_label(pair.variant, 30)} \N{MINUS SIGN} {as_label(pair.baseline, 30)}"
+        for pair in pairs.itertuples()
+    ]
+    size = (7.2, 1.3 + 0.2 * sum(name.count("\n") + 1.4 for name in names))
+    ax = open_axes(None, (1, 1), size, title)[0, 0]
+    tidy(ax)
+    ax.grid(visible=False, axis="y")
+    ax.axvline(0, color=GREY, linewidth=1)
+    look = {"color": BLUE, "marker": "o", "linestyle": "", "elinewidth": 2.5}
+    ax.errorbar(points, range(len(pairs)), xerr=lengths, **look)
+    ax.set_yticks(range(len(pairs)), names)
+    ax.set_ylim(len(pairs) - 0.5, -0.5)
+    ax.set_xlabel("difference in points, 95% interval")
+    return SimpleNamespace(figure_=ax.figure)
+
+
+def _draw_mistakes(comparison, image_shape):
+    """Draw the mistakes of a classifier that does not tell probabilities."""
+    from skmnist.plotting._image_grid import ImageGridDisplay
+    from skmnist.plotting._reading import images_of, pick
+
+    X, y, best = comparison.X_test_, comparison.y_test_, comparison.best_estimator_
+    predicted = comparison.predictions_[comparison.best_variant_]
+    wrong = np.flatnonzero(predicted != y)
+    if hasattr(best, "decision_function"):
+        scores = np.abs(best.decision_function(X)).reshape(len(y), -1).max(axis=1)
+        wrong = wrong[np.argsort(-scores[wrong], kind="stable")]
+    worst = wrong[:15]
+    heading = f"{len(wrong):,} mistake{'s' * (len(wrong) != 1)}"
+    if len(worst) < len(wrong):
+        heading = f"{len(worst)} of {heading}"
+    return ImageGridDisplay(
+        images_of(pick(X, worst), image_shape),
+        titles=[f"true {y[i]},\npredicted {predicted[i]}" for i in worst],
+        wrong=np.ones(len(worst), dtype=bool),
+        heading=f"{heading} among {len(y):,} images",
+    ).plot()
 
 
 def _draw_confusion(comparison):

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from skmnist import __version__
 from skmnist._utils import display_name
 from skmnist.model_selection._drawings import drawings
+from skmnist.neural_network._progress import say_duration
 
 __all__ = ["environment", "render_first_screen", "render_report"]
 
@@ -52,6 +53,8 @@ def render_report(comparison, command=None):
             for name in comparison.estimators_
         },
         repeats=list(comparison.repeats_.itertuples()),
+        folds=bool(comparison.searches_),
+        duration=say_duration(_seconds(comparison)),
         settings=_settings(comparison),
         command=command,
         environment=comparison.environment_,
@@ -81,6 +84,15 @@ def _first_screen(comparison):
         "caption": comparison.caption,
         "n_repeats": comparison.n_repeats_,
     }
+
+
+def _seconds(comparison):
+    """Return how long all fits took one after the other."""
+    of_searches = [
+        search.n_splits_ * search.cv_results_["mean_fit_time"].sum()
+        for search in comparison.searches_
+    ]
+    return comparison.repeats_["seconds"].sum() + sum(of_searches)
 
 
 def _settings(comparison):

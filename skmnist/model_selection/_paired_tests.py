@@ -8,6 +8,7 @@ __all__ = [
     "corrected_t_test",
     "holm",
     "mcnemar",
+    "mcnemar_interval",
     "wilson_interval",
 ]
 
@@ -74,6 +75,40 @@ def mcnemar(right, baseline_right):
     if gained + lost == 0:
         return 0, 0, 1.0
     return gained, lost, float(stats.binomtest(gained, gained + lost).pvalue)
+
+
+def mcnemar_interval(gained, lost, n_samples, confidence=0.95):
+    """Give the interval of a difference of accuracies that belongs to McNemar's test.
+
+    Of the samples on which the two differ, the part that the first gets right is
+    between the exact bounds of Clopper and Pearson. Zero is outside if, and only if,
+    the p-value of :func:`mcnemar` is below 1 - `confidence`.
+
+    Parameters
+    ----------
+    gained, lost : int
+        Number of samples that only the first, and that only the second gets right.
+    n_samples : int
+        Number of all samples.
+    confidence : float, default=0.95
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    low, high : float
+        Bounds of the accuracy of the first minus that of the second; NaN if they
+        never differ.
+
+    References
+    ----------
+    C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits
+    illustrated in the case of the binomial", Biometrika 26, 1934.
+    """
+    n_differ = gained + lost
+    if n_differ == 0:
+        return np.nan, np.nan
+    bounds = stats.binomtest(gained, n_differ).proportion_ci(confidence, "exact")
+    return tuple(n_differ * (2 * float(bound) - 1) / n_samples for bound in bounds)
 
 
 def corrected_t_test(differences, test_to_train):

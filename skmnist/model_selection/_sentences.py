@@ -43,9 +43,10 @@ def _say_best(comparison):
             "kept as the first of them"
         )
     elif open_:
+        every = len(open_) == len(comparison.table_) - 1 > 2
         said = (
             f"{display_name(best)} is ahead in {by}, but it is not shown to be better "
-            f"than {_list(open_)}"
+            f"than {'any of the others' if every else _list(open_)}"
         )
     else:
         said = f"{display_name(best)} is best in {by}"
@@ -92,22 +93,19 @@ def say_pair(pair, n_repeats):
 
 
 def _say_repeated(pair, variant, baseline, n_repeats):
-    points = abs(pair.mean_difference)
-    if np.isnan(pair.mean_low):  # the same difference in each repeat
-        if pair.repeats_p == 1:
-            return f"{variant} and {baseline} are right equally often in each repeat."
-        return (
-            f"{variant} and {baseline} differ by {points:.2f} points in each repeat, "
-            "so that chance cannot be judged."
-        )
+    constant = np.isnan(pair.mean_low)  # the same difference in each repeat
+    if constant and pair.repeats_p == 1:
+        return f"{variant} and {baseline} are right equally often in each repeat."
     bounds = pair.mean_low, pair.mean_high
     if pair.mean_difference < 0:
         variant, baseline = baseline, variant
         bounds = -bounds[1], -bounds[0]
+    gain = f"{variant} gains {abs(pair.mean_difference):.2f} points over {baseline}"
+    if constant:
+        return f"{gain} in each repeat, so that chance cannot be judged."
     low, high = (f"{bound:.2f}" for bound in bounds)
     return (
-        f"On average over {n_repeats} repeats, {variant} gains {points:.2f} points "
-        f"over {baseline} (95% interval {low} to {high}); "
+        f"On average over {n_repeats} repeats, {gain} (95% interval {low} to {high}); "
         f"this {_judge(pair.repeats_p_holm)}."
     )
 
@@ -119,31 +117,34 @@ def _judge(p):
 
 
 def _say_constant_rates(comparison):
-    """Return sentences on annealed variants that never lowered the learning rate."""
+    """Say which variants with the plateau rule never lowered their learning rate."""
     networks = {
         name: pipeline["cnn"].get_params(deep=False)
         for name, pipeline in comparison.estimators_.items()
         if "cnn" in pipeline.named_steps
     }
-    sentences = []
+    constant = {}
     for name, params in networks.items():
         rates = [history["learning_rate"] for history in comparison.histories_[name]]
-        if not params["anneal"] or any(len(set(of_fit)) > 1 for of_fit in rates):
+        # One cycle moves within an epoch, too.
+        lowered = any(len(set(of_fit)) > 1 for of_fit in rates)
+        if lowered or params["anneal"] in (False, "one_cycle"):
             continue
         same = [
-            display_name(other)
+            other
             for other, of_other in networks.items()
             if not of_other["anneal"] and _rest(of_other) == _rest(params)
         ]
-        effect = (
-            f"it is the same training as {same[0]}"
+        constant.setdefault((*same[:1],), []).append(name)
+    return [
+        f"{_list(names)} never lowered the learning rate: "
+        + (
+            f"the training is that of {_list(same)}."
             if same
-            else "annealing had no effect"
+            else "annealing had no effect."
         )
-        sentences.append(
-            f"{display_name(name)} never lowered the learning rate: {effect}."
-        )
-    return sentences
+        for same, names in constant.items()
+    ]
 
 
 def _rest(params):
@@ -152,7 +153,8 @@ def _rest(params):
 
 
 def _list(names):
-    """Write names as a list; one with a comma in quotation marks."""
+    """Write names as a list, in which one with a comma has quotation marks."""
     shown = [display_name(name) for name in names]
-    shown = [f'"{name}"' if "," in name else name for name in shown]
+    if len(shown) > 1:
+        shown = [f'"{name}"' if "," in name else name for name in shown]
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)

@@ -10,6 +10,7 @@ from skmnist.model_selection._paired_tests import (
     corrected_t_test,
     holm,
     mcnemar,
+    mcnemar_interval,
     wilson_interval,
 )
 
@@ -84,17 +85,19 @@ def _summarize(fits, part):
 
 def mcnemar_in_repeats(fits):
     """Make `mcnemar_`."""
-    columns = ["repeat", "variant", "baseline", "difference", "gained", "lost"]
-    columns += ["mcnemar_p", "mcnemar_p_holm"]
+    columns = ["repeat", "variant", "baseline", "difference", "difference_low"]
+    columns += ["difference_high", "gained", "lost", "mcnemar_p", "mcnemar_p_holm"]
     parts = []
     for repeat in range(1 + max(fit["repeat"] for fit in fits)):
         rows = []
         of_repeat = [fit for fit in fits if fit["repeat"] == repeat]
         for baseline, variant in combinations(of_repeat, 2):
             gained, lost, p = mcnemar(variant["right"], baseline["right"])
-            difference = 100 * (gained - lost) / variant["n_test"]
+            n_test = variant["n_test"]
+            low, high = mcnemar_interval(gained, lost, n_test)
+            points = 100 * np.array([(gained - lost) / n_test, low, high])
             names = variant["model"], baseline["model"]
-            rows.append((repeat, *names, difference, gained, lost, p, np.nan))
+            rows.append((repeat, *names, *points, gained, lost, p, np.nan))
         part = pd.DataFrame(rows, columns=columns)
         part["mcnemar_p_holm"] = holm(part["mcnemar_p"])
         parts.append(part)

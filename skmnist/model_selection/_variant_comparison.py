@@ -62,20 +62,23 @@ class VariantComparison:
         One row per repeat and variant: `repeat` from 0, `model`, `seed`,
         `training_accuracy`, `validation_accuracy`, `test_accuracy`, `cv_mean` and
         `cv_std` in percent, and `seconds`.
-    significance_ : DataFrame of shape (n_pairs, 16)
+    significance_ : DataFrame of shape (n_pairs, 18)
         One row per pair. `difference` is the test accuracy of `variant` minus that
-        of `baseline` in the first repeat, in points; `gained` and `lost` count the
-        test images that only `variant` and that only `baseline` gets right;
-        `mcnemar_p` is McNemar's exact p-value of these two, `mcnemar_p_holm` the same
-        after Holm's correction over the pairs. `cv_difference` is the mean difference
-        over the folds, in points, `ttest_p` the p-value of Nadeau and Bengio's
-        corrected resampled t-test of it, `ttest_p_holm` the corrected one; NaN
-        with `cv="holdout"`. `mean_difference` is the mean difference of the test
-        accuracies over the repeats, in points, `mean_low` and `mean_high` are the
-        bounds of its 95% interval, `repeats_p` and `repeats_p_holm` the p-values of
-        the same t-test over the repeats; NaN with one repeat. `sentence` says it in
+        of `baseline` in the first repeat, in points, and `difference_low` and
+        `difference_high` are the bounds of its 95% interval, which belongs to
+        McNemar's test (Clopper and Pearson's, of the images on which the two
+        differ); `gained` and `lost` count the test images that only `variant` and
+        that only `baseline` gets right; `mcnemar_p` is McNemar's exact p-value of
+        these two, `mcnemar_p_holm` the same after Holm's correction over the pairs.
+        `cv_difference` is the mean difference over the folds, in points, `ttest_p`
+        the p-value of Nadeau and Bengio's corrected resampled t-test of it,
+        `ttest_p_holm` the corrected one; NaN with `cv="holdout"`. `mean_difference`
+        is the mean difference of the test accuracies over the repeats, in points,
+        `mean_low` and `mean_high` are the bounds of its 95% interval, `repeats_p`
+        and `repeats_p_holm` the p-values of the same t-test over the repeats; NaN
+        with one repeat. `sentence` says it in
         words, by `mcnemar_p_holm` with one repeat and by `repeats_p_holm` with more.
-    mcnemar_ : DataFrame of shape (n_repeats * n_pairs, 8)
+    mcnemar_ : DataFrame of shape (n_repeats * n_pairs, 10)
         McNemar's test in each repeat: `repeat`, and the columns of `significance_`
         from `variant` to `mcnemar_p_holm`.
     search_ : GridSearchCV or None

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from io import BytesIO
 
 import matplotlib.image
+import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
@@ -17,6 +18,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from skmnist import compare_variants
+from skmnist.model_selection._drawings import drawings
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS, LABELS = DIGITS[:400], LABELS[:400]
@@ -81,8 +83,9 @@ def test_report_images(page):
     html = page.read_text()
     titles = re.findall(r'<img src="[^"]*" alt="([^"]*)"', html)
     assert titles == [
-        *("Accuracy", "Training curves", "Learning rate", "Batch loss"),
-        *("Confusion matrix", "Worst mistakes", "Digits", "Augmented digits"),
+        *("Accuracy", "Differences", "Training curves", "Learning rate"),
+        *("Batch loss", "Confusion matrix", "Worst mistakes"),
+        *("Digits", "Augmented digits"),
     ]
     for data in re.findall(r'src="data:image/png;base64,([^"]*)"', html):
         picture = matplotlib.image.imread(BytesIO(base64.b64decode(data)))
@@ -147,18 +150,39 @@ def test_report_after_failed_write(comparison, tmp_path):
     assert path.is_dir() and not list(path.iterdir())
 
 
-def test_report_other_classifiers(tmp_path):
+@pytest.mark.parametrize(
+    ("n_classes", "cv"), [(10, 2), (10, "holdout"), (2, "holdout")]
+)
+def test_best_without_probabilities(tmp_path, n_classes, cv):
+    is_shown = LABELS < n_classes
     found = compare_variants(
-        *(DIGITS, LABELS),
-        variants={"svm": SVC(), "neighbours": KNeighborsClassifier()},
-        cv="holdout",
+        *(DIGITS[is_shown][:, :32], LABELS[is_shown]),
+        variants={"svm": SVC(), "neighbours": KNeighborsClassifier(50)},
+        image_shape=(4, 8),
+        cv=cv,
         max_value=16,
         random_state=0,
     )
+    assert found.best_variant_ == "svm"
     found.to_html(tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text()
+    assert 'alt="Confusion matrix"' in html and 'alt="Worst mistakes"' in html
     assert "Training curves" not in html and "ugmented" not in html
     assert "Other seeds were not tried" in html
+    assert ("folds included" in html) == (cv == 2)
+
+
+def test_differences_are_drawn_as_in_the_table(comparison):
+    pairs = comparison.significance_
+    figure = drawings(comparison)["differences"]().figure_
+    (ax,) = figure.axes
+    (segments,) = (bars.get_segments() for bars in ax.collections)
+    drawn = np.array([(*segment[:, 0], segment[0, 1]) for segment in segments])
+    expected = pairs[["mean_low", "mean_high"]].assign(row=range(len(pairs)))
+    np.testing.assert_allclose(drawn, expected)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names[0] == "<b> \N{MINUS SIGN} plain"
+    plt.close(figure)
 
 
 @pytest.mark.slow

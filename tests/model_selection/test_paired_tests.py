@@ -15,6 +15,7 @@ from skmnist.model_selection._paired_tests import (
     corrected_t_test,
     holm,
     mcnemar,
+    mcnemar_interval,
     wilson_interval,
 )
 
@@ -176,3 +177,21 @@ def test_corrected_t_test_false_positive_rate():
             alarms[ratio] += corrected_t_test(differences, ratio) < 0.05
     assert alarms[0] > 100
     assert alarms[1 / 2] == pytest.approx(20, abs=10)
+
+
+def test_mcnemar_interval_by_hand():
+    # All of 5 differences: the lower bound of their part is 0.025 ** (1 / 5).
+    low, high = mcnemar_interval(5, 0, 100)
+    assert low == pytest.approx(0.05 * (2 * 0.025**0.2 - 1))
+    assert high == pytest.approx(0.05)
+    assert mcnemar_interval(0, 5, 100) == pytest.approx((-high, -low))
+    assert np.isnan(mcnemar_interval(0, 0, 100)).all()
+
+
+@pytest.mark.parametrize("lost", range(12))
+def test_mcnemar_interval_agrees_with_the_test(lost):
+    for gained in range(1, 40):
+        low, high = mcnemar_interval(gained, lost, 100)
+        right = np.repeat([True, False], [gained, lost])
+        assert (low <= 0 <= high) == (mcnemar(right, ~right)[2] >= 0.05)
+        assert low <= (gained - lost) / 100 <= high

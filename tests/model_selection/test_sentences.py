@@ -133,7 +133,7 @@ def test_verdict_repeats_equal_differences():
     best, same = compare({"a": 5, "b": 2}, {"a": 6, "b": 3}).sentences
     assert "not shown to be better than a" in best
     assert same == (
-        "b and a differ by 0.30 points in each repeat, so that chance cannot be judged."
+        "b gains 0.30 points over a in each repeat, so that chance cannot be judged."
     )
 
 
@@ -147,9 +147,37 @@ def test_verdict_annealing_without_effect():
     wrong = {"plain": 5, "annealed": 5, "wide": 5}
     said = compare(wrong, networks=networks, rates=rates).sentences
     assert said[-3:-1] == [
-        "annealed never lowered the learning rate: it is the same training as plain.",
+        "annealed never lowered the learning rate: the training is that of plain.",
         "wide never lowered the learning rate: annealing had no effect.",
     ]
+    networks["other"] = MnistCNN(anneal="plateau", anneal_patience=9)
+    said = compare(
+        wrong | {"other": 5}, networks=networks, rates=rates | {"other": [1.0]}
+    ).sentences
+    assert said[-3] == (
+        "annealed and other never lowered the learning rate: the training is that of "
+        "plain."
+    )
     rates["annealed"] = [1.0, 0.3]
     said = compare(wrong, networks=networks, rates=rates).sentences
     assert not any(line.startswith("annealed never") for line in said)
+
+
+def test_one_cycle_of_one_epoch_has_one_rate_in_the_history():
+    networks = {"plain": MnistCNN(epochs=1), "cycle": MnistCNN(anneal="one_cycle")}
+    rates = {"plain": [0.1], "cycle": [0.1]}
+    said = compare({"plain": 5, "cycle": 4}, networks=networks, rates=rates).sentences
+    assert not any("never lowered" in line for line in said)
+
+
+def test_repeats_that_cancel_out():
+    _, pair = compare({"a": 4, "b": 2}, {"a": 2, "b": 4}).sentences
+    assert "each repeat" not in pair and "could be chance (p = 1)" in pair
+
+
+def test_best_of_many_that_could_be_chance():
+    best, *_ = compare({"a": 20, "b": 19, "c": 18, "d": 17}).sentences
+    assert best.startswith(
+        "d is ahead in validation, but it is not shown to be better than any of the "
+        "others; it reaches"
+    )
