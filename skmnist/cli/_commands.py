@@ -13,8 +13,7 @@ from skmnist.cli._console import begin_worker, say
 from skmnist.cli._draw import draw
 from skmnist.cli._log_filter import start_keras
 from skmnist.cli._predict import predict
-from skmnist.datasets._csv import shortened
-from skmnist.datasets._load_images import column_names, load_images
+from skmnist.datasets._load_images import load_images
 from skmnist.io._atomic import write_atomically
 
 # Keras, scikit-learn's model selection and matplotlib are imported in the functions, so
@@ -151,10 +150,11 @@ def _load(args):
 def _load_labelled(args):
     images = _load(args)
     if images.target is None:
-        names = column_names(args.data)
+        height, width = images.image_shape
         raise ValueError(
-            f"{args.data} has no labels: there is no column {args.label_column!r}, and "
-            f"all of its {len(names)} columns are pixels: {shortened(names)}"
+            f"{args.data} holds images of {height}x{width} pixels without labels: give "
+            f"a table with a column {args.label_column!r}, or pictures in a folder for "
+            "each class"
         )
     return images
 

@@ -4,8 +4,10 @@ import contextlib
 import os
 import signal
 import sys
+import time
 import traceback
 import warnings
+from threading import Thread
 
 __all__ = ["begin_worker", "describe", "end", "is_sentence", "one_line_warnings", "say"]
 
@@ -67,12 +69,19 @@ def one_line_warnings():
 
 
 def begin_worker():
-    """Set up warnings and Keras in a worker process, and ignore Ctrl-C there."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Set up warnings and Keras in a worker process, which ends with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # left to the parent
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     warnings.showwarning = _Warnings().show
     from skmnist.cli._log_filter import start_keras
 
     start_keras()
+
+
+def _end_with(parent):
+    while os.getppid() == parent:  # that of an orphan is another one
+        time.sleep(1)
+    os._exit(1)
 
 
 class _Warnings:

@@ -4,6 +4,7 @@ A separate process filters them, so that the last lines are shown if TensorFlow 
 the process, for example on an unsupported processor.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -30,6 +31,8 @@ def start_keras():
     TensorFlow looks for its devices at the first operation of a process.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Of many networks in one process it says that they are traced too often.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with _signals_at_the_end(), without_noise():
         from skmnist.neural_network._keras import keras
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from skmnist._utils import warn_user
 from skmnist.datasets._archive import ZIP, Archive, Folder
-from skmnist.datasets._csv import is_table, read_csv, read_names
+from skmnist.datasets._csv import is_table, read_csv
 from skmnist.datasets._idx import MAGIC, find_idx_files, read_idx_files, read_idx_images
 from skmnist.datasets._npz import read_npz
 from skmnist.datasets._parquet import read_parquet
@@ -25,7 +25,6 @@ from skmnist.datasets._stream import (
     opened,
     seekable,
     shortened,
-    unpacked,
 )
 
 
@@ -285,10 +284,3 @@ def _read_entry(tree, name, options):
                 return read_picture(stream, limit, path, normalize)
             case _:
                 return read_csv(stream, limit, path, label_column)
-
-
-def column_names(source):
-    """Return the column names of a CSV file that `load_images` has read."""
-    path = os.path.expanduser(os.fsdecode(source))
-    with opened(path) as file, unpacked(file) as stream:
-        return read_names(stream, path)

@@ -25,7 +25,7 @@ from skmnist.model_selection._variants import (
     make_variant_search,
     variant_pipeline,
 )
-from skmnist.neural_network._progress import TrainingProgress
+from skmnist.neural_network._progress import TrainingProgress, row_cost
 
 __all__ = ["compare_variants"]
 
@@ -156,7 +156,7 @@ def compare_variants(
     with warnings.catch_warnings():
         # Raise errors about X now; the fits will warn.
         warnings.simplefilter("ignore")
-        clone(template["scale"]).fit(X)
+        image_shape = clone(template["scale"]).fit(X).image_shape_
     splits = [
         _split(X, y, cv, test_size, Split(repeat, repeats, (seed + repeat) % _SEEDS))
         for repeat in range(repeats)
@@ -169,7 +169,9 @@ def compare_variants(
         for split in splits
     ]
     fits = VariantFits(n_jobs=n_jobs)
-    progress = TrainingProgress(_lengths(splits, pipelines), shown=progress)
+    progress = TrainingProgress(
+        _lengths(splits, pipelines, image_shape), shown=progress
+    )
     with _sending_once(), warnings.catch_warnings(), progress:
         # Other classifiers do not report their progress.
         warnings.filterwarnings("ignore", ".* does not support callbacks")
@@ -241,17 +243,17 @@ def _test_to_train(splits):
     return float(np.mean(ratios)) if ratios else None
 
 
-def _lengths(splits, pipelines):
-    """Return rows times epochs of the fits of each network, by their names."""
+def _lengths(splits, pipelines, image_shape):
+    """Return how long each network trains in each fit, in any unit, by name."""
     lengths = {}
     for split, of_split in zip(splits, pipelines, strict=True):
         for name, pipeline in of_split.items():
             if "cnn" not in pipeline.named_steps:
                 continue
-            epochs = pipeline["cnn"].epochs
+            of_row = pipeline["cnn"].epochs * row_cost(pipeline["cnn"], image_shape)
             for fold, (train, _) in enumerate(split.folds or ()):
-                lengths[split.fit_name(name, fold)] = epochs * len(train)
-            lengths[split.fit_name(name)] = epochs * len(split.train)
+                lengths[split.fit_name(name, fold)] = of_row * len(train)
+            lengths[split.fit_name(name)] = of_row * len(split.train)
     return lengths
 
 

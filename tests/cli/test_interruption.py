@@ -17,12 +17,16 @@ def long_fit(tiny):
     return [*tiny, "--epochs", "10000"]
 
 
-def stop_when(process, condition, signum):
-    """Send a signal to the process and its children once the condition holds."""
+def wait_until(condition):
     deadline = time.monotonic() + 200
     while not condition():
-        assert time.monotonic() < deadline and process.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def stop_when(process, condition, signum):
+    """Send a signal to the process and its children once the condition holds."""
+    wait_until(lambda: process.poll() is not None or condition())
     os.killpg(process.pid, signum)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
@@ -72,6 +76,19 @@ def test_compare_interrupted_with_workers(program, tmp_path, long_fit, signum, s
         r"skmnist: .*; nothing was saved\. .*--checkpoint.*\n", found[2]
     )
     assert not results.parent.exists()
+
+
+@pytest.mark.slow
+def test_workers_of_a_killed_compare_end(program, tmp_path, long_fit):
+    points = tmp_path / "points"
+    args = ["compare", *long_fit, "--n-jobs", "2", "--checkpoint", points]
+    process = start(program, *args)
+    wait_until(lambda: len(list(points.glob("*.safetensors"))) == 2)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    process.kill()
+    process.communicate()
+    assert len(children.split()) >= 2
+    wait_until(lambda: not any(Path("/proc", pid).exists() for pid in children.split()))
 
 
 @pytest.mark.parametrize("library", ["numpy", "scipy", "tensorflow"])

@@ -157,7 +157,7 @@ def test_best_without_probabilities(tmp_path, n_classes, cv):
     is_shown = LABELS < n_classes
     found = compare_variants(
         *(DIGITS[is_shown][:, :32], LABELS[is_shown]),
-        variants={"svm": SVC(), "neighbours": KNeighborsClassifier(50)},
+        variants={"svm": SVC(), "neighbours": KNeighborsClassifier(20)},
         image_shape=(4, 8),
         cv=cv,
         max_value=16,

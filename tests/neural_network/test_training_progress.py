@@ -3,11 +3,12 @@
 import pytest
 from sklearn.model_selection import GridSearchCV
 
-from skmnist import make_mnist_pipeline
+from skmnist import MnistCNN, make_mnist_pipeline
 from skmnist.neural_network._progress import (
     Report,
     TimeLeft,
     TrainingProgress,
+    row_cost,
     say_duration,
 )
 
@@ -81,3 +82,12 @@ def test_training_progress_not_shown(capfd):
     with TrainingProgress({"one": 1}, shown=False) as progress:
         assert progress.callbacks(["one"]) == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_row_cost_counts_multiplications():
+    network = {"filters": (2, 3), "kernel_sizes": (3, 1), "dense_units": 5}
+    # On 4 x 6 pixels 9 * (2 + 4), on half as many each way (6 + 9), then 1 x 2 x 3 x 5.
+    expected = 240_000 + 24 * 54 + 6 * 15 + 30
+    assert row_cost(MnistCNN(**network), (4, 6)) == expected
+    normalized = row_cost(MnistCNN(**network, batch_norm=True), (4, 6))
+    assert normalized == pytest.approx(1.4 * expected)
