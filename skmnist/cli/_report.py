@@ -34,7 +34,7 @@ def as_text(comparison):
     """
     verdict, *sentences = comparison.sentences
     notes = map(_wrap, sentences[len(comparison.significance_) :])
-    notes = [each.replace("with repeats=5", "with --repeats 5") for each in notes]
+    notes = [each.replace("repeats=5", "--repeats 5") for each in notes]
     start = [_table(comparison), "", _wrap(verdict)]
     pairs = _say_pairs(comparison, _LINES - _count_lines([*start, *notes]))
     return "\n".join([*start, *pairs, *notes])

@@ -18,8 +18,7 @@ def findings(comparison):
     sentences += _say_constant_rates(comparison)
     if comparison.n_repeats_ == 1:
         sentences.append(
-            "Other seeds were not tried: with repeats=5, five splits and seeds would "
-            "tell whether these differences last."
+            "Other seeds were not tried: repeats=5 tells whether the differences last."
         )
     return sentences
 

@@ -60,6 +60,8 @@ def test_pairs_of_the_best_come_first():
 def test_long_names_are_broken_into_lines():
     lines = as_text(compare(3, 1, 2)).splitlines()
     assert lines[0].startswith("model ") and lines[0].endswith(" seconds")
-    names = [line[:18].rstrip() for line in lines[1:8] if line]
-    assert names[:2] == ["annealed,", "  augmented"]
-    assert names[2] + names[3] == "1 nearest  neighbours by"
+    first = next(i for i, line in enumerate(lines) if line.startswith("1 nearest"))
+    assert lines[first].split()[-1] == "0.0"
+    assert lines[first + 1].startswith("  ")
+    words = " ".join(f"{lines[first][:20]} {lines[first + 1]}".split())
+    assert words == "1 nearest neighbours by distance"

@@ -7,10 +7,7 @@ from sklearn.pipeline import Pipeline
 
 from skmnist import MnistCNN, VariantComparison
 
-SEEDS = (
-    "Other seeds were not tried: with repeats=5, five splits and seeds would tell "
-    "whether these differences last."
-)
+SEEDS = "Other seeds were not tried: repeats=5 tells whether the differences last."
 
 
 def compare(*repeats, validation=None, networks=None, rates=None, n_samples=1000):
