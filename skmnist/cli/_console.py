@@ -9,8 +9,6 @@ import traceback
 import warnings
 from threading import Thread
 
-__all__ = ["begin_worker", "describe", "end", "is_sentence", "one_line_warnings", "say"]
-
 # ValueErrors of these packages are sentences for the user; those of others are bugs.
 _SPEAKERS = ("skmnist", "sklearn", "joblib")
 

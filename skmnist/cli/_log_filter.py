@@ -11,8 +11,6 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
-__all__ = ["start_keras", "without_noise"]
-
 # Lines of TensorFlow 2.21 with any log level: absl's notice, messages of levels I and
 # W, and those of level E about parts of CUDA that are missing without a GPU.
 _NOISE = (

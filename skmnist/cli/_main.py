@@ -21,8 +21,6 @@ from skmnist.cli._console import (
     one_line_warnings,
 )
 
-__all__ = ["main"]
-
 
 def main(argv=None):
     """Run the command.

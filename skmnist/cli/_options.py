@@ -9,16 +9,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmnist.neural_network._param_constraints import HYPERPARAMETERS
 
-__all__ = [
-    "DIGITS",
-    "add_hyperparameters",
-    "checked",
-    "given_hyperparameters",
-    "listed",
-    "variant",
-    "within",
-]
-
 # There are few embedded digits: smaller batches make more steps per epoch, so that
 # annealing does not stop the training too early.
 DIGITS = {"epochs": 15, "batch_size": 16}

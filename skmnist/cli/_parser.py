@@ -10,8 +10,6 @@ from skmnist._utils import POSITIVE_FLOAT
 from skmnist.cli._options import add_hyperparameters, checked, variant, within
 from skmnist.neural_network._param_constraints import SCHEDULES
 
-__all__ = ["make_parser"]
-
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are a single line."""

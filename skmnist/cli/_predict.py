@@ -11,8 +11,6 @@ from skmnist.cli._log_filter import start_keras
 from skmnist.datasets._load_images import load_images
 from skmnist.io._atomic import open_regular, write_atomically
 
-__all__ = ["as_trained", "predict", "take_model"]
-
 _PICKLED = (".joblib", ".pkl", ".pickle")
 _MODELS = (".safetensors", *_PICKLED)
 # First bytes of pickles, and of files that joblib compressed.

@@ -13,15 +13,6 @@ from skmnist.io._atomic import write_atomically
 from skmnist.model_selection._drawings import drawings
 from skmnist.persistence._model_file import save_model
 
-__all__ = [
-    "as_text",
-    "reports",
-    "save_figure",
-    "write_figures",
-    "write_models",
-    "write_tables",
-]
-
 _WIDTH = 79
 # With the line that names the folder, an empty one and the shell's prompt: 24.
 _LINES = 21
@@ -86,15 +77,7 @@ def _wrap(text):
 
 
 def write_tables(comparison, folder):
-    """Write the tables, the reports and the fitted pipelines of a comparison.
-
-    Parameters
-    ----------
-    comparison : VariantComparison
-        The comparison.
-    folder : str
-        Where to write; exists.
-    """
+    """Write the tables and the reports of a comparison into a folder that exists."""
     history = pd.concat(
         [
             pd.DataFrame(pipeline["cnn"].history_).assign(variant=name)

@@ -27,8 +27,6 @@ from skmnist.model_selection._variants import (
 )
 from skmnist.neural_network._progress import TrainingProgress, row_cost
 
-__all__ = ["compare_variants"]
-
 # One more than the largest seed that scikit-learn takes.
 _SEEDS = 2**32
 

@@ -7,8 +7,6 @@ import numpy as np
 
 from skmnist._utils import display_name
 
-__all__ = ["drawings"]
-
 
 def drawings(comparison):
     """Return functions without arguments that draw a comparison, by name.

@@ -15,8 +15,6 @@ from skmnist._utils import display_name
 from skmnist.model_selection._drawings import drawings
 from skmnist.neural_network._progress import say_duration
 
-__all__ = ["environment", "render_first_screen", "render_report"]
-
 # Results and durations may depend on these.
 _PACKAGES = ("keras", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
 _DPI = 150

@@ -3,15 +3,6 @@
 import numpy as np
 from scipy import stats
 
-__all__ = [
-    "corrected_interval",
-    "corrected_t_test",
-    "holm",
-    "mcnemar",
-    "mcnemar_interval",
-    "wilson_interval",
-]
-
 # Smaller differences are due to rounding.
 _ROUNDING = 1e-12
 

@@ -4,8 +4,6 @@ import numpy as np
 
 from skmnist._utils import display_name
 
-__all__ = ["findings", "say_pair"]
-
 # A p-value below this is called unlikely to be chance.
 _LEVEL = 0.05
 # Hyperparameters without effect where the learning rate never fell.

@@ -14,15 +14,6 @@ from skmnist.model_selection._paired_tests import (
     wilson_interval,
 )
 
-__all__ = [
-    "PARTS",
-    "fold_scores",
-    "list_repeats",
-    "make_table",
-    "compare_pairs",
-    "mcnemar_in_repeats",
-]
-
 # Parts of the data on which each variant is scored.
 PARTS = ("training", "validation", "test")
 

@@ -21,8 +21,6 @@ from skmnist.model_selection._tables import (
     mcnemar_in_repeats,
 )
 
-__all__ = ["VariantComparison"]
-
 
 class VariantComparison:
     """Result of `compare_variants`.

@@ -11,8 +11,6 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skmnist._utils import display_name
 
-__all__ = ["Split", "VariantFits", "score_held_out"]
-
 
 class Split(NamedTuple):
     """The rows of one repeat, by number, and its seed."""

@@ -12,8 +12,6 @@ from skmnist.neural_network._classifier import MnistCNN
 from skmnist.neural_network._param_constraints import check_params
 from skmnist.neural_network._pipeline import make_mnist_pipeline
 
-__all__ = ["VARIANTS", "check_variants", "make_variant_search", "variant_pipeline"]
-
 VARIANTS = {
     "plain": {"anneal": False, "augment": False},
     "annealed": {"anneal": True, "augment": False},
