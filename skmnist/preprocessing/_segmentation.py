@@ -8,7 +8,7 @@ and the one is taken whose ink has outlines where the picture has edges.
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from skimage.filters import apply_hysteresis_threshold
+from skimage.measure import euler_number
 from skimage.transform import hough_line, hough_line_peaks
 
 from skmnist.preprocessing._pictures import full_scale
@@ -18,18 +18,21 @@ __all__ = ["find_ink"]
 WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
 SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped first
 TINY, ENLARGED = 20, 8  # pixels; a smaller picture is enlarged so many times
-SMALLEST_WITH_LINES = 48  # pixels; in a smaller picture a stroke may span as much
+SMALLEST_WITH_LINES = 32  # pixels; in a smaller picture a stroke may span as much
 
 # Shares of the strongest contrast: ink has at least the first, and is connected with
 # some of the second.
 WEAK_INK, STRONG_INK = 0.35, 0.6
 # Weaker than this, in shares of the brightness of the paper, is paper, too.
 FAINTEST_INK = 0.1
-# The steepest edges rise from paper to full ink within this share of the picture.
-LONGEST_RISE = 0.13
+# The slopes around ink sum up to nothing, those of a shadow's edge do not.
+MOST_IMBALANCE = 0.25
+LEAST_STEEPNESS = 0.06
+WIDEST = 3.5
+LONGEST_OUTLINE = 8.5
 # An outline counts by how much steeper it is, in shares of the steepest edges. That
 # of ink is so on average; noise, vignettes and shadows have less.
-OUTLINE_EDGE, LEAST_OUTLINE_EDGE = 0.4, 0.45
+OUTLINE_EDGE = 0.4
 
 
 def find_ink(picture, ink="auto"):
@@ -75,7 +78,8 @@ def _look(picture, ink, scale):
         ink = "light" if _is_ink_light(grey) else "dark"
     # The edges of a tiny picture are those of its pixels.
     has_edges = max(picture.shape[:2]) >= TINY
-    return ink, _cover(_without_lines(-grey if ink == "light" else grey), has_edges)
+    # Light ink on dark paper is looked at as its negative.
+    return ink, _cover(_without_lines(1 - grey if ink == "light" else grey), has_edges)
 
 
 def _reduce(picture):
@@ -119,7 +123,7 @@ def _is_ink_light(grey):
     sample = grey[::step, ::step]
     skewness = 0
     # The first view is too narrow for bold strokes, the second too wide for shadows.
-    for n_windows in (14, 6):
+    for n_windows in (20, 6):
         difference = sample - _blur(sample, n_windows)
         cubes = (difference - np.median(difference)) ** 3
         skewness += cubes.sum() / (np.abs(cubes).sum() or 1)
@@ -167,20 +171,29 @@ def _without_lines(grey):
 
 def _cover(grey, has_edges):
     """Find the coverage by ink, dark in `grey`, with the best of the guesses."""
-    edges = np.hypot(ndimage.sobel(grey, 0), ndimage.sobel(grey, 1)) / 8
-    # The middle of a thin stroke is level, and where the picture ends is not an edge.
-    edges = ndimage.maximum_filter(edges, 3)
-    edges[[0, -1]] = edges[:, [0, -1]] = 0
+    papers = list(_guess_papers(grey))
+    slopes = np.stack([ndimage.sobel(grey, axis) for axis in (0, 1)]) / 8
+    slopes /= _brightness(np.maximum(papers[0], papers[1]))
+    # Where the picture ends is not an edge.
+    slopes[:, [0, -1]] = slopes[:, :, [0, -1]] = 0
+    steepness = np.hypot(*slopes)
+    # The middle of a thin stroke is level.
+    edges = ndimage.maximum_filter(steepness, 3) if has_edges else np.ones_like(grey)
     guesses = [
-        _select(_contrast(paper, grey), edges / _brightness(paper), has_edges)
-        for paper in _guess_papers(grey)
+        _Strokes(_contrast(paper, grey), slopes, steepness, edges) for paper in papers
     ]
-    _, strokes, coverage = max(guesses, key=lambda guess: guess[0])
-    if strokes is None:
+    steepest = max(guess.steepest for guess in guesses)
+    if steepest == 0:
+        return None
+    scores = [guess.choose(steepest) for guess in guesses]
+    # Even paper is the simplest.
+    scores[0] *= 1.2
+    best = guesses[np.argmax(scores)]
+    if max(scores) <= 0 or not best.is_one_character():
         return None
     # Strokes fade out at their edges over a pixel.
-    kept = ndimage.maximum_filter(strokes, 3) & (coverage >= 0.1)
-    return np.where(kept, np.minimum(coverage, 1), 0)
+    kept = ndimage.maximum_filter(best.chosen, 3) & (best.coverage >= 0.1)
+    return np.where(kept, best.coverage, 0)
 
 
 def _guess_papers(grey):
@@ -208,40 +221,74 @@ def _fit_trend(grey):
     return terms @ weights
 
 
-def _select(contrast, slopes, has_edges):
-    """Select the strokes of the character, and score them by their outlines.
+class _Strokes:
+    """What may be strokes of ink for a guess at the paper.
 
-    Returns the score, the pixels of the strokes, and the coverage of all pixels; for
-    paper without ink a score of minus infinity.
+    Parameters
+    ----------
+    contrast : ndarray of shape (height, width)
+        Of ink to paper.
+    slopes : ndarray of shape (2, height, width)
+        Of the brightness, down and to the right.
+    steepness, edges : ndarray of shape (height, width)
+        Length of the slopes, and the largest of them over the neighbours.
     """
-    full, steepest = _strongest(contrast), _strongest(slopes, 0.003)
-    noise = np.median(np.abs(np.diff(contrast)))
-    longest_rise = LONGEST_RISE * min(contrast.shape)
-    is_blurred = has_edges and full > steepest * longest_rise
-    if full < FAINTEST_INK + 3 * noise or is_blurred:
-        return -np.inf, None, None
-    coverage, edges = contrast / full, np.minimum(slopes / steepest, 1)
-    ink = apply_hysteresis_threshold(coverage, WEAK_INK, STRONG_INK)
-    labels, n_strokes = ndimage.label(ink, np.ones((3, 3)))
-    outline = ink & ~ndimage.minimum_filter(ink, 3, mode="constant")
 
-    def total(weights):
-        return np.bincount(labels.ravel(), weights.ravel(), n_strokes + 1)[1:]
+    def __init__(self, contrast, slopes, steepness, edges):
+        full = _strongest(contrast)
+        self.steepest = 0
+        noise = np.median(np.abs(np.diff(contrast[::2])))
+        if full < FAINTEST_INK + 8 * noise:
+            return
+        self.coverage = np.minimum(contrast / full, 1)
+        ink = self.coverage > WEAK_INK
+        self.labels, self.n_strokes = ndimage.label(ink, np.ones((3, 3)))
+        self.boxes = ndimage.find_objects(self.labels)
+        outline = ink & ~ndimage.minimum_filter(ink, 3, mode="constant")
+        self.edges = np.where(outline, edges, 0)
+        self.lengths = self._total(outline)
+        around = ndimage.maximum_filter(self.labels, 3)
+        imbalance = np.hypot(*(self._total(slope, around) for slope in slopes))
+        self.is_ink = (
+            (self._total(self.coverage > STRONG_INK) > 0)
+            & (imbalance < MOST_IMBALANCE * self._total(steepness, around))
+            & (self._total(self.edges) > LEAST_STEEPNESS * self.lengths)
+        )
+        if self.is_ink.any():
+            self.steepest = _strongest(self.edges[self._pixels(self.is_ink)], 0.02)
 
-    lengths = total(outline)
-    scores = total(np.where(outline, edges, 0)) - OUTLINE_EDGE * lengths
-    main = np.argmax(scores)
-    least = (LEAST_OUTLINE_EDGE - OUTLINE_EDGE) * lengths[main]
-    if has_edges and scores[main] < least:
-        return -np.inf, None, None
-    boxes, amounts = ndimage.find_objects(labels), total(np.minimum(coverage, 1))
-    reach = 0.3 * max(part.stop - part.start for part in boxes[main])
-    strokes = [
-        stroke
-        for stroke in np.flatnonzero((scores > 0) & (amounts > 0.04 * amounts[main]))
-        if stroke == main or _gap(boxes[stroke], boxes[main]) < reach
-    ]
-    return scores[strokes].sum(), np.isin(labels, np.array(strokes) + 1), coverage
+    def _total(self, weights, labels=None):
+        """Sum up over each stroke."""
+        labels = self.labels if labels is None else labels
+        return np.bincount(labels.ravel(), weights.ravel(), self.n_strokes + 1)[1:]
+
+    def _pixels(self, strokes):
+        return np.insert(strokes, 0, False)[self.labels]
+
+    def choose(self, steepest):
+        """Choose the strokes of the character, and score them by their outlines."""
+        if self.steepest == 0:
+            return 0
+        edges = self._total(np.minimum(self.edges / steepest, 1))
+        scores = np.where(self.is_ink, edges - OUTLINE_EDGE * self.lengths, 0)
+        is_wide = [w > WIDEST * h for h, w in map(_lengths, self.boxes)]
+        main = np.argmax(np.where(is_wide, 0, scores))
+        amounts = self._total(self.coverage)
+        reach = 0.3 * max(_lengths(self.boxes[main]))
+        is_near = [_gap(box, self.boxes[main]) < reach for box in self.boxes]
+        chosen = (scores > 0) & (amounts > 0.04 * amounts[main]) & is_near
+        self.chosen = self._pixels(chosen)
+        self.length = self.lengths[chosen].sum()
+        return scores[chosen].sum() if scores[main] > 0 and not is_wide[main] else 0
+
+    def is_one_character(self):
+        """Tell a character from the lines of paper and from noise."""
+        length = self.length / max(_lengths(_extent(self.chosen)))
+        return length < LONGEST_OUTLINE and -6 < euler_number(self.chosen) < 5
+
+
+def _lengths(box):
+    return [part.stop - part.start for part in box]
 
 
 def _gap(box, other):
