@@ -40,9 +40,10 @@ def read_pictures(X, image_shape):
 
 
 def full_scale(pixels):
-    """Return the value of full brightness: 1, 255, 65535 or the largest pixel."""
+    """Return what full brightness is: 1, 16, 255, 65535 or the largest pixel."""
     largest = pixels.max()
-    scales = (scale for scale in (1, 255, 65535) if scale >= largest)
+    # scikit-learn has digits of 16 levels.
+    scales = (scale for scale in (1, 16, 255, 65535) if scale >= largest)
     return np.float32(next(scales, largest))
 
 

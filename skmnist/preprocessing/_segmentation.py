@@ -20,19 +20,23 @@ SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped fi
 TINY, ENLARGED = 20, 8  # pixels; a smaller picture is enlarged so many times
 SMALLEST_WITH_LINES = 32  # pixels; in a smaller picture a stroke may span as much
 
-# Shares of the strongest contrast: ink has at least the first, and is connected with
-# some of the second.
+# Shares of the strongest contrast: ink has at least the first, and somewhere the
+# second.
 WEAK_INK, STRONG_INK = 0.35, 0.6
-# Weaker than this, in shares of the brightness of the paper, is paper, too.
-FAINTEST_INK = 0.1
-# The slopes around ink sum up to nothing, those of a shadow's edge do not.
+# Ink is darker than paper by this share of the paper's brightness, and by so many
+# times the difference of two neighbours, which is noise.
+FAINTEST_INK, TIMES_NOISE = 0.1, 8
+# An outline counts by how much steeper it is than this share of the steepest. It
+# rises by more than the second, in shares of the paper's brightness per pixel.
+OUTLINE_EDGE, LEAST_STEEPNESS = 0.4, 0.06
+# Ink is left as steeply as it is entered, so that the slopes around it cancel out;
+# those of a shadow's edge do not. This share of them may be left over.
 MOST_IMBALANCE = 0.25
-LEAST_STEEPNESS = 0.06
-WIDEST = 3.5
-LONGEST_OUTLINE = 8.5
-# An outline counts by how much steeper it is, in shares of the steepest edges. That
-# of ink is so on average; noise, vignettes and shadows have less.
-OUTLINE_EDGE = 0.4
+# What is still wider, in heights, is a line of the paper. What has a longer outline,
+# in lengths of the character, or more parts or holes is squares or noise.
+WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 4, 6
+# The simplest paper is taken unless another makes the outlines so much better.
+EVEN_PAPER = 1.2
 
 
 def find_ink(picture, ink="auto"):
@@ -76,10 +80,8 @@ def _look(picture, ink, scale):
     grey = _to_grey(_reduce(picture) / scale)
     if ink == "auto":
         ink = "light" if _is_ink_light(grey) else "dark"
-    # The edges of a tiny picture are those of its pixels.
-    has_edges = max(picture.shape[:2]) >= TINY
     # Light ink on dark paper is looked at as its negative.
-    return ink, _cover(_without_lines(1 - grey if ink == "light" else grey), has_edges)
+    return ink, _cover(_without_lines(1 - grey if ink == "light" else grey))
 
 
 def _reduce(picture):
@@ -169,7 +171,7 @@ def _without_lines(grey):
     return painted
 
 
-def _cover(grey, has_edges):
+def _cover(grey):
     """Find the coverage by ink, dark in `grey`, with the best of the guesses."""
     papers = list(_guess_papers(grey))
     slopes = np.stack([ndimage.sobel(grey, axis) for axis in (0, 1)]) / 8
@@ -178,7 +180,7 @@ def _cover(grey, has_edges):
     slopes[:, [0, -1]] = slopes[:, :, [0, -1]] = 0
     steepness = np.hypot(*slopes)
     # The middle of a thin stroke is level.
-    edges = ndimage.maximum_filter(steepness, 3) if has_edges else np.ones_like(grey)
+    edges = ndimage.maximum_filter(steepness, 3)
     guesses = [
         _Strokes(_contrast(paper, grey), slopes, steepness, edges) for paper in papers
     ]
@@ -186,8 +188,7 @@ def _cover(grey, has_edges):
     if steepest == 0:
         return None
     scores = [guess.choose(steepest) for guess in guesses]
-    # Even paper is the simplest.
-    scores[0] *= 1.2
+    scores[0] *= EVEN_PAPER
     best = guesses[np.argmax(scores)]
     if max(scores) <= 0 or not best.is_one_character():
         return None
@@ -238,7 +239,7 @@ class _Strokes:
         full = _strongest(contrast)
         self.steepest = 0
         noise = np.median(np.abs(np.diff(contrast[::2])))
-        if full < FAINTEST_INK + 8 * noise:
+        if full < FAINTEST_INK + TIMES_NOISE * noise:
             return
         self.coverage = np.minimum(contrast / full, 1)
         ink = self.coverage > WEAK_INK
@@ -284,7 +285,10 @@ class _Strokes:
     def is_one_character(self):
         """Tell a character from the lines of paper and from noise."""
         length = self.length / max(_lengths(_extent(self.chosen)))
-        return length < LONGEST_OUTLINE and -6 < euler_number(self.chosen) < 5
+        n_parts_less_holes = euler_number(self.chosen)
+        return (
+            length < LONGEST_OUTLINE and -MOST_HOLES < n_parts_less_holes <= MOST_PARTS
+        )
 
 
 def _lengths(box):
