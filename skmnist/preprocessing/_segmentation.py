@@ -26,9 +26,11 @@ WEAK_INK, STRONG_INK = 0.35, 0.6
 # Ink is darker than paper by this share of the paper's brightness, and by so many
 # times the difference of two neighbours, which is noise.
 FAINTEST_INK, TIMES_NOISE = 0.1, 8
-# An outline counts by how much steeper it is than this share of the steepest. It
-# rises by more than the second, in shares of the paper's brightness per pixel.
-OUTLINE_EDGE, LEAST_STEEPNESS = 0.4, 0.06
+# An outline counts by how much steeper it is than this share of the steepest.
+OUTLINE_EDGE = 0.4
+# An outline rises by so much per pixel, in shares of the brightness of the paper. It
+# may be more blurred where the ink is more than faint.
+LEAST_STEEPNESS, FAINT = 0.06, 0.4
 # Ink is left as steeply as it is entered, so that the slopes around it cancel out;
 # those of a shadow's edge do not. This share of them may be left over.
 MOST_IMBALANCE = 0.25
@@ -247,13 +249,14 @@ class _Strokes:
         self.boxes = ndimage.find_objects(self.labels)
         outline = ink & ~ndimage.minimum_filter(ink, 3, mode="constant")
         self.edges = np.where(outline, edges, 0)
+        least = LEAST_STEEPNESS * min(1, FAINT / full)
         self.lengths = self._total(outline)
         around = ndimage.maximum_filter(self.labels, 3)
         imbalance = np.hypot(*(self._total(slope, around) for slope in slopes))
         self.is_ink = (
             (self._total(self.coverage > STRONG_INK) > 0)
             & (imbalance < MOST_IMBALANCE * self._total(steepness, around))
-            & (self._total(self.edges) > LEAST_STEEPNESS * self.lengths)
+            & (self._total(self.edges) > least * self.lengths)
         )
         if self.is_ink.any():
             self.steepest = _strongest(self.edges[self._pixels(self.is_ink)], 0.02)
@@ -308,7 +311,7 @@ def _contrast(paper, grey):
 
 
 def _brightness(paper):
-    # Paper may be black, and is negative under light ink.
+    # Paper may be black.
     return np.abs(paper) + 0.1
 
 
