@@ -2,7 +2,8 @@
 
 The paper cannot be told from one rule: a bold character in a tight frame wants a
 wide view, the edge of a shadow a narrow one. So a few guesses at the paper are made,
-and the one is taken whose ink has outlines where the picture has edges.
+and the one is taken whose ink has outlines where the picture has edges. A stroke has
+edges on both sides, and a shadow on one: this tells ink from a blank sheet.
 """
 
 import numpy as np
@@ -36,7 +37,7 @@ LEAST_STEEPNESS, FAINT = 0.06, 0.4
 MOST_IMBALANCE = 0.25
 # What is still wider, in heights, is a line of the paper. What has a longer outline,
 # in lengths of the character, or more parts or holes is squares or noise.
-WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 4, 6
+WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 5, 6
 # The simplest paper is taken unless another makes the outlines so much better.
 EVEN_PAPER = 1.2
 
@@ -225,17 +226,7 @@ def _fit_trend(grey):
 
 
 class _Strokes:
-    """What may be strokes of ink for a guess at the paper.
-
-    Parameters
-    ----------
-    contrast : ndarray of shape (height, width)
-        Of ink to paper.
-    slopes : ndarray of shape (2, height, width)
-        Of the brightness, down and to the right.
-    steepness, edges : ndarray of shape (height, width)
-        Length of the slopes, and the largest of them over the neighbours.
-    """
+    """What may be strokes of ink for a guess at the paper."""
 
     def __init__(self, contrast, slopes, steepness, edges):
         full = _strongest(contrast)
@@ -288,10 +279,8 @@ class _Strokes:
     def is_one_character(self):
         """Tell a character from the lines of paper and from noise."""
         length = self.length / max(_lengths(_extent(self.chosen)))
-        n_parts_less_holes = euler_number(self.chosen)
-        return (
-            length < LONGEST_OUTLINE and -MOST_HOLES < n_parts_less_holes <= MOST_PARTS
-        )
+        parts_less_holes = euler_number(self.chosen)
+        return length < LONGEST_OUTLINE and -MOST_HOLES < parts_less_holes < MOST_PARTS
 
 
 def _lengths(box):
