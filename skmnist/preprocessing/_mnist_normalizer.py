@@ -48,7 +48,8 @@ class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstim
     0.35 of the strongest contrast, with edges on both sides, which shadows do not have;
     the strokes of a digit need not be connected, but specks and strokes far from the
     largest are left out. Light ink is found as dark ink is in the negative. A digit may
-    touch the border of its picture. The brightest tenth of the pixels with ink becomes 255.
+    touch the border of its picture. The brightest tenth of the pixels with ink becomes
+    255.
 
     Pixels may have any range from 0, since only ratios count. Transparent pixels are
     taken for paper.
