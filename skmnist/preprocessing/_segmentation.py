@@ -37,7 +37,7 @@ LEAST_STEEPNESS, FAINT = 0.06, 0.4
 MOST_IMBALANCE = 0.25
 # What is still wider, in heights, is a line of the paper. What has a longer outline,
 # in lengths of the character, or more parts or holes is squares or noise.
-WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 5, 6
+WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 5, 8
 # The simplest paper is taken unless another makes the outlines so much better.
 EVEN_PAPER = 1.2
 
