@@ -12,6 +12,7 @@ from skmnist.model_selection._variants import (
 )
 from skmnist.neural_network._classifier import MnistCNN
 from skmnist.neural_network._pipeline import make_mnist_pipeline
+from skmnist.neural_network._recipes import RECIPES
 from skmnist.persistence._model_file import (
     load_model,
     save_model,
@@ -38,6 +39,7 @@ __all__ = [
     "LearningRateDisplay",
     "MnistCNN",
     "MnistNormalizer",
+    "RECIPES",
     "TrainingCurveDisplay",
     "VARIANTS",
     "VariantComparison",

@@ -191,6 +191,7 @@ def test_page_commands():
     ]
     assert {line.split()[1] for line in commands} == {
         "compare",
+        "draw",
         "predict",
         "show",
         "train",
@@ -205,12 +206,13 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
     X, y = load_digits(return_X_y=True)
-    X = (X[:300] * 15).astype(np.uint8)
+    X = (X * 15).astype(np.uint8)
     pixels = pd.DataFrame(X).add_prefix("pixel")
-    pixels.to_csv("test.csv", index=False)
-    pixels.insert(0, "label", y[:300])
-    for name in ("train.csv", "fashion-mnist_train.csv"):
-        pixels.to_csv(name, index=False)
+    pixels[:300].to_csv("test.csv", index=False)
+    pixels.insert(0, "label", y)
+    pixels.to_csv("train.csv", index=False)  # enough rows for a recipe
+    pixels[:300].to_csv("fashion-mnist_train.csv", index=False)
+    X = X[:300]
     images = X.reshape(-1, 8, 8)
     write_idx(tmp_path / "fashion-mnist", images, y[:300])
     write_idx(tmp_path / "gzip", images, y[:300], "emnist-letters-", gzip.compress)

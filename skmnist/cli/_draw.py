@@ -12,8 +12,6 @@ from skmnist.cli._console import say
 from skmnist.cli._log_filter import start_keras
 from skmnist.cli._predict import as_trained
 
-__all__ = ["Reader", "draw"]
-
 _HINT = "Draw a digit"
 # Gradio's own Sketchpad makes people choose the brush before each drawing (6.31).
 _CANVAS = """

@@ -8,6 +8,7 @@ from numbers import Integral
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmnist.neural_network._param_constraints import HYPERPARAMETERS
+from skmnist.neural_network._recipes import RECIPES
 
 # There are few embedded digits: smaller batches make more steps per epoch, so that
 # annealing does not stop the training too early.
@@ -74,7 +75,7 @@ def variant(text):
     name : str
         The name.
     settings : dict or None
-        The hyperparameters; None for a name alone.
+        The hyperparameters; for a name alone those of the recipe, or None.
     """
     name, colon, settings = text.partition(":")
     if not re.fullmatch(r"\w[\w +-]*", name):
@@ -82,7 +83,7 @@ def variant(text):
             f"{text!r} does not begin with a name of letters, digits and underscores"
         )
     if not colon:
-        return name, None
+        return name, RECIPES.get(name)
     return name, dict(_setting(each) for each in settings.split(",") if each)
 
 
@@ -117,6 +118,7 @@ def given_hyperparameters(args):
             for name, value in DIGITS.items()
             if not variants or not all(name in settings for settings in variants)
         }
+    params |= RECIPES.get(getattr(args, "recipe", None), {})
     for name in HYPERPARAMETERS:
         if (given := getattr(args, name, None)) is not None:
             params[name] = tuple(given) if isinstance(given, list) else given

@@ -9,6 +9,7 @@ from skmnist import __version__
 from skmnist._utils import POSITIVE_FLOAT
 from skmnist.cli._options import add_hyperparameters, checked, variant, within
 from skmnist.neural_network._param_constraints import SCHEDULES
+from skmnist.neural_network._recipes import RECIPES
 
 
 class _Parser(argparse.ArgumentParser):
@@ -98,8 +99,8 @@ def _add_compare(commands):
         default=[],
         metavar="NAME:PARAM=VALUE,...",
         help="the variants to compare: hyperparameters of the network, such as "
-        "'wide:filters=64 128,epochs=10'; a name alone is one of the three ways, or "
-        "all defaults",
+        "'wide:filters=64 128,epochs=10'; a name alone is one of the three ways, a "
+        "recipe (fast or accurate), or all defaults",
     )
     group.add_argument(
         "--baseline",
@@ -164,6 +165,13 @@ def _add_train(commands):
     )
     _add_data(parser)
     group = parser.add_argument_group("way of training")
+    group.add_argument(
+        "--recipe",
+        choices=RECIPES,
+        help="hyperparameters that go together, for images like MNIST's; options "
+        "given beside it come first. accurate holds nothing out, but with "
+        "--validation-fraction",
+    )
     group.add_argument(
         "--anneal",
         nargs="?",

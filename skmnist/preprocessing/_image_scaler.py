@@ -18,8 +18,6 @@ from skmnist._utils import (
     warn_user,
 )
 
-__all__ = ["ImageScaler"]
-
 
 class ImageScaler(
     ArrayOutputMixin, ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstimator

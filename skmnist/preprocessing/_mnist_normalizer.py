@@ -8,8 +8,6 @@ from sklearn.utils._param_validation import StrOptions
 
 from skmnist._utils import ArrayOutputMixin, ManualLinks, Number
 
-__all__ = ["MnistNormalizer"]
-
 MNIST_SIDE = 28
 
 

@@ -3,8 +3,6 @@
 import numpy as np
 from PIL import Image, ImageOps
 
-__all__ = ["full_scale", "read_pictures"]
-
 FORMS = (
     "an array (n, height, width) or (n, height, width, 3 or 4), or a list of arrays "
     "and Pillow images of any sizes"

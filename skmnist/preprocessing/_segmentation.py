@@ -14,8 +14,6 @@ from skimage.transform import hough_line, hough_line_peaks
 
 from skmnist.preprocessing._pictures import full_scale
 
-__all__ = ["find_ink"]
-
 WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
 SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped first
 TINY, ENLARGED = 20, 8  # pixels; a smaller picture is enlarged so many times

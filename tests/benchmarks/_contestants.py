@@ -31,14 +31,20 @@ def images(n_rows):
     return (rows / np.float32(255)).reshape(-1, 28, 28, 1), labels
 
 
-def keras_network():
+def keras_network(augment=False):
     """Return the network written in Keras, compiled."""
     import keras
     from keras import layers
 
+    transforms = [
+        layers.RandomRotation(10 / 360, fill_mode="nearest"),
+        layers.RandomZoom(0.05, 0.05, fill_mode="nearest"),
+        layers.RandomTranslation(0.05, 0.05, fill_mode="nearest"),
+    ]
     model = keras.Sequential(
         [
             keras.Input((28, 28, 1)),
+            *(transforms if augment else []),
             layers.Conv2D(32, 5, padding="same", activation="relu"),
             layers.Conv2D(32, 5, padding="same", activation="relu"),
             layers.MaxPooling2D(2),
@@ -59,6 +65,24 @@ def keras_network():
         metrics=["accuracy"],
     )
     return model
+
+
+def scikeras_variants():
+    """Return the network behind scikeras, and the notebook's variants as a grid."""
+    import keras
+    from scikeras.wrappers import KerasClassifier
+
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        monitor="loss", factor=0.3, patience=2, min_lr=1e-5
+    )
+    estimator = KerasClassifier(
+        keras_network, augment=False, epochs=30, batch_size=42, verbose=0
+    )
+    return estimator, [
+        {"callbacks": [None], "augment": [False]},
+        {"callbacks": [[plateau]], "augment": [False]},
+        {"callbacks": [[plateau]], "augment": [True]},
+    ]
 
 
 def skorch_network(channels_last=False):

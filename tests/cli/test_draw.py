@@ -92,6 +92,7 @@ def test_reader_of_network_alone(settings, tmp_path):
 
 
 def test_reader_of_normalizer(settings, tmp_path):
+    settings = settings | {"epochs": 12}  # ten classes in two need them
     model = make_mnist_pipeline(image_shape=(12, 10), normalize=True, **settings)
     model.set_params(normalize__ink="light")
     pictures = np.kron(DIGITS[:400].reshape(-1, 8, 8), np.ones((4, 4)))

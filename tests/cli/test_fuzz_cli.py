@@ -9,28 +9,18 @@ import argparse
 import contextlib
 import csv
 import io
-import os
 import re
 
 import dask
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from helpers import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skmnist.cli import _options
 from skmnist.cli._main import main
 from skmnist.cli._parser import make_parser
-
-EXAMPLES = os.environ.get("SKMNIST_FUZZ_EXAMPLES")
-
-fuzz = settings(
-    max_examples=int(EXAMPLES or 40),
-    derandomize=EXAMPLES is None,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 (COMMANDS,) = (
     action.choices
@@ -183,13 +173,13 @@ def changes(draw, command):
 
 
 @pytest.mark.parametrize("command", sorted(RIGHT))
-@fuzz
+@fuzz(40)
 @given(data=st.data())
 def test_main_random_edits(command, data, template, tmp_path_factory):
     try_it(tmp_path_factory.mktemp("run"), template, data.draw(changes(command)))
 
 
-@fuzz
+@fuzz(40)
 @given(arguments=st.lists(st.sampled_from(sorted(COMMANDS)) | VALUES, max_size=5))
 def test_main_random_words(arguments, template, tmp_path_factory):
     try_it(tmp_path_factory.mktemp("run"), template, arguments)
