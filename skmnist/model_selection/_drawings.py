@@ -65,8 +65,10 @@ def _draw_differences(comparison):
     title = "Differences in test accuracy"
     if comparison.n_repeats_ > 1:
         kind, title = "mean", f"{title}, mean of {comparison.n_repeats_} repeats"
-    points = pairs["mean_difference" if kind == "mean" else kind]
-    lengths = [points - pairs[f"{kind}_low"], pairs[f"{kind}_high"] - points]
+    columns = ["mean_difference" if kind == "mean" else kind]
+    columns += [f"{kind}_low", f"{kind}_high"]
+    points, low, high = pairs[columns].to_numpy().T
+    lengths = np.array([points - low, high - points])
     names = [
         f"{as_label(pair.variant, 30)} \N{MINUS SIGN} {as_label(pair.baseline, 30)}"
         for pair in pairs.itertuples()
