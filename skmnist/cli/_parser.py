@@ -168,8 +168,8 @@ def _add_train(commands):
     group.add_argument(
         "--recipe",
         choices=RECIPES,
-        help="hyperparameters that go together, for images like MNIST's; options "
-        "given beside it come first. accurate holds nothing out, but with "
+        help="hyperparameters that go together, for images like MNIST's; other "
+        "options override it. accurate holds nothing out without "
         "--validation-fraction",
     )
     group.add_argument(

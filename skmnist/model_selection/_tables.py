@@ -10,7 +10,7 @@ from skmnist.model_selection._paired_tests import (
     corrected_t_test,
     holm,
     mcnemar,
-    mcnemar_interval,
+    paired_interval,
     wilson_interval,
 )
 
@@ -85,7 +85,7 @@ def mcnemar_in_repeats(fits):
         for baseline, variant in combinations(of_repeat, 2):
             gained, lost, p = mcnemar(variant["right"], baseline["right"])
             n_test = variant["n_test"]
-            low, high = mcnemar_interval(gained, lost, n_test)
+            low, high = paired_interval(gained, lost, n_test)
             points = 100 * np.array([(gained - lost) / n_test, low, high])
             names = variant["model"], baseline["model"]
             rows.append((repeat, *names, *points, gained, lost, p, np.nan))

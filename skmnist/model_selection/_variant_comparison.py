@@ -63,11 +63,11 @@ class VariantComparison:
     significance_ : DataFrame of shape (n_pairs, 18)
         One row per pair. `difference` is the test accuracy of `variant` minus that
         of `baseline` in the first repeat, in points, and `difference_low` and
-        `difference_high` are the bounds of its 95% interval, which belongs to
-        McNemar's test (Clopper and Pearson's, of the images on which the two
-        differ); `gained` and `lost` count the test images that only `variant` and
-        that only `baseline` gets right; `mcnemar_p` is McNemar's exact p-value of
-        these two, `mcnemar_p_holm` the same after Holm's correction over the pairs.
+        `difference_high` are the bounds of its 95% interval (Bonett and
+        Price's adjusted Wald interval for paired data); `gained` and `lost` count the
+        test images that only `variant` and that only `baseline` gets right;
+        `mcnemar_p` is McNemar's exact p-value of these two, `mcnemar_p_holm` the same
+        after Holm's correction over the pairs.
         `cv_difference` is the mean difference over the folds, in points, `ttest_p`
         the p-value of Nadeau and Bengio's corrected resampled t-test of it,
         `ttest_p_holm` the corrected one; NaN with `cv="holdout"`. `mean_difference`

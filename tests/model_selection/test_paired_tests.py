@@ -15,7 +15,7 @@ from skmnist.model_selection._paired_tests import (
     corrected_t_test,
     holm,
     mcnemar,
-    mcnemar_interval,
+    paired_interval,
     wilson_interval,
 )
 
@@ -179,19 +179,31 @@ def test_corrected_t_test_false_positive_rate():
     assert alarms[1 / 2] == pytest.approx(20, abs=10)
 
 
-def test_mcnemar_interval_by_hand():
-    # All of 5 differences: the lower bound of their part is 0.025 ** (1 / 5).
-    low, high = mcnemar_interval(5, 0, 100)
-    assert low == pytest.approx(0.05 * (2 * 0.025**0.2 - 1))
-    assert high == pytest.approx(0.05)
-    assert mcnemar_interval(0, 5, 100) == pytest.approx((-high, -low))
-    assert np.isnan(mcnemar_interval(0, 0, 100)).all()
+def test_paired_interval_by_hand():
+    # Counts of 6 and 1 among 102: the difference is 5 / 102.
+    low, high = paired_interval(5, 0, 100)
+    reach = 1.959964 * sqrt((7 / 102 - (5 / 102) ** 2) / 102)
+    assert (low, high) == pytest.approx((5 / 102 - reach, 5 / 102 + reach))
+    assert paired_interval(0, 5, 100) == pytest.approx((-high, -low))
+    low, high = paired_interval(0, 0, 100)
+    assert 0 < high == -low < 0.03
+    assert paired_interval(1, 0, 1)[1] == 1
 
 
-@pytest.mark.parametrize("lost", range(12))
-def test_mcnemar_interval_agrees_with_the_test(lost):
-    for gained in range(1, 40):
-        low, high = mcnemar_interval(gained, lost, 100)
-        right = np.repeat([True, False], [gained, lost])
-        assert (low <= 0 <= high) == (mcnemar(right, ~right)[2] >= 0.05)
-        assert low <= (gained - lost) / 100 <= high
+@pytest.mark.parametrize(
+    ("gains", "losses"), [(0.05, 0.05), (0.1, 0.02), (0.01, 0), (0.3, 0.02)]
+)
+def test_paired_interval_coverage(gains, losses):
+    """Of the intervals of 360 images, 94% or more hold the true difference."""
+    counts = np.arange(361)
+    p_gained = stats.binom.pmf(counts, 360, gains)
+    covered = 0
+    for gained in counts[p_gained > 1e-6]:
+        n_left = 360 - gained
+        lost = np.arange(n_left + 1)
+        p_lost = stats.binom.pmf(lost, n_left, losses / (1 - gains))
+        for n_lost in lost[p_lost > 1e-6]:
+            low, high = paired_interval(gained, n_lost, 360)
+            if low <= gains - losses <= high:
+                covered += p_gained[gained] * p_lost[n_lost]
+    assert covered > 0.94
