@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skmnist.neural_network._augmentation import RandomAffine
+from skmnist.neural_network._batch_norm import FusedBatchNormalization
 from skmnist.neural_network._keras import keras
 
 _POOL = 2
@@ -109,7 +110,7 @@ def build_cnn(
             return
         stack.append(layer(*args, use_bias=False, **kwargs))
         stack.append(
-            layers.BatchNormalization(
+            FusedBatchNormalization(
                 axis=-1, **_BATCH_NORM, dtype=dtype, name=f"{name}_norm"
             )
         )

@@ -19,7 +19,7 @@ _INTERVAL = 0.1  # seconds between two reports of a fit
 _FEW = 8  # fits that are shown at once
 # Measured with networks from a quarter to twice the default size: what each pixel costs
 # besides the multiplications, and how much longer batch normalization takes.
-_PIXEL, _BATCH_NORM = 10_000, 1.4
+_PIXEL, _BATCH_NORM = 10_000, 1.1
 
 
 class Report(NamedTuple):

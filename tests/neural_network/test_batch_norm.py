@@ -2,12 +2,16 @@
 
 import pickle
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skmnist import MnistCNN, load_model, save_model
+from skmnist.neural_network._batch_norm import FusedBatchNormalization
+from skmnist.neural_network._param_constraints import DTYPES
 
 PARTS = ("gamma", "beta", "moving_mean", "moving_variance")
 
@@ -116,3 +120,28 @@ def test_warm_start_changed_batch_norm(digits, small):
     cnn = MnistCNN(epochs=1, warm_start=True, random_state=0, **small).fit(X, y)
     with pytest.raises(ValueError, match="batch_norm have changed"):
         cnn.set_params(batch_norm=True).fit(X, y)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(42, 8, 8, 5), (3, 1, 1, 5), (42, 5), (2, 5)])
+def test_fused_batch_norm_equals_keras(dtype, shape):
+    """Results, gradients and moving averages of a step of training."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(1, 3, shape).astype(np.float32)
+    scale, shift = rng.normal(size=(2, 5))
+    steps = []
+    for kind in (keras.layers.BatchNormalization, FusedBatchNormalization):
+        layer = kind(momentum=0.9, dtype=dtype)
+        layer.build(shape)
+        layer.gamma.assign(scale)
+        layer.beta.assign(shift)
+        with tf.GradientTape() as tape:
+            inputs = tf.Variable(images)
+            outputs = tf.cast(layer(inputs, training=True), "float32")
+            loss = tf.reduce_mean(outputs**2 * tf.range(5.0))
+        gradients = tape.gradient(loss, [inputs, layer.gamma.value, layer.beta.value])
+        averages = [layer.moving_mean.value, layer.moving_variance.value]
+        steps.append([outputs, *gradients, *averages])
+    tolerance = 1e-5 if dtype == "float32" else 3e-2
+    for keras_part, part in zip(*steps, strict=True):
+        assert_allclose(part, keras_part, rtol=tolerance, atol=tolerance)
