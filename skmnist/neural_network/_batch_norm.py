@@ -6,7 +6,7 @@ from skmnist.neural_network._keras import keras
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer, with TensorFlow's fused operation for the batches of training.
+    """Keras's layer, computed by TensorFlow's fused operation.
 
     Keras (3.15.1) computes mean, variance and result in separate operations on 32-bit
     copies, which makes an epoch on a CPU up to twice as long. Weights, statistics and
@@ -14,25 +14,25 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs, training=None, mask=None):
-        fused = keras.config.backend() == "tensorflow" and mask is None
-        if not (training and self.trainable and fused):
+        if keras.config.backend() != "tensorflow" or mask is not None:
             return super().call(inputs, training=training, mask=mask)
         ops, tf = keras.ops, sys.modules["tensorflow"]
-        shape = ops.shape(inputs)
-        none = ops.zeros((0,), "float32")
+        is_training = bool(training and self.trainable)
+        shape, empty = ops.shape(inputs), ops.zeros((0,), "float32")
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs if len(shape) == 4 else inputs[:, None, None, :],
             scale=self.gamma,
             offset=self.beta,
-            mean=none,
-            variance=none,
+            mean=empty if is_training else self.moving_mean,
+            variance=empty if is_training else self.moving_variance,
             epsilon=self.epsilon,
-            is_training=True,
+            is_training=is_training,
         )
-        # TensorFlow returns the unbiased variance, Keras averages the biased one.
-        n = ops.cast(ops.size(inputs) // shape[-1], "float32")
-        self._move(self.moving_mean, mean)
-        self._move(self.moving_variance, variance * (n - 1) / n)
+        if is_training:
+            # TensorFlow returns the unbiased variance, Keras averages the biased one.
+            n = ops.cast(ops.size(inputs) // shape[-1], "float32")
+            self._move(self.moving_mean, mean)
+            self._move(self.moving_variance, variance * (n - 1) / n)
         return ops.reshape(outputs, shape)
 
     def _move(self, average, value):

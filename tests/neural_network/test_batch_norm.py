@@ -125,7 +125,7 @@ def test_warm_start_changed_batch_norm(digits, small):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(42, 8, 8, 5), (3, 1, 1, 5), (42, 5), (2, 5)])
 def test_fused_batch_norm_equals_keras(dtype, shape):
-    """Results, gradients and moving averages of a step of training."""
+    """Results, gradients and averages of a step of training, and a prediction."""
     rng = np.random.default_rng(0)
     images = rng.normal(1, 3, shape).astype(np.float32)
     scale, shift = rng.normal(size=(2, 5))
@@ -141,7 +141,8 @@ def test_fused_batch_norm_equals_keras(dtype, shape):
             loss = tf.reduce_mean(outputs**2 * tf.range(5.0))
         gradients = tape.gradient(loss, [inputs, layer.gamma.value, layer.beta.value])
         averages = [layer.moving_mean.value, layer.moving_variance.value]
-        steps.append([outputs, *gradients, *averages])
+        predicted = tf.cast(layer(images, training=False), "float32")
+        steps.append([outputs, *gradients, *averages, predicted])
     tolerance = 1e-5 if dtype == "float32" else 3e-2
     for keras_part, part in zip(*steps, strict=True):
         assert_allclose(part, keras_part, rtol=tolerance, atol=tolerance)
