@@ -89,7 +89,9 @@ def train(args):
         image_shape=images.image_shape, max_value=images.max_value, **params
     )
     start = perf_counter()
-    with TrainingProgress({"network": 1}, args.progress) as progress:
+    with TrainingProgress(
+        {"network": 1}, args.progress, pipeline["cnn"].early_stopping
+    ) as progress:
         pipeline.set_callbacks(*progress.callbacks(["network"]))
         pipeline.fit(images.data, images.target)
     seconds = perf_counter() - start

@@ -25,7 +25,7 @@ from skmnist.model_selection._variants import (
     make_variant_search,
     variant_pipeline,
 )
-from skmnist.neural_network._progress import TrainingProgress, row_cost
+from skmnist.neural_network._progress import TrainingProgress, fit_cost
 
 # One more than the largest seed that scikit-learn takes.
 _SEEDS = 2**32
@@ -168,7 +168,12 @@ def compare_variants(
     ]
     fits = VariantFits(n_jobs=n_jobs)
     progress = TrainingProgress(
-        _lengths(splits, pipelines, image_shape), shown=progress
+        _lengths(splits, pipelines, image_shape),
+        shown=progress,
+        early_stopping=any(
+            getattr(pipeline[-1], "early_stopping", False)
+            for pipeline in pipelines[0].values()
+        ),
     )
     with _sending_once(), warnings.catch_warnings(), progress:
         # Other classifiers do not report their progress.
@@ -242,17 +247,28 @@ def _test_to_train(splits):
 
 
 def _lengths(splits, pipelines, image_shape):
-    """Return how long each network trains in each fit, in any unit, by name."""
-    lengths = {}
-    for split, of_split in zip(splits, pipelines, strict=True):
-        for name, pipeline in of_split.items():
-            if "cnn" not in pipeline.named_steps:
-                continue
-            of_row = pipeline["cnn"].epochs * row_cost(pipeline["cnn"], image_shape)
-            for fold, (train, _) in enumerate(split.folds or ()):
-                lengths[split.fit_name(name, fold)] = of_row * len(train)
-            lengths[split.fit_name(name)] = of_row * len(split.train)
-    return lengths
+    """Return how long each fit takes, in any unit, by name in the order of the fits."""
+    each = [
+        (split, name, pipeline)
+        for split, of_split in zip(splits, pipelines, strict=True)
+        for name, pipeline in of_split.items()
+    ]
+    of_folds = {
+        split.fit_name(name, fold): _length(pipeline, train, image_shape)
+        for split, name, pipeline in each
+        for fold, (train, _) in enumerate(split.folds or ())
+    }
+    return of_folds | {
+        split.fit_name(name): _length(pipeline, split.train, image_shape)
+        for split, name, pipeline in each
+    }
+
+
+def _length(pipeline, rows, image_shape):
+    """Return how long a network trains; 0 for another classifier."""
+    if "cnn" not in pipeline.named_steps:
+        return 0
+    return fit_cost(pipeline["cnn"], len(rows), image_shape)
 
 
 def _sending_once():

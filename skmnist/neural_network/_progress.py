@@ -17,9 +17,10 @@ from rich.table import Table
 
 _INTERVAL = 0.1  # seconds between two reports of a fit
 _FEW = 8  # fits that are shown at once
-# Measured with networks from a quarter to twice the default size: what each pixel costs
-# besides the multiplications, and how much longer batch normalization takes.
-_PIXEL, _BATCH_NORM = 10_000, 1.1
+# Measured with networks from a quarter to twice the default size: what each step and
+# each pixel cost besides the multiplications, and how much longer batch normalization
+# takes.
+_STEP, _PIXEL, _BATCH_NORM = 100_000_000, 5_000, 1.1
 
 
 class Report(NamedTuple):
@@ -27,14 +28,15 @@ class Report(NamedTuple):
 
     name: str
     seconds: float  # of the monotonic clock, which all processes share
-    fraction: float  # of the batches of all epochs, 1 at the end
-    epoch: int = 0
+    fraction: float  # of the batches of all epochs
+    epoch: int = 0  # 0 for classifiers without epochs
     n_epochs: int = 0
     accuracy: float = 0.0
+    is_over: bool = False
 
 
 class BatchReports:
-    """Append how far each `MnistCNN` is to a file: a callback of scikit-learn.
+    """Append how far each classifier is to a file: a callback of scikit-learn.
 
     `names` are those of the fits, by the `task_id` of the pipeline or network.
     """
@@ -45,6 +47,7 @@ class BatchReports:
         self.path = path
         self.names = names
         self.reported = -_INTERVAL
+        self.fraction = 0.0
 
     def setup(self, estimator, context):
         """Do nothing before the outermost fit."""
@@ -53,35 +56,44 @@ class BatchReports:
         """Do nothing after the outermost fit."""
 
     def on_fit_task_begin(self, estimator, context):
-        """Do nothing at the beginning of a task."""
+        """Report the beginning of the fit of another classifier."""
+        if _is_other(estimator, context):
+            self._append(context, 0)
 
     def on_fit_task_end(self, estimator, context):
-        """Report the end of the fit of a network."""
+        """Report the end of the fit of a network or another classifier."""
         if context.estimator_name == "MnistCNN" and context.task_name == "fit":
-            self._append(context, fraction=1)
+            self._append(context.parent or context, self.fraction, is_over=True)
+        elif _is_other(estimator, context):
+            self._append(context, 1, is_over=True)
 
     def on_batch_end(self, context, *, epoch, n_epochs, batch, n_batches, accuracy):
         """Report a batch and the running accuracy; all numbers count from 1."""
+        self.fraction = ((epoch - 1) * n_batches + batch) / (n_epochs * n_batches)
         if time.monotonic() - self.reported >= _INTERVAL:
             self.reported = time.monotonic()
-            done = (epoch - 1) * n_batches + batch
-            self._append(
-                context,
-                fraction=done / (n_epochs * n_batches),
-                epoch=epoch,
-                n_epochs=n_epochs,
-                accuracy=accuracy,
-            )
+            task = context.parent or context
+            self._append(task, self.fraction, epoch, n_epochs, accuracy)
 
-    def _append(self, context, **values):
-        task = context if context.parent is None else context.parent
-        report = Report(self.names[task.task_id], time.monotonic(), **values)
+    def _append(self, task, *values, **others):
+        report = Report(self.names[task.task_id], time.monotonic(), *values, **others)
         with open(self.path, "a") as file:
             file.write(json.dumps(report) + "\n")
 
 
-def row_cost(cnn, image_shape):
-    """Estimate the multiplications of a prediction, by which training times compare."""
+def _is_other(estimator, context):
+    """Return whether a task is the fit of a variant that is not a network."""
+    is_variant = context.source_estimator_name in ("GridSearchCV", "VariantFits")
+    return is_variant and type(estimator[-1]).__name__ != "MnistCNN"
+
+
+def fit_cost(cnn, n_rows, image_shape):
+    """Estimate how long a network trains, in multiplications."""
+    steps = -(-n_rows // cnn.batch_size)
+    return cnn.epochs * (steps * _STEP + n_rows * _row_cost(cnn, image_shape))
+
+
+def _row_cost(cnn, image_shape):
     cost, channels = _PIXEL * prod(image_shape), 1
     for n_filters, size in zip(cnn.filters, cnn.kernel_sizes, strict=True):
         of_pixel = size**2 * n_filters * (channels + n_filters)
@@ -94,23 +106,25 @@ def row_cost(cnn, image_shape):
 class TimeLeft:
     """Completed work, and the time that the rest takes at the same pace.
 
-    `fits` says for each fit's name how long it takes, in any unit.
+    `fits` says for each fit's name how long it takes, in any unit; 0 if unknown.
     """
 
     def __init__(self, fits):
         self.fits = fits
         self.latest = {}
         self._first = {}
+        self._n_at_once = 1
 
     def add(self, report):
         """Take a report into account."""
         self._first.setdefault(report.name, report)
         self.latest[report.name] = report
+        self._n_at_once = max(self._n_at_once, len(self.running))
 
     @property
     def running(self):
         """The latest reports of the running fits."""
-        return [report for report in self.latest.values() if report.fraction < 1]
+        return [report for report in self.latest.values() if not report.is_over]
 
     @property
     def n_over(self):
@@ -118,39 +132,59 @@ class TimeLeft:
         return len(self.latest) - len(self.running)
 
     @property
+    def remaining(self):
+        """How long each fit that is not over still takes, by name."""
+        left = dict(self.fits)
+        for name, report in self.latest.items():
+            left[name] *= 1 - report.fraction
+            if report.is_over:
+                del left[name]
+        return left
+
+    @property
     def fraction(self):
         """Fraction of the work that is done."""
-        done = sum(self.fits[name] * r.fraction for name, r in self.latest.items())
-        return done / sum(self.fits.values())
+        return 1 - sum(self.remaining.values()) / sum(self.fits.values())
 
     def seconds(self, now):
         """Return the remaining seconds, or None while they are unknown.
 
         The pace is measured from the first report, after the network was built and
-        traced; epochs from a checkpoint do not count.
+        traced; epochs from a checkpoint, and those that early stopping saved, do not
+        count. As many fits run at once as have so far.
         """
         trained = sum(
             self.fits[name] * (report.fraction - self._first[name].fraction)
             for name, report in self.latest.items()
-        ) / sum(self.fits.values())
+        )
         if trained <= 0:
             return None
-        start = min(report.seconds for report in self._first.values())
         end = max(report.seconds for report in self.latest.values())
-        left = (1 - self.fraction) * (end - start) / trained
-        return max(0.0, left - (now - end))
+        starts = [report.seconds for report in self._first.values()]
+        workers = [0.0] * self._n_at_once
+        # The running fits are at work already, and the others follow.
+        for _, work in sorted(self.remaining.items(), key=self._is_waiting):
+            workers[workers.index(min(workers))] += work
+        ends = sorted(r.seconds for r in self.latest.values() if r.is_over)
+        elapsed = sum(end - start for start in starts[: self._n_at_once])
+        elapsed -= sum(end - idle for idle in ends[::-1][: workers.count(0)])
+        return max(0.0, max(workers) * elapsed / trained - (now - end))
+
+    def _is_waiting(self, item):
+        return item[0] not in self.latest
 
 
 class TrainingProgress:
     """Show the progress of several fits on the standard error stream.
 
     A context manager, which clears its output at the end. `fits` says for each fit's
-    name how long it takes, in any unit.
+    name how long it takes at most, in any unit; 0 if unknown.
     """
 
-    def __init__(self, fits, shown=True):
+    def __init__(self, fits, shown=True, early_stopping=False):
         self.left = TimeLeft(fits)
-        self.shown = shown and bool(fits)
+        self.shown = shown and any(fits.values())
+        self.early_stopping = early_stopping
 
     def __enter__(self):
         if self.shown:
@@ -187,11 +221,9 @@ class TrainingProgress:
         running.add_column(no_wrap=True, overflow="ellipsis")
         running.add_column(no_wrap=True)
         for report in self.left.running[-_FEW:]:
-            running.add_row(
-                report.name,
-                f"epoch {report.epoch} of {report.n_epochs}, "
-                f"accuracy {report.accuracy:.1%}",
-            )
+            epoch = f"epoch {report.epoch} of {report.n_epochs}"
+            accuracy = f"accuracy {report.accuracy:.1%}"
+            running.add_row(report.name, f"{epoch}, {accuracy}" * (report.epoch > 0))
         return Group(self._whole(), running)
 
     def _whole(self):
@@ -200,14 +232,21 @@ class TrainingProgress:
         whole.add_column(no_wrap=True)
         whole.add_column(ratio=1)
         whole.add_column(no_wrap=True)
-        seconds = self.left.seconds(time.monotonic())
         whole.add_row(
             "Training" if n_fits == 1 else f"{self.left.n_over} of {n_fits} fits",
             ProgressBar(total=1, completed=self.left.fraction),
-            f"{self.left.fraction:4.0%}  "
-            + ("" if seconds is None else f"about {say_duration(seconds)} left"),
+            f"{self.left.fraction:4.0%}  {self._say_left()}",
         )
         return whole
+
+    def _say_left(self):
+        seconds, remaining = self.left.seconds(time.monotonic()), self.left.remaining
+        if seconds is None or not any(remaining.values()):
+            return ""
+        about = "at most" if self.early_stopping else "about"
+        if not all(remaining.values()):  # other classifiers do not tell
+            about = "more than"
+        return f"{about} {say_duration(seconds)} left"
 
 
 def say_duration(seconds):
