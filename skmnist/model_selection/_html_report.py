@@ -80,6 +80,7 @@ def _first_screen(comparison):
         "rows": text.values.tolist(),
         "best": display_name(comparison.best_variant_),
         "caption": comparison.caption,
+        "chosen_by": "cross-validation" if comparison.searches_ else "validation",
         "n_repeats": comparison.n_repeats_,
     }
 

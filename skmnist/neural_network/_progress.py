@@ -215,6 +215,16 @@ class TrainingProgress:
         for line in self._reports:
             self.left.add(Report(*json.loads(line)))
 
+    def say_left(self):
+        """Return the remaining time in words; nothing while it is unknown."""
+        seconds, remaining = self.left.seconds(time.monotonic()), self.left.remaining
+        if seconds is None or not any(remaining.values()):
+            return ""
+        about = "at most" if self.early_stopping else "about"
+        if not all(self.left.fits[name] for name in remaining):
+            about = "more than"  # other classifiers do not report their progress
+        return f"{about} {say_duration(seconds)} left"
+
     def _render(self):
         self.refresh()
         running = Table.grid(padding=(0, 2))
@@ -235,18 +245,9 @@ class TrainingProgress:
         whole.add_row(
             "Training" if n_fits == 1 else f"{self.left.n_over} of {n_fits} fits",
             ProgressBar(total=1, completed=self.left.fraction),
-            f"{self.left.fraction:4.0%}  {self._say_left()}",
+            f"{self.left.fraction:4.0%}  {self.say_left()}",
         )
         return whole
-
-    def _say_left(self):
-        seconds, remaining = self.left.seconds(time.monotonic()), self.left.remaining
-        if seconds is None or not any(remaining.values()):
-            return ""
-        about = "at most" if self.early_stopping else "about"
-        if not all(remaining.values()):  # other classifiers do not tell
-            about = "more than"
-        return f"{about} {say_duration(seconds)} left"
 
 
 def say_duration(seconds):
