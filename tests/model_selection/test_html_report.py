@@ -137,7 +137,9 @@ def test_repr_html(comparison, page):
     shown = comparison._repr_html_()
     assert shown.strip() in page.read_text()
     assert "<img" not in shown
-    rows = shown.split("<tr")[2:]
+    table, _, caption = shown.partition("</tbody>")
+    assert f"★: chosen by {'cross-' * bool(comparison.searches_)}validation" in caption
+    rows = table.split("<tr")[2:]
     best = list(comparison.estimators_).index(comparison.best_variant_)
     assert ["★" in row for row in rows] == [i == best for i in range(3)]
 
