@@ -32,21 +32,20 @@ def _say_best(comparison):
         reached += f" (95% interval {row.test_low:.2f}% to {row.test_high:.2f}%)"
     if len(comparison.table_) == 1:
         return f"{display_name(best)} {reached}."
-    tied, open_ = comparison.tied_variants_, _not_shown_worse(comparison, best)
+    tied = comparison.tied_variants_
+    open_ = [each for each in _not_shown_worse(comparison, best) if each not in tied]
     if len(tied) > 1:
         score = f"{comparison.chosen_by_[best]:.2f}%"
         said = (
             f"{_list(tied)} are equal in {by} ({score}), and {display_name(best)} is "
             "kept as the first of them"
         )
-    elif open_:
-        every = len(open_) == len(comparison.table_) - 1 > 2
-        said = (
-            f"{display_name(best)} is ahead in {by}, but it is not shown to be better "
-            f"than {'any of the others' if every else _list(open_)}"
-        )
     else:
-        said = f"{display_name(best)} is best in {by}"
+        said = f"{display_name(best)} is {'ahead' if open_ else 'best'} in {by}"
+    if open_:
+        every = len(open_) == len(comparison.table_) - len(tied) > 2
+        others = "any of the others" if every else _list(open_)
+        said += f", but it is not shown to be better than {others}"
     return f"{said}; it {reached}."
 
 

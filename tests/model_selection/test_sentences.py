@@ -76,7 +76,8 @@ def test_verdict_tie():
     assert found.best_variant_ == "annealed_augmented"
     assert found.sentences[0].startswith(
         '"annealed, augmented" and c are equal in validation (95.00%), and annealed, '
-        "augmented is kept as the first of them; it reaches 99.50%"
+        "augmented is kept as the first of them, but it is not shown to be better than "
+        "x; it reaches 99.50%"
     )
     assert "c and annealed, augmented are right equally often." in found.sentences
 
