@@ -2,10 +2,14 @@
 
 import time
 
+import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV
 
-from skmnist import MnistCNN, make_mnist_pipeline
+from skmnist import MnistCNN, make_mnist_pipeline, make_variant_search
+from skmnist.model_selection._variant_fits import Split, VariantFits
+from skmnist.model_selection._variants import variant_pipeline
 from skmnist.neural_network._progress import (
     Report,
     TimeLeft,
@@ -119,6 +123,28 @@ def test_training_progress_of_search(digits, small, n_jobs):
     assert sorted(progress.left.latest) == sorted(names)
     assert progress.left.n_over == 4
     assert progress.left.fraction == 1
+
+
+@pytest.mark.filterwarnings("ignore:.* does not support callbacks")
+def test_training_progress_of_other_classifiers(digits, small):
+    X, y, *_ = digits
+    X, y, rows = X[:200], y[:200], np.arange(200)
+    variants = {"network": {}, "other": DummyClassifier()}
+    search = make_variant_search(variants, cv=2, max_value=1, epochs=1, **small)
+    pipelines = {
+        name: variant_pipeline(variant, search.estimator, 0)
+        for name, variant in variants.items()
+    }
+    split = Split(0, 1, 0, train=rows, test=rows)
+    folds = ["network, fold 1", "network, fold 2", "other, fold 1", "other, fold 2"]
+    with TrainingProgress(dict.fromkeys([*folds, *variants], 1)) as progress:
+        search.set_params(refit=False).set_callbacks(*progress.callbacks(folds))
+        search.fit(X, y)
+        fits = VariantFits().set_callbacks(*progress.callbacks(variants))
+        fits.fit(X, y, [pipelines], [split])
+        progress.refresh()
+    assert list(progress.left.latest) == [*folds, *variants]
+    assert progress.left.n_over == 6
 
 
 def test_training_progress_not_shown(capfd):
