@@ -171,7 +171,7 @@ def compare_variants(
         _lengths(splits, pipelines, image_shape),
         shown=progress,
         early_stopping=any(
-            getattr(pipeline[-1], "early_stopping", False)
+            pipeline.get_params().get("cnn__early_stopping")
             for pipeline in pipelines[0].values()
         ),
     )
