@@ -427,6 +427,8 @@ def test_fit_separate_arrays():
     for X in (apart, pd.Series(apart), rows, rows.array, apart.tolist() + [[0]]):
         with pytest.raises(ValueError, match="separate arrays.*np.stack.*Mnist"):
             ImageScaler().fit(X)
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        ImageScaler().fit([])
 
 
 def test_set_output():
