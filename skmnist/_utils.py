@@ -140,8 +140,8 @@ def _shape_of(X, what):
         shape = tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)
     except ValueError:  # NumPy's, about sequences of different lengths
         shape = None
-    holds_arrays = shape is not None and len(shape) == 1 and np.ndim(X[0:1][0]) > 1
-    if shape is None or (holds_arrays and not hasattr(X, "iloc")):
+    holds_arrays = shape is not None and len(shape) == 1 and np.ndim(next(iter(X), 0))
+    if shape is None or holds_arrays:
         raise ValueError(
             f"{what} holds {len(X)} separate arrays: give one array, np.stack(X) where "
             "all have one size, or what MnistNormalizer makes of pictures of "

@@ -191,7 +191,8 @@ class FittedNetwork(ScikitLearnKerasClassifier):
         rows = np.asarray(rows)
         known = getattr(self, "image_shape_", self.image_shape)
         shape = resolve_image_shape(rows.shape[1], known, seen)
-        return augment_rows(rows, shape, self._augmentation(), seed)
+        with standard_settings():
+            return augment_rows(rows, shape, self._augmentation(), seed)
 
     def _rows_held_out(self, y):
         """Return the indices of the rows that `fit` held out, given these labels.
@@ -215,12 +216,12 @@ class FittedNetwork(ScikitLearnKerasClassifier):
             raise AttributeError(
                 "This MnistCNN is not fitted yet: model_ exists after fit."
             )
-        if not hasattr(fitted, "_model"):
-            with standard_settings():
-                built = CompiledModel(fitted._fitted_architecture)
-                built.load(fitted._state)
-            return vars(self).setdefault("_model", built.model)
-        return fitted._model
+        with standard_settings():
+            if hasattr(fitted, "_model"):
+                return fitted._model
+            built = CompiledModel(fitted._fitted_architecture)
+            built.load(fitted._state)
+        return vars(self).setdefault("_model", built.model)
 
     def _export_state(self):
         fitted = self._shallow_copy()

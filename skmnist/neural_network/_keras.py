@@ -29,6 +29,7 @@ _STANDARD = {
     "floatx": "float32",
     "epsilon": 1e-7,
 }
+_process = None  # the one that has used networks
 
 
 def _share_cores():
@@ -96,7 +97,11 @@ def standard_settings():
 
     Layers, losses, metrics and optimizers depend on settings of the process, which
     worker processes and model files do not inherit. Only changed settings are touched.
+    Raises a RuntimeError where networks do not work: in TensorFlow's graph mode, and in
+    a forked process whose parent has used one.
     """
+    _refuse_fork()
+    _refuse_graph_mode()
     config = keras.config
     found = {name: getattr(config, name)() for name in _STANDARD}
     changed = {
@@ -116,6 +121,26 @@ def standard_settings():
             config.set_dtype_policy(policy)
 
 
+def _refuse_fork():
+    global _process
+    if _process not in (None, os.getpid()):
+        raise RuntimeError(
+            "MnistCNN was used before this process was forked from its parent, and "
+            "TensorFlow hangs after a fork: start processes with "
+            "multiprocessing.get_context('spawn') or with joblib's loky."
+        )
+    _process = os.getpid()
+
+
+def _refuse_graph_mode():
+    tf = sys.modules.get("tensorflow")
+    if keras.config.backend() == "tensorflow" and not tf.executing_eagerly():
+        raise RuntimeError(
+            "MnistCNN needs TensorFlow's eager execution, but this code runs in graph "
+            "mode: leave tf.Graph, tf.function and disable_eager_execution out."
+        )
+
+
 def lacks_instructions(dtype, cpu_info="/proc/cpuinfo"):
     """Return whether the processor has to emulate a precision.
 
@@ -133,19 +158,11 @@ def lacks_instructions(dtype, cpu_info="/proc/cpuinfo"):
 
 
 def circumstances():
-    """Return a hashable key of what a model depends on besides its architecture.
-
-    Raises a RuntimeError in TensorFlow's graph mode.
-    """
+    """Return a hashable key of what a model depends on besides its architecture."""
     back_end = keras.config.backend()
     if back_end != "tensorflow":
         return (back_end,)
     tf = sys.modules["tensorflow"]
-    if not tf.executing_eagerly():
-        raise RuntimeError(
-            "MnistCNN needs TensorFlow's eager execution, but this code runs in graph "
-            "mode: leave tf.Graph, tf.function and disable_eager_execution out."
-        )
     strategy, device = tf.distribute.get_strategy(), tf.zeros(()).device
     return back_end, strategy, device, tf.config.functions_run_eagerly()
 

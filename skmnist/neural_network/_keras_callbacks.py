@@ -30,7 +30,9 @@ def _copy(callback, estimator):
             callback,
             "hold instances of keras.callbacks.Callback, or what makes one when called",
         )
-    if isinstance(made, keras.callbacks.BackupAndRestore):
+    is_list = isinstance(made, keras.callbacks.CallbackList)
+    each = made.callbacks if is_list else [made]
+    if any(isinstance(one, keras.callbacks.BackupAndRestore) for one in each):
         raise ValueError(
             "callbacks holds a BackupAndRestore, which restores the weights of an "
             "interrupted fit but not its epochs: set checkpoint_dir instead."

@@ -4,7 +4,6 @@ A new Keras model takes seconds to trace and leaks 13-17 MB (Keras 3.15.1, Tenso
 2.21). So models are reused, and their weights, optimizer and seeds set before each use.
 """
 
-import os
 import threading
 from contextlib import contextmanager
 
@@ -110,7 +109,6 @@ def _as_arrays(variables):
 
 _models = []  # pairs of key and model; the one used last is at the end
 _lock = threading.Lock()
-_process = None  # the one that has used models
 
 
 @contextmanager
@@ -119,12 +117,11 @@ def compiled_model(architecture, *, shared=True):
 
     Its weights, optimizer and seeds are arbitrary. It is not put back after an
     exception, which may leave a model half changed, or with `shared=False`, for fits
-    with Keras callbacks, which may change or keep it. Raises a RuntimeError in a forked
-    process whose parent has used a model, where TensorFlow would hang.
+    with Keras callbacks, which may change or keep it. Raises a RuntimeError as
+    `standard_settings` does.
     """
-    _refuse_fork()
-    key = (architecture, *circumstances())
     with standard_settings():
+        key = (architecture, *circumstances())
         model = (shared and _take(key)) or CompiledModel(architecture)
         yield model
     if shared:
@@ -139,14 +136,3 @@ def _take(key):
             if _models[i][0] == key:
                 return _models.pop(i)[1]
     return None
-
-
-def _refuse_fork():
-    global _process
-    if _process not in (None, os.getpid()):
-        raise RuntimeError(
-            "MnistCNN was used before this process was forked from its parent, and "
-            "TensorFlow hangs after a fork: start processes with "
-            "multiprocessing.get_context('spawn') or with joblib's loky."
-        )
-    _process = os.getpid()

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
-from skmnist import MnistCNN, load_model, save_model
+from skmnist import ImageGridDisplay, MnistCNN, load_model, save_model
 from skmnist.neural_network._keras import keras
 
 SETTINGS = {
@@ -20,6 +20,12 @@ SETTINGS = {
     "floatx": "float16",
     "epsilon": 1e-3,
 }
+# What networks are used for, besides training them.
+USES = [
+    lambda cnn, X: cnn.predict(X),
+    lambda cnn, X: cnn.model_.predict_on_batch(X.reshape(-1, 8, 8, 1)),
+    lambda cnn, X: ImageGridDisplay.from_augmentation(cnn, X),
+]
 
 
 @pytest.fixture(params=[*SETTINGS, "floatx64", "dtype_policy"])
@@ -99,25 +105,29 @@ def test_fit_eagerly_after_traced_fit(digits, small):
 
 def test_fit_in_graph_mode(digits, small):
     X, y = (part[:50] for part in digits[:2])
+    cnn = MnistCNN(epochs=1, **small).fit(X, y)
     with tf.Graph().as_default():
-        with pytest.raises(RuntimeError, match="eager execution.*tf.Graph"):
-            MnistCNN(epochs=1, **small).fit(X, y)
+        for use in (lambda cnn, X: clone(cnn).fit(X, y), *USES):
+            with pytest.raises(RuntimeError, match="eager execution.*tf.Graph"):
+                use(cnn, X)
+    assert cnn.model_.predict_on_batch(X.reshape(-1, 8, 8, 1)).shape == (50, 10)
 
 
+@pytest.mark.parametrize("use", USES)
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
-def test_predict_in_forked_process(digits, small):
+def test_use_in_forked_process(use, digits, small):
     X, y = (part[:50] for part in digits[:2])
     cnn = MnistCNN(epochs=1, **small).fit(X, y)
     fork = multiprocessing.get_context("fork")
     receiving, sending = fork.Pipe(duplex=False)
 
-    def predict():
+    def work():
         try:
-            cnn.predict(X)
+            use(cnn, X)
         except RuntimeError as error:
             sending.send(str(error))
 
-    process = fork.Process(target=predict)
+    process = fork.Process(target=work)
     process.start()
     try:
         assert receiving.poll(60)

@@ -423,9 +423,12 @@ def test_fit_channels_first_or_colour():
 def test_fit_separate_arrays():
     apart = np.empty(3, dtype=object)
     apart[:] = [np.zeros((8, 8))] * 3
-    for X in (apart, [np.zeros((8, 8)), np.zeros((9, 8))]):
+    rows = pd.Series([np.zeros(64)] * 3)
+    for X in (apart, pd.Series(apart), rows, rows.array, apart.tolist() + [[0]]):
         with pytest.raises(ValueError, match="separate arrays.*np.stack.*Mnist"):
             ImageScaler().fit(X)
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        ImageScaler().fit([])
 
 
 def test_set_output():
