@@ -76,4 +76,4 @@ def _ranks(names, model):
             f"{model} was trained on columns whose names do not number the pixels, "
             f"such as {names[0]!r}: call its predict in Python, with a DataFrame"
         )
-    return np.argsort(np.argsort([numbers.index(each) for each in sorted(numbers)]))
+    return np.argsort(sorted(range(len(names)), key=numbers.__getitem__))
