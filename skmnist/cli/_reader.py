@@ -15,6 +15,7 @@ class Reader:
         from sklearn.pipeline import Pipeline
 
         from skmnist.neural_network._classifier import MnistCNN
+        from skmnist.preprocessing._image_scaler import ImageScaler
         from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
         self.model, self.name = model, name
@@ -36,7 +37,7 @@ class Reader:
             self.normalizer = MnistNormalizer(self.image_shape, box_size)
         self._is_scaled = isinstance(steps[0], MnistCNN)
         self._max_value = 1 if self._is_scaled else getattr(steps[0], "max_value", 255)
-        self.dark_ink = getattr(steps[0], "mean_", 0) > 0.5
+        self.dark_ink = isinstance(steps[0], ImageScaler) and steps[0].mean_ > 0.5
 
     def of_table(self, images, source):
         """Return a classifier, and its rows for what `load_images` read."""
