@@ -124,7 +124,11 @@ def test_predict_pictures_model_of_other_size(capsys, tmp_path, small):
         dark = Image.fromarray((255 - paper * (255 / 16)).astype(np.uint8))
         dark.save(folder / f"{i}.png")
     (tmp_path / "scans" / "notes.txt").write_text("of Monday")
-    assert predict(tmp_path / "scans", "--model", tmp_path / "model.safetensors") == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert (
+            predict(tmp_path / "scans", "--model", tmp_path / "model.safetensors") == 0
+        )
     captured = capsys.readouterr()
     assert captured.err.count("were skipped") == 1
     *lines, last = captured.out.splitlines()
