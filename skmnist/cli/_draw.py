@@ -6,11 +6,9 @@ import os
 import socket
 import tempfile
 
-from sklearn.utils import Bunch
-
 from skmnist.cli._console import say
 from skmnist.cli._log_filter import start_keras
-from skmnist.cli._predict import as_trained
+from skmnist.cli._reader import Reader
 
 _HINT = "Draw a digit"
 # Gradio's own Sketchpad makes people choose the brush before each drawing (6.31).
@@ -65,7 +63,7 @@ def draw(args):
         # Otherwise Gradio makes /tmp/gradio, which then is one user's, and keeps all
         # drawings in the browser's storage.
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_RUN_HISTORY": "False"}
-        page = _make_page(Reader(args.model))
+        page = _make_page(open_reader(args.model))
         host, port = listener.getsockname()
         say(f"Draw at http://{host}:{port} until you press Ctrl-C here.")
         _serve(page, listener)
@@ -81,41 +79,24 @@ def _listen(port):
         ) from None
 
 
-class Reader:
-    """A model, and what its images need to be made from drawings."""
+def open_reader(path):
+    """Open a model to read drawings in dark ink, the pretrained one without a path."""
+    from skmnist.persistence._model_file import load_model
+    from skmnist.persistence._pretrained import load_pretrained
 
-    def __init__(self, path):
-        from sklearn.pipeline import Pipeline
+    model = load_pretrained() if path is None else load_model(path)
+    reader = Reader(model, path or "the pretrained network")
+    reader.normalizer.set_params(ink="dark")
+    return reader
 
-        from skmnist.persistence._model_file import load_model
-        from skmnist.persistence._pretrained import load_pretrained
-        from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
-        self.name = path or "the pretrained network"
-        model = load_pretrained() if path is None else load_model(path)
-        steps = list(model) if isinstance(model, Pipeline) else [model]
-        shape = steps[-1].image_shape_
-        # Digits of 8x8 and 16x16, but not MNIST's, are known to be without margins.
-        normalizer = MnistNormalizer(shape, box_size=28 if min(shape) < 28 else 20)
-        if isinstance(steps[0], MnistNormalizer):
-            normalizer, model = steps.pop(0), model[1:]
-        self.normalizer = normalizer.set_params(ink="dark")
-        self.model = model
-        self.max_value = getattr(steps[0], "max_value", 255)
-        self.dark_ink = getattr(steps[0], "mean_", 0) > 0.5
-
-    def normalize(self, drawing):
-        """Return the image that the network sees; a ValueError if there is no ink."""
-        image = self.normalizer.transform([drawing])[0]
-        return 255 - image if self.dark_ink else image
-
-    def predict(self, image):
-        """Return the probability of each label."""
-        pixels = image.reshape(1, -1) * (self.max_value / 255)
-        images = Bunch(data=pixels, image_shape=image.shape, max_value=self.max_value)
-        pixels = as_trained(self.model, "the drawing", images, self.name)
-        proba = self.model.predict_proba(pixels)[0]
-        return dict(zip(map(str, self.model.classes_), proba, strict=True))
+def read(reader, image):
+    """Return an image as the network sees it, and the probability of each label."""
+    model, rows = reader.of_pictures(image[None])
+    proba = model.predict_proba(rows)[0]
+    labels = map(str, model.classes_)
+    seen = 255 - image if reader.dark_ink else image
+    return seen, dict(zip(labels, proba, strict=True))
 
 
 def _make_page(reader):
@@ -127,10 +108,11 @@ def _make_page(reader):
             return "", _HINT
         drawing = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
         try:
-            image = reader.normalize(drawing)
+            image = reader.normalizer.transform([drawing])[0]
         except ValueError:  # without ink
             return "", _HINT
-        return _as_html(Image.fromarray(image)), reader.predict(image)
+        seen, proba = read(reader, image)
+        return _as_html(Image.fromarray(seen)), proba
 
     with gradio.Blocks(title="skmnist draw", analytics_enabled=False) as page:
         with gradio.Row():

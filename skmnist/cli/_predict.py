@@ -1,13 +1,14 @@
 """``skmnist predict``: label pictures, folders and tables."""
 
 import os
-import re
+import warnings
 from functools import partial
 
 import numpy as np
 
 from skmnist.cli._console import say
 from skmnist.cli._log_filter import start_keras
+from skmnist.cli._reader import Reader
 from skmnist.datasets._load_images import load_images
 from skmnist.io._atomic import open_regular, write_atomically
 
@@ -44,19 +45,17 @@ def predict(args):
             "author put into it: add --trust if the file is your own, or train with "
             "--output MODEL.safetensors"
         )
-    loaded = {
-        source: load_images(source, label_column=args.label_column, subset=args.subset)
-        for source in args.data
-    }
+    options = {"label_column": args.label_column, "subset": args.subset}
+    loaded = {source: load_images(source, **options) for source in args.data}
     start_keras()
     open_model = _open_pickle if pickled else _open_safely
     model = _default_model() if args.model is None else open_model(args.model)
-    name = args.model or "the pretrained network"
-    pixels = [as_trained(model, *each, name) for each in loaded.items()]
+    reader = Reader(model, args.model or "the pretrained network")
+    rows = [_rows(reader, *each, options) for each in loaded.items()]
     if args.output is None:
-        labels = _print_labels(model, pixels, loaded, args.progress)
+        labels = _print_labels(model, rows, loaded, args.progress)
     else:
-        labels = _ask(model.predict, pixels, args.progress)
+        labels = _ask("predict", rows, args.progress)
         _write_labels(labels, loaded.values(), args.output)
         say(f"{args.output} holds {len(labels):,} labels.")
     _compare_with_known(labels, loaded)
@@ -118,48 +117,27 @@ def _open_pickle(path):
     return model
 
 
-def as_trained(model, source, images, path):
-    """Return the pixels of a source in the size, order and scale of the training."""
-    from skmnist.neural_network._classifier import MnistCNN
-
-    network = getattr(model, "best_estimator_", model)
-    network = network[-1] if hasattr(network, "steps") else network
-    expected = tuple(getattr(network, "image_shape_", images.image_shape))
-    if expected != tuple(images.image_shape):
-        seen, trained = ("x".join(map(str, s)) for s in (images.image_shape, expected))
-        raise ValueError(
-            f"{source} holds images of {seen} pixels, but {path} was trained on images "
-            f"of {trained}"
-        )
-    pixels = images.data
-    if isinstance(model, MnistCNN):  # without the scaler of its training
-        pixels = pixels.astype("float32") / images.max_value
-    names = getattr(model, "feature_names_in_", None)
-    return pixels if names is None else _in_order_of(names, pixels, path)
+def _rows(reader, source, images, options):
+    """Return a classifier, and its rows for the images of a source."""
+    is_table = images.filenames is None
+    if is_table or reader.normalizer is None:
+        return reader.of_table(images, source)
+    if reader.has_normalizer or images.image_shape != reader.image_shape:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about skipped files, a second time
+            images = load_images(source, normalize=reader.normalizer, **options)
+    return reader.of_pictures(images.data)
 
 
-def _in_order_of(names, pixels, path):
-    """Sort pixels, in the order of their numbers, as the columns of a model."""
-    import pandas as pd
-
-    numbers = [tuple(map(int, re.findall(r"\d+", name))) for name in names]
-    if len(set(numbers)) < len(names):
-        raise ValueError(
-            f"{path} was trained on columns whose names do not number the pixels, such "
-            f"as {names[0]!r}: call its predict in Python, with a DataFrame"
-        )
-    ranks = np.empty(len(names), dtype=int)
-    ranks[sorted(range(len(names)), key=numbers.__getitem__)] = np.arange(len(names))
-    return pd.DataFrame(pixels[:, ranks], columns=names)
-
-
-def _ask(ask, sources, progress):
-    """Call a method of the model for all images, with a progress bar."""
+def _ask(method, sources, progress):
+    """Call a method of classifiers for the rows of each, with a progress bar."""
     from rich.console import Console
     from rich.progress import track
 
     blocks = [
-        rows[i : i + _STEP] for rows in sources for i in range(0, len(rows), _STEP)
+        (getattr(model, method), rows[i : i + _STEP])
+        for model, rows in sources
+        for i in range(0, len(rows), _STEP)
     ]
     shown = track(
         blocks,
@@ -168,24 +146,24 @@ def _ask(ask, sources, progress):
         transient=True,
         disable=not progress,
     )
-    return np.concatenate([ask(block) for block in shown])
+    return np.concatenate([ask(block) for ask, block in shown])
 
 
-def _print_labels(model, pixels, loaded, progress):
+def _print_labels(model, rows, loaded, progress):
     if not hasattr(model, "predict_proba"):
         raise ValueError("the model does not predict probabilities: add --output CSV")
-    proba = _ask(model.predict_proba, pixels, progress)
+    proba = _ask("predict_proba", rows, progress)
     best, second = np.argsort(-proba, axis=1, kind="stable")[:, :2].T
     names = [
         name or f"{source}, row {row}"
         for source, images in loaded.items()
         for row, name in enumerate(_file_names(images), 1)
     ]
-    width, rows = max(map(len, names)), np.arange(len(names))
+    width, rank = max(map(len, names)), np.arange(len(names))
     labels = model.classes_[best]
     lines = zip(
-        *(names, labels, proba[rows, best]),
-        *(model.classes_[second], proba[rows, second]),
+        *(names, labels, proba[rank, best]),
+        *(model.classes_[second], proba[rank, second]),
         strict=True,
     )
     say(

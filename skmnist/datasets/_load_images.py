@@ -18,7 +18,12 @@ from skmnist.datasets._idx import MAGIC, find_idx_files, read_idx_files, read_id
 from skmnist.datasets._npz import read_npz
 from skmnist.datasets._parquet import read_parquet
 from skmnist.datasets._parts import PARTS, ImageSet, choose, join, refuse_test
-from skmnist.datasets._pictures import is_picture, read_picture, read_pictures
+from skmnist.datasets._pictures import (
+    is_picture,
+    normalizer_of,
+    read_picture,
+    read_pictures,
+)
 from skmnist.datasets._stream import (
     DIRECTLY,
     expanded,
@@ -31,7 +36,7 @@ from skmnist.datasets._stream import (
 class _Options(NamedTuple):
     label_column: str
     subset: str
-    normalize: bool | None
+    normalize: object
 
 
 def load_images(source, *, label_column="label", subset="train", normalize=None):
@@ -78,9 +83,10 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
         whose files or subfolders are named after parts (``train.csv`` and
         ``test.csv``, ``train/`` and ``test/``). Other sources have a single part, for
         which ``"train"`` and ``"all"`` are the same.
-    normalize : bool, default=None
+    normalize : bool or MnistNormalizer, default=None
         Whether to bring the images to MNIST's format, 28x28, light on dark and
-        centred, with :class:`MnistNormalizer`. By default this is done for pictures,
+        centred, with :class:`MnistNormalizer`, or the one that does it, such as
+        ``MnistNormalizer(image_shape=(16, 16))``. By default this is done for pictures,
         unless they have one size and look like MNIST's already (up to 64x64, light on
         dark, centred, 20 of 28 pixels long), and not for images in tables or for the
         pictures of a Parquet file if they are small and of one size.
@@ -131,7 +137,13 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     if subset not in PARTS:
         raise ValueError(f"subset is 'train', 'test' or 'all', not {subset!r}.")
     if normalize not in (None, True, False):
-        raise ValueError(f"normalize is None, True or False, not {normalize!r}.")
+        from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
+
+        if not isinstance(normalize, MnistNormalizer):
+            raise ValueError(
+                "normalize is None, True, False or a MnistNormalizer, not "
+                f"{normalize!r}."
+            )
     named = source if isinstance(source, str) else None
     max_value = 16 if named == "digits" else 255
     if named == "digits":
@@ -144,10 +156,8 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
         image_set = _read_path(path, _Options(label_column, subset, normalize))
         descr = _described(image_set, path)
     if normalize and not image_set.normalized:
-        from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
-
         # MnistNormalizer expects pixels up to 1 or 255.
-        images = MnistNormalizer().fit_transform(
+        images = normalizer_of(normalize).transform(
             image_set.images / np.float32(max_value)
         )
         max_value = 255

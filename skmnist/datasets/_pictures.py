@@ -128,13 +128,14 @@ def as_images(contents, normalize, is_mnist):
         picture = decode(content, name)
         large = normalize or max(picture.shape[:2]) > _SMALL
         # At once, so that only one photograph is in memory.
-        pictures.append((name, _normalize(picture, name) if large else picture, large))
+        image = _normalize(picture, name, normalize) if large else picture
+        pictures.append((name, image, large))
     if not any(large for *_, large in pictures):
         greys = [as_grey(picture) for _, picture, _ in pictures]
         if len({grey.shape for grey in greys}) == 1 and is_mnist(np.array(greys)):
             return np.array(greys), False
     images = [
-        picture if large else _normalize(picture, name)
+        picture if large else _normalize(picture, name, normalize)
         for name, picture, large in pictures
     ]
     return np.array(images), True
@@ -156,11 +157,16 @@ def _of_one_size(contents):
     return np.array(greys)
 
 
-def _normalize(picture, name):
+def normalizer_of(normalize):
+    """Return the normalizer that an argument `normalize` of load_images means."""
     from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
+    return normalize if isinstance(normalize, MnistNormalizer) else MnistNormalizer()
+
+
+def _normalize(picture, name, normalize):
     try:
-        return MnistNormalizer().fit_transform([picture])[0]
+        return normalizer_of(normalize).transform([picture])[0]
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 

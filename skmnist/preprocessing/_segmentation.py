@@ -36,6 +36,9 @@ MOST_IMBALANCE = 0.25
 # What is still wider, in heights, is a line of the paper. What has a longer outline,
 # in lengths of the character, or more parts or holes is squares or noise.
 WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 5, 8
+# A speck has a shorter outline, in pixels, and a patch of light more of its outline
+# that is less steep than this share of the steepest.
+SHORTEST_OUTLINE, MOST_LEVEL, LEVEL = 8, 0.2, 0.33
 # The simplest paper is taken unless another makes the outlines so much better.
 EVEN_PAPER = 1.2
 
@@ -65,10 +68,9 @@ def find_ink(picture, ink="auto"):
     size = max(part.stop - part.start for part in extent)
     if reduction > 1 and size < SMALL_CHARACTER:
         window = tuple(_widened(part, size, reduction) for part in extent)
-        _, closer = _look(picture[window], ink, scale)
-        if closer is not None:
-            coverage, extent = closer, _extent(closer)
-    return coverage[extent]
+        # What looked like ink from afar may be grain of the paper.
+        _, coverage = _look(picture[window], ink, scale)
+    return None if coverage is None else coverage[_extent(coverage)]
 
 
 def _widened(part, margin, reduction):
@@ -191,7 +193,7 @@ def _cover(grey):
     scores = [guess.choose(steepest) for guess in guesses]
     scores[0] *= EVEN_PAPER
     best = guesses[np.argmax(scores)]
-    if max(scores) <= 0 or not best.is_one_character():
+    if max(scores) <= 0 or not best.is_one_character(steepest):
         return None
     # Strokes fade out at their edges over a pixel.
     kept = ndimage.maximum_filter(best.chosen, 3) & (best.coverage >= 0.1)
@@ -274,11 +276,19 @@ class _Strokes:
         self.length = self.lengths[chosen].sum()
         return scores[chosen].sum() if scores[main] > 0 and not is_wide[main] else 0
 
-    def is_one_character(self):
-        """Tell a character from the lines of paper and from noise."""
+    def is_one_character(self, steepest):
+        """Tell a character from the lines of paper, patches of light and noise."""
         length = self.length / max(_lengths(_extent(self.chosen)))
         parts_less_holes = euler_number(self.chosen)
-        return length < LONGEST_OUTLINE and -MOST_HOLES < parts_less_holes < MOST_PARTS
+        # Not where the picture cuts the strokes off.
+        outline = np.where(self.chosen, self.edges, 0)[2:-2, 2:-2]
+        outline = outline[outline > 0]
+        return (
+            self.length >= SHORTEST_OUTLINE
+            and length < LONGEST_OUTLINE
+            and -MOST_HOLES < parts_less_holes < MOST_PARTS
+            and np.sum(outline < LEVEL * steepest) <= MOST_LEVEL * len(outline)
+        )
 
 
 def _lengths(box):

@@ -16,7 +16,7 @@ from playwright.sync_api import expect, sync_playwright
 from sklearn.datasets import load_digits
 
 from skmnist import MnistCNN, make_mnist_pipeline, save_model
-from skmnist.cli._draw import Reader
+from skmnist.cli._draw import open_reader, read
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 
@@ -58,9 +58,9 @@ def drawing(row):
 def share_read(model, path, labels):
     """Return how many of 50 digits a saved model reads, and the last image it saw."""
     save_model(model, path)
-    reader = Reader(path)
-    images = [reader.normalize(drawing(row)) for row in DIGITS[:50]]
-    found = [reader.predict(image) for image in images]
+    reader = open_reader(path)
+    images = reader.normalizer.transform([drawing(row) for row in DIGITS[:50]])
+    images, found = zip(*[read(reader, image) for image in images], strict=True)
     best = np.array([max(proba, key=proba.get) for proba in found])
     assert all(abs(sum(proba.values()) - 1) < 1e-5 for proba in found)
     assert set(found[0]) == set(map(str, labels))
@@ -78,6 +78,14 @@ def test_reader_of_named_columns_and_labels(settings, tmp_path):
     words = np.array(["even", "odd"])[LABELS % 2]
     model = make_mnist_pipeline(max_value=16, **settings).fit(frame, words)
     assert share_read(model, tmp_path / "m.safetensors", words)[0] > 0.8
+
+
+def test_reader_of_columns_without_numbers(settings, tmp_path):
+    frame = pd.DataFrame(DIGITS[:50], columns=[chr(65 + i) for i in range(64)])
+    model = make_mnist_pipeline(max_value=16, **settings | {"epochs": 1})
+    save_model(model.fit(frame, LABELS[:50] % 2), tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match="do not number the pixels, such as 'A'"):
+        open_reader(tmp_path / "m.safetensors")
 
 
 def test_reader_of_dark_ink(settings, tmp_path):

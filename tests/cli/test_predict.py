@@ -113,6 +113,29 @@ def test_predict_pictures(capsys, pictures):
     assert [int(y) for _, y, *_ in lines] == [expected[1], *expected]
 
 
+def test_predict_pictures_model_of_other_size(capsys, tmp_path, small):
+    X, y = load_digits(return_X_y=True)
+    model = make_mnist_pipeline(max_value=16, epochs=6, random_state=0, **small)
+    save_model(model.fit(X, y % 2), tmp_path / "model.safetensors")
+    for i, image in enumerate(X[:20].reshape(-1, 8, 8)):  # dark ink, in two sizes
+        paper = np.pad(np.kron(image, np.ones((9 + i % 2,) * 2)), 30)
+        folder = tmp_path / "scans" / str(y[i] % 2)
+        folder.mkdir(parents=True, exist_ok=True)
+        dark = Image.fromarray((255 - paper * (255 / 16)).astype(np.uint8))
+        dark.save(folder / f"{i}.png")
+    (tmp_path / "scans" / "notes.txt").write_text("of Monday")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert (
+            predict(tmp_path / "scans", "--model", tmp_path / "model.safetensors") == 0
+        )
+    captured = capsys.readouterr()
+    assert captured.err.count("were skipped") == 1
+    *lines, last = captured.out.splitlines()
+    assert len(lines) == 20
+    assert float(last.partition("%")[0]) >= 85
+
+
 def test_predict_pictures_output(pictures, tmp_path):
     folder, _ = pictures
     output = folder / "labels.csv"

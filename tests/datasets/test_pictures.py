@@ -8,7 +8,7 @@ import pytest
 from image_files import encoded, loading_memory, mnist_like, refusal
 from PIL import Image, ImageDraw
 
-from skmnist import load_images
+from skmnist import ImageScaler, load_images
 from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
 PICTURES = mnist_like()
@@ -314,6 +314,15 @@ def test_pictures_normalize_true(tmp_path):
     np.testing.assert_array_equal(images.data, [normalized(p) for p in PICTURES])
 
 
+def test_pictures_normalize_normalizer(tmp_path):
+    normalizer = MnistNormalizer((16, 12), box_size=28)
+    write_pictures(tmp_path, {f"{i}.png": encoded(PICTURES[i]) for i in range(5)})
+    images = load_images(tmp_path, normalize=normalizer)
+    assert images.image_shape == (16, 12)
+    expected = normalizer.transform(list(PICTURES[:5])).reshape(5, -1)
+    np.testing.assert_array_equal(images.data, expected)
+
+
 def test_pictures_normalize_false_different_sizes(tmp_path):
     write_pictures(tmp_path, {"a": encoded(PICTURES[0]), "b": encoded(drawn())})
     message = refusal(tmp_path, normalize=False)
@@ -332,7 +341,8 @@ def test_pictures_normalize_table(tmp_path):
 
 
 def test_pictures_normalize_unknown(tmp_path):
-    assert "'yes'" in refusal("digits", normalize="yes")
+    for unknown in ("yes", ImageScaler()):
+        assert f"not {unknown!r}" in refusal("digits", normalize=unknown)
 
 
 def test_pictures_without_ink(tmp_path):

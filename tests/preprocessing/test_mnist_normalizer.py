@@ -390,6 +390,7 @@ BLANKS = {
     "black": np.zeros((100, 100, 3), np.uint8),
     "transparent": np.zeros((100, 100, 4), np.uint8),
     "slope": np.tile(np.linspace(120, 220, 100), (100, 1)),
+    "speck": np.pad(np.zeros((2, 2)), 49, constant_values=255),
     "noise": np.random.default_rng(0).normal(200, 6, (200, 200)),
 }
 
