@@ -28,9 +28,10 @@ class Reader:
             steps = [step for step in network if step != "passthrough"]
         self.image_shape = getattr(steps[-1], "image_shape_", None)
         self.normalizer = None
-        self.has_normalizer = isinstance(steps[0], MnistNormalizer)
-        if self.has_normalizer:
+        self.is_usual = True  # load_images normalizes as the model does
+        if isinstance(steps[0], MnistNormalizer):
             self.normalizer, self._network = steps.pop(0), network[1:]
+            self.is_usual = repr(self.normalizer) == repr(MnistNormalizer())
         elif self.image_shape is not None:
             # Digits of 8x8 and 16x16, but not MNIST's, are known to be without margins.
             box_size = 28 if min(self.image_shape) < 28 else 20

@@ -30,9 +30,7 @@ def _copy(callback, estimator):
             callback,
             "hold instances of keras.callbacks.Callback, or what makes one when called",
         )
-    is_list = isinstance(made, keras.callbacks.CallbackList)
-    each = made.callbacks if is_list else [made]
-    if any(isinstance(one, keras.callbacks.BackupAndRestore) for one in each):
+    if isinstance(made, keras.callbacks.BackupAndRestore):
         raise ValueError(
             "callbacks holds a BackupAndRestore, which restores the weights of an "
             "interrupted fit but not its epochs: set checkpoint_dir instead."

@@ -84,7 +84,8 @@ def _look(picture, ink, scale):
     if ink == "auto":
         ink = "light" if _is_ink_light(grey) else "dark"
     # Light ink on dark paper is looked at as its negative.
-    return ink, _cover(_without_lines(1 - grey if ink == "light" else grey))
+    grey = _without_lines(1 - grey if ink == "light" else grey)
+    return ink, _cover(grey, is_enlarged=max(picture.shape[:2]) < TINY)
 
 
 def _reduce(picture):
@@ -174,7 +175,7 @@ def _without_lines(grey):
     return painted
 
 
-def _cover(grey):
+def _cover(grey, is_enlarged):
     """Find the coverage by ink, dark in `grey`, with the best of the guesses."""
     papers = list(_guess_papers(grey))
     slopes = np.stack([ndimage.sobel(grey, axis) for axis in (0, 1)]) / 8
@@ -193,7 +194,9 @@ def _cover(grey):
     scores = [guess.choose(steepest) for guess in guesses]
     scores[0] *= EVEN_PAPER
     best = guesses[np.argmax(scores)]
-    if max(scores) <= 0 or not best.is_one_character(steepest):
+    # Enlarged edges are not steep anywhere.
+    least = 0 if is_enlarged else LEVEL * steepest
+    if max(scores) <= 0 or not best.is_one_character(least):
         return None
     # Strokes fade out at their edges over a pixel.
     kept = ndimage.maximum_filter(best.chosen, 3) & (best.coverage >= 0.1)
@@ -276,8 +279,11 @@ class _Strokes:
         self.length = self.lengths[chosen].sum()
         return scores[chosen].sum() if scores[main] > 0 and not is_wide[main] else 0
 
-    def is_one_character(self, steepest):
-        """Tell a character from the lines of paper, patches of light and noise."""
+    def is_one_character(self, least):
+        """Tell a character from the lines of paper, patches of light and noise.
+
+        Most of its outline is at least so steep.
+        """
         length = self.length / max(_lengths(_extent(self.chosen)))
         parts_less_holes = euler_number(self.chosen)
         # Not where the picture cuts the strokes off.
@@ -287,7 +293,7 @@ class _Strokes:
             self.length >= SHORTEST_OUTLINE
             and length < LONGEST_OUTLINE
             and -MOST_HOLES < parts_less_holes < MOST_PARTS
-            and np.sum(outline < LEVEL * steepest) <= MOST_LEVEL * len(outline)
+            and np.sum(outline < least) <= MOST_LEVEL * len(outline)
         )
 
 
