@@ -36,9 +36,7 @@ MOST_IMBALANCE = 0.25
 # What is still wider, in heights, is a line of the paper. What has a longer outline,
 # in lengths of the character, or more parts or holes is squares or noise.
 WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 5, 8
-# A speck has a shorter outline, in pixels, and a patch of light more of its outline
-# that is less steep than this share of the steepest.
-SHORTEST_OUTLINE, MOST_LEVEL, LEVEL = 8, 0.2, 0.33
+SHORTEST_OUTLINE = 8  # pixels; what has a shorter one is a speck
 # The simplest paper is taken unless another makes the outlines so much better.
 EVEN_PAPER = 1.2
 
@@ -84,8 +82,7 @@ def _look(picture, ink, scale):
     if ink == "auto":
         ink = "light" if _is_ink_light(grey) else "dark"
     # Light ink on dark paper is looked at as its negative.
-    grey = _without_lines(1 - grey if ink == "light" else grey)
-    return ink, _cover(grey, is_enlarged=max(picture.shape[:2]) < TINY)
+    return ink, _cover(_without_lines(1 - grey if ink == "light" else grey))
 
 
 def _reduce(picture):
@@ -175,7 +172,7 @@ def _without_lines(grey):
     return painted
 
 
-def _cover(grey, is_enlarged):
+def _cover(grey):
     """Find the coverage by ink, dark in `grey`, with the best of the guesses."""
     papers = list(_guess_papers(grey))
     slopes = np.stack([ndimage.sobel(grey, axis) for axis in (0, 1)]) / 8
@@ -194,9 +191,7 @@ def _cover(grey, is_enlarged):
     scores = [guess.choose(steepest) for guess in guesses]
     scores[0] *= EVEN_PAPER
     best = guesses[np.argmax(scores)]
-    # Enlarged edges are not steep anywhere.
-    least = 0 if is_enlarged else LEVEL * steepest
-    if max(scores) <= 0 or not best.is_one_character(least):
+    if max(scores) <= 0 or not best.is_one_character():
         return None
     # Strokes fade out at their edges over a pixel.
     kept = ndimage.maximum_filter(best.chosen, 3) & (best.coverage >= 0.1)
@@ -279,21 +274,14 @@ class _Strokes:
         self.length = self.lengths[chosen].sum()
         return scores[chosen].sum() if scores[main] > 0 and not is_wide[main] else 0
 
-    def is_one_character(self, least):
-        """Tell a character from the lines of paper, patches of light and noise.
-
-        Most of its outline is at least so steep.
-        """
+    def is_one_character(self):
+        """Tell a character from the lines of paper and from noise."""
         length = self.length / max(_lengths(_extent(self.chosen)))
         parts_less_holes = euler_number(self.chosen)
-        # Not where the picture cuts the strokes off.
-        outline = np.where(self.chosen, self.edges, 0)[2:-2, 2:-2]
-        outline = outline[outline > 0]
         return (
             self.length >= SHORTEST_OUTLINE
             and length < LONGEST_OUTLINE
             and -MOST_HOLES < parts_less_holes < MOST_PARTS
-            and np.sum(outline < least) <= MOST_LEVEL * len(outline)
         )
 
 
