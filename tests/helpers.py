@@ -2,8 +2,30 @@
 
 import os
 
+import pytest
+import tensorflow as tf
 from hypothesis import HealthCheck, settings
 from numpy.testing import assert_array_equal
+
+
+def _computes_in_16_bits():
+    images = tf.zeros((1, 8, 8, 1), "bfloat16")
+    try:
+        tf.nn.conv2d(images, tf.zeros((3, 3, 1, 1), "bfloat16"), 1, "SAME")
+    except tf.errors.AbortedError:
+        return False
+    return True
+
+
+needs_16_bits = pytest.mark.skipif(
+    not _computes_in_16_bits(),
+    reason="TensorFlow itself cannot compute in 16 bits: ONEDNN_MAX_CPU_ISA hides "
+    "instructions from oneDNN that TensorFlow finds in the processor",
+)
+MIXED = [
+    pytest.param(dtype, marks=needs_16_bits)
+    for dtype in ("mixed_bfloat16", "mixed_float16")
+]
 
 
 def fuzz(n_examples):

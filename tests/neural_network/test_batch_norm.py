@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import MIXED
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skmnist import MnistCNN, load_model, save_model
 from skmnist.neural_network._batch_norm import FusedBatchNormalization
-from skmnist.neural_network._param_constraints import DTYPES
 
 PARTS = ("gamma", "beta", "moving_mean", "moving_variance")
 
@@ -94,25 +94,18 @@ def test_batch_norm_partial_fit_ten_times_equals_fit(digits, small):
     assert_array_equal(parts.predict_proba(X_test), whole.predict_proba(X_test))
 
 
-def test_batch_norm_with_weights_dtype_and_tta(digits, small):
+@pytest.mark.parametrize("dtype", ["float32", *MIXED])
+def test_batch_norm_with_weights_dtype_and_tta(dtype, digits, small):
     X, y, X_test, y_test = (part[:500] for part in digits)
-    weight = np.linspace(0, 2, len(X))
-    for dtype in ("float32", "mixed_bfloat16"):
-        cnn = MnistCNN(
-            epochs=5,
-            batch_norm=True,
-            tta_copies=3,
-            dtype=dtype,
-            random_state=0,
-            **small,
+    params = {"epochs": 5, "batch_norm": True, "tta_copies": 3, "dtype": dtype}
+    cnn = MnistCNN(**params, random_state=0, **small)
+    cnn.fit(X, y, sample_weight=np.linspace(0, 2, len(X)))
+    assert cnn.score(X_test, y_test) > 0.6
+    for part in PARTS:
+        (found,) = (
+            w for w in cnn.model_.weights if w.path.endswith(f"dense_norm/{part}")
         )
-        cnn.fit(X, y, sample_weight=weight)
-        assert cnn.score(X_test, y_test) > 0.6
-        for part in PARTS:
-            (found,) = (
-                w for w in cnn.model_.weights if w.path.endswith(f"dense_norm/{part}")
-            )
-            assert found.dtype == "float32"
+        assert found.dtype == "float32"
 
 
 def test_warm_start_changed_batch_norm(digits, small):
@@ -122,7 +115,7 @@ def test_warm_start_changed_batch_norm(digits, small):
         cnn.set_params(batch_norm=True).fit(X, y)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ["float32", *MIXED])
 @pytest.mark.parametrize("shape", [(42, 8, 8, 5), (3, 1, 1, 5), (42, 5), (2, 5)])
 def test_fused_batch_norm_equals_keras(dtype, shape):
     """Results, gradients and averages of a step of training, and a prediction."""

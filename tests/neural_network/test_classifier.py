@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import assert_same_fit
+from helpers import MIXED, assert_same_fit, needs_16_bits
 from numpy.testing import assert_allclose, assert_array_equal
 from scikeras.wrappers import BaseWrapper
 from sklearn.base import clone, is_classifier
@@ -65,7 +65,7 @@ def test_score_on_digits(digits, small):
     assert cnn.score(X_test, y_test) > 0.93
 
 
-@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("dtype", MIXED)
 def test_dtype_mixed_precision(dtype, digits, small, tmp_path):
     X, y, X_test, y_test = digits
     cnn = MnistCNN(epochs=6, augment=True, dtype=dtype, random_state=0, **small)
@@ -101,6 +101,7 @@ def test_lacks_instructions(flags, dtype, lacks, tmp_path):
     assert not lacks_instructions(dtype, tmp_path / "missing")
 
 
+@needs_16_bits
 def test_dtype_none_follows_global_policy(digits, small):
     X, y, X_test, _ = (part[:200] for part in digits)
     cnn = MnistCNN(epochs=1, dtype=None, random_state=0, **small)
