@@ -18,9 +18,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=training, mask=mask)
         ops, tf = keras.ops, sys.modules["tensorflow"]
         is_training = bool(training and self.trainable)
-        shape, empty = ops.shape(inputs), ops.zeros((0,), "float32")
+        is_flat = len(inputs.shape) == 2
+        empty = ops.zeros((0,), "float32")
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs if len(shape) == 4 else inputs[:, None, None, :],
+            x=inputs[:, None, None, :] if is_flat else inputs,
             scale=self.gamma,
             offset=self.beta,
             mean=empty if is_training else self.moving_mean,
@@ -30,10 +31,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         )
         if is_training:
             # TensorFlow returns the unbiased variance, Keras averages the biased one.
-            n = ops.cast(ops.size(inputs) // shape[-1], "float32")
+            n = ops.cast(ops.size(inputs) // inputs.shape[-1], "float32")
             self._move(self.moving_mean, mean)
             self._move(self.moving_variance, variance * (n - 1) / n)
-        return ops.reshape(outputs, shape)
+        return outputs[:, 0, 0, :] if is_flat else outputs
 
     def _move(self, average, value):
         average.assign(average * self.momentum + value * (1 - self.momentum))
