@@ -15,8 +15,10 @@ def plain_labels(y):
 
     scikit-learn 1.9 makes them floats, and predictions would be floats as well.
     """
+    if hasattr(y, "isna") and np.any(y.isna()):
+        raise ValueError("The labels contain NaN: leave out the rows without one.")
     dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
-    if dtype is None or np.dtype(dtype).kind not in "iub" or y.isna().any():
+    if dtype is None or np.dtype(dtype).kind not in "iub":
         return y
     return y.to_numpy(dtype=dtype)
 
@@ -26,7 +28,7 @@ def check_classes(y, given, known):
 
     `known` are the classes of the fit that is resumed.
     """
-    classes = None if given is None else np.unique(given)
+    classes = None if given is None else np.unique(list(given))
     if known is not None:
         if classes is not None and not np.array_equal(known, classes):
             raise ValueError(

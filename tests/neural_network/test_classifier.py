@@ -661,6 +661,13 @@ def test_predict_nullable_labels(dtype, digits, small, tmp_path):
     assert_array_equal(predicted, cnn.predict(X))
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "string", "Float64"])
+def test_fit_missing_labels(dtype, digits, small):
+    X, labels = digits[0][:6], pd.Series([1, 2, None] * 2, dtype=dtype)
+    with pytest.raises(ValueError, match="labels contain NaN: leave out the rows"):
+        MnistCNN(**small).fit(X, labels)
+
+
 def test_partial_fit_empty_classes(digits, small):
     with pytest.raises(ValueError, match="at least 2 classes, but classes names none"):
         MnistCNN(**small).partial_fit(digits[0][:10], digits[1][:10], classes=[])
@@ -670,7 +677,7 @@ def test_partial_fit_missing_classes(digits, small):
     X, y, _, _ = digits
     few = y < 5
     cnn = MnistCNN(random_state=0, **small)
-    cnn.partial_fit(X[few], y[few], classes=range(10))
+    cnn.partial_fit(X[few], y[few], classes=set(range(10)))
     assert cnn.predict_proba(X).shape == (len(y), 10)
     cnn.partial_fit(X, y)
     assert len(cnn.history_["loss"]) == 2
