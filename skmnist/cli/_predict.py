@@ -122,7 +122,7 @@ def _rows(reader, source, images, options):
     is_table = images.filenames is None
     if is_table or reader.normalizer is None:
         return reader.of_table(images, source)
-    if not reader.is_usual or images.image_shape != reader.image_shape:
+    if reader.has_other_normalizer or images.image_shape != reader.image_shape:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about skipped files, a second time
             images = load_images(source, normalize=reader.normalizer, **options)

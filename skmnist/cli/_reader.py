@@ -28,17 +28,19 @@ class Reader:
             steps = [step for step in network if step != "passthrough"]
         self.image_shape = getattr(steps[-1], "image_shape_", None)
         self.normalizer = None
-        self.is_usual = True  # load_images normalizes as the model does
+        self.has_other_normalizer = False
         if isinstance(steps[0], MnistNormalizer):
             self.normalizer, self._network = steps.pop(0), network[1:]
-            self.is_usual = repr(self.normalizer) == repr(MnistNormalizer())
+            self.has_other_normalizer = repr(self.normalizer) != "MnistNormalizer()"
         elif self.image_shape is not None:
             # Digits of 8x8 and 16x16, but not MNIST's, are known to be without margins.
             box_size = 28 if min(self.image_shape) < 28 else 20
             self.normalizer = MnistNormalizer(self.image_shape, box_size)
         self._is_scaled = isinstance(steps[0], MnistCNN)
         self._max_value = 1 if self._is_scaled else getattr(steps[0], "max_value", 255)
-        self.dark_ink = isinstance(steps[0], ImageScaler) and steps[0].mean_ > 0.5
+        # Model files of formats 1 and 2 do not have the mean.
+        is_scaler = isinstance(steps[0], ImageScaler)
+        self.dark_ink = is_scaler and getattr(steps[0], "mean_", 0) > 0.5
 
     def of_table(self, images, source):
         """Return a classifier, and its rows for what `load_images` read."""

@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -134,6 +135,15 @@ def test_predict_pictures_model_of_other_size(capsys, tmp_path, small):
     *lines, last = captured.out.splitlines()
     assert len(lines) == 20
     assert float(last.partition("%")[0]) >= 85
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_predict_pictures_old_model_file(number, capsys, pictures):
+    old = Path(__file__).parents[1] / "data" / f"digits-v{number}.safetensors"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*was written with")
+        assert predict(*pictures, "--model", old) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
 
 
 def test_predict_pictures_output(pictures, tmp_path):
