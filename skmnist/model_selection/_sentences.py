@@ -100,9 +100,12 @@ def _say_repeated(pair, variant, baseline, n_repeats):
     if constant:
         return f"{gain} in each repeat, so that chance cannot be judged."
     low, high = (f"{bound:.2f}" for bound in bounds)
+    # The interval is that of one pair alone, and the correction is for all of them.
+    overruled = pair.repeats_p < _LEVEL <= pair.repeats_p_holm
+    among = "with several pairs compared, " if overruled else ""
     return (
         f"On average over {n_repeats} repeats, {gain} (95% interval {low} to {high}); "
-        f"this {_judge(pair.repeats_p_holm)}."
+        f"{among}this {_judge(pair.repeats_p_holm)}."
     )
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import time
+from collections import Counter
 from math import prod
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ _FEW = 8  # fits that are shown at once
 # each pixel cost besides the multiplications, and how much longer batch normalization
 # takes.
 _STEP, _PIXEL, _BATCH_NORM = 100_000_000, 5_000, 1.1
+_HARDLY = 0.1  # of a fit: less does not tell its pace
 
 
 class Report(NamedTuple):
@@ -103,6 +105,10 @@ def _row_cost(cnn, image_shape):
     return cost * (_BATCH_NORM if cnn.batch_norm else 1)
 
 
+def _kind(length):
+    return f"{length:.2g}"
+
+
 class TimeLeft:
     """Completed work, and the time that the rest takes at the same pace.
 
@@ -149,26 +155,49 @@ class TimeLeft:
     def seconds(self, now):
         """Return the remaining seconds, or None while they are unknown.
 
-        The pace is measured from the first report, after the network was built and
-        traced; epochs from a checkpoint, and those that early stopping saved, do not
-        count. As many fits run at once as have so far.
+        The pace is measured from the first report of a fit, after its network was
+        built and traced; epochs from a checkpoint, and those that early stopping saved,
+        do not count. As many fits run at once as have so far.
         """
-        trained = sum(
-            self.fits[name] * (report.fraction - self._first[name].fraction)
-            for name, report in self.latest.items()
-        )
-        if trained <= 0:
+        pace = self._pace()
+        if pace is None:
             return None
-        end = max(report.seconds for report in self.latest.values())
-        starts = [report.seconds for report in self._first.values()]
+        starts = sorted(report.seconds for report in self._first.values())
+        ends = sorted(r.seconds for r in self.latest.values() if r.is_over)
+        # Between two fits of a worker, the first is scored and the second is built.
+        gaps = [
+            start - end
+            for start, end in zip(starts[self._n_at_once :], ends, strict=False)
+        ]
         workers = [0.0] * self._n_at_once
         # The running fits are at work already, and the others follow.
-        for _, work in sorted(self.remaining.items(), key=self._is_waiting):
-            workers[workers.index(min(workers))] += work
-        ends = sorted(r.seconds for r in self.latest.values() if r.is_over)
-        elapsed = sum(end - start for start in starts[: self._n_at_once])
-        elapsed -= sum(end - idle for idle in ends[::-1][: workers.count(0)])
-        return max(0.0, max(workers) * elapsed / trained - (now - end))
+        for name, work in sorted(self.remaining.items(), key=self._is_waiting):
+            begin = sum(gaps) / len(gaps) if gaps and name not in self.latest else 0
+            workers[workers.index(min(workers))] += begin + work * pace(self.fits[name])
+        end = max(report.seconds for report in self.latest.values())
+        return max(0.0, max(workers) - (now - end))
+
+    def _pace(self):
+        """Return a function of a fit's length to seconds per unit, or None.
+
+        Fits of about the same length are taken for the same kind of network. For
+        a kind that has hardly been trained, the pace of all of them stands in.
+        """
+        spent, trained = Counter(), Counter()
+        for name, report in self.latest.items():
+            first, kind = self._first[name], _kind(self.fits[name])
+            spent[kind] += (report.seconds - first.seconds) * (self.fits[name] > 0)
+            trained[kind] += (report.fraction - first.fraction) * self.fits[name]
+        if not trained.total():
+            return None
+        of_all = spent.total() / trained.total()
+
+        def pace(length):
+            weight = _HARDLY * length or 1
+            kind = _kind(length)
+            return (spent[kind] + weight * of_all) / (trained[kind] + weight)
+
+        return pace
 
     def _is_waiting(self, item):
         return item[0] not in self.latest

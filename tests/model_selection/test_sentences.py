@@ -125,6 +125,17 @@ def test_verdict_repeats_order():
     )
 
 
+def test_verdict_interval_without_zero_that_holm_corrects():
+    a, b, c = [30, 31, 32], [25, 25, 25], [29, 33, 31]
+    wrong = [dict(zip("abc", each, strict=True)) for each in zip(a, b, c, strict=True)]
+    found = compare(*wrong)
+    pair = found.significance_.iloc[0]
+    assert pair.repeats_p < 0.05 < pair.repeats_p_holm and pair.mean_low > 0
+    assert "; with several pairs compared, this could be chance" in pair.sentence
+    alone = compare(*[{"a": each["a"], "b": each["b"]} for each in wrong])
+    assert "; this is unlikely to be chance" in alone.sentences[1]
+
+
 def test_verdict_repeats_equal_differences():
     _, equal = compare({"a": 2, "b": 2}, {"a": 5, "b": 5}).sentences
     assert equal == "b and a are right equally often in each repeat."

@@ -66,7 +66,25 @@ def test_time_left_workers_start_one_after_the_other():
     left.add(Report("b", 9, 0))
     left.add(Report("a", 10, 0.5))
     left.add(Report("b", 11, 0.1))
-    assert left.seconds(11) == pytest.approx(0.9 * 13 / 0.6)
+    assert left.seconds(11) == pytest.approx(18)  # b, at 12 seconds for 0.6
+
+
+def test_time_left_kinds_of_another_pace_than_their_lengths():
+    left = TimeLeft({"small, 1": 1, "large, 1": 4, "small, 2": 1, "large, 2": 4})
+    left.add(Report("small, 1", 0, 0))
+    left.add(Report("small, 1", 10, 1, is_over=True))
+    assert left.seconds(10) == pytest.approx(90)
+    left.add(Report("large, 1", 10, 0))
+    left.add(Report("large, 1", 30, 1, is_over=True))
+    assert left.seconds(30) == pytest.approx(10 + 20, rel=0.05)
+
+
+def test_time_left_counts_gaps_between_fits():
+    left = TimeLeft(dict.fromkeys("abc", 1))
+    for name, start in [("a", 0), ("b", 13)]:
+        left.add(Report(name, start, 0))
+        left.add(Report(name, start + 10, 1, is_over=True))
+    assert left.seconds(23) == pytest.approx(3 + 10)
 
 
 def test_time_left_resumed_fit():
