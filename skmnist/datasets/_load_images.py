@@ -284,6 +284,11 @@ def _read_entry(tree, name, options):
         match _kind(stream):
             case "zip":
                 archive = Archive(seekable(stream, limit, path), path, limit)
+                if not any(name.endswith(".npy") for name in archive.names):
+                    raise ValueError(
+                        f"{path} is a zip file in a folder or in another archive: "
+                        f"unpack it and give its own path. {DIRECTLY}"
+                    )
                 return read_npz(archive, subset)
             case "parquet":
                 file = seekable(stream, limit, path)

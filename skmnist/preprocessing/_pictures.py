@@ -38,11 +38,11 @@ def read_pictures(X, image_shape):
 
 
 def full_scale(pixels):
-    """Return what full brightness is: 1, 16, 255, 65535 or the largest pixel."""
+    """Return what full brightness is: the largest pixel, or the next of the usual."""
     largest = pixels.max()
-    # scikit-learn has digits of 16 levels.
-    scales = (scale for scale in (1, 16, 255, 65535) if scale >= largest)
-    return np.float32(next(scales, largest))
+    # scikit-learn has digits of 16 levels; cameras and scanners have 8 to 16 bits.
+    scales = [1, 16, *(2**bits - 1 for bits in range(8, 17))]
+    return np.float32(next((scale for scale in scales if scale >= largest), largest))
 
 
 def _split(X, image_shape):

@@ -154,6 +154,8 @@ def test_transform_input_forms():
         "colour": colour,
         "opaque": opaque,
         "uint16": sixteen,
+        "12 bits": sixteen // 16,
+        "9 bits": sixteen // 128,
         "int": grey.astype(int),
         "float": grey / 255,
         "large float": grey.astype(float),
