@@ -33,6 +33,7 @@ LEAST_STEEPNESS, FAINT = 0.06, 0.4
 # Ink is left as steeply as it is entered, so that the slopes around it cancel out;
 # those of a shadow's edge do not. This share of them may be left over.
 MOST_IMBALANCE = 0.25
+FAINTEST_LINE = 0.02  # of the brightness of the paper
 # What is still wider, in heights, is a line of the paper. What has a longer outline,
 # in lengths of the character, or more parts or holes is squares or noise.
 WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 5, 8
@@ -82,7 +83,9 @@ def _look(picture, ink, scale):
     if ink == "auto":
         ink = "light" if _is_ink_light(grey) else "dark"
     # Light ink on dark paper is looked at as its negative.
-    return ink, _cover(_without_lines(1 - grey if ink == "light" else grey))
+    grey = 1 - grey if ink == "light" else grey
+    painted = _without_lines(grey)
+    return ink, _cover(painted, _contrast_of_lines(painted, grey))
 
 
 def _reduce(picture):
@@ -172,8 +175,18 @@ def _without_lines(grey):
     return painted
 
 
-def _cover(grey):
-    """Find the coverage by ink, dark in `grey`, with the best of the guesses."""
+def _contrast_of_lines(painted, grey):
+    """Return the contrast of the lines that were painted over, 0 if none were."""
+    contrast = (painted - grey) / _brightness(painted)
+    lines = contrast[contrast > FAINTEST_LINE]
+    return np.quantile(lines, 0.8) if lines.size else 0
+
+
+def _cover(grey, weakest):
+    """Find the coverage by ink, dark in `grey`, with the best of the guesses.
+
+    Ink that has less than the `weakest` contrast is what is left of the paper's lines.
+    """
     papers = list(_guess_papers(grey))
     slopes = np.stack([ndimage.sobel(grey, axis) for axis in (0, 1)]) / 8
     slopes /= _brightness(np.maximum(papers[0], papers[1]))
@@ -191,7 +204,7 @@ def _cover(grey):
     scores = [guess.choose(steepest) for guess in guesses]
     scores[0] *= EVEN_PAPER
     best = guesses[np.argmax(scores)]
-    if max(scores) <= 0 or not best.is_one_character():
+    if max(scores) <= 0 or not best.is_one_character() or best.contrast() < weakest:
         return None
     # Strokes fade out at their edges over a pixel.
     kept = ndimage.maximum_filter(best.chosen, 3) & (best.coverage >= 0.1)
@@ -232,6 +245,7 @@ class _Strokes:
         noise = np.median(np.abs(np.diff(contrast[::2])))
         if full < FAINTEST_INK + TIMES_NOISE * noise:
             return
+        self.full = full
         self.coverage = np.minimum(contrast / full, 1)
         ink = self.coverage > WEAK_INK
         self.labels, self.n_strokes = ndimage.label(ink, np.ones((3, 3)))
@@ -273,6 +287,10 @@ class _Strokes:
         self.chosen = self._pixels(chosen)
         self.length = self.lengths[chosen].sum()
         return scores[chosen].sum() if scores[main] > 0 and not is_wide[main] else 0
+
+    def contrast(self):
+        """Return the typical contrast of the chosen strokes."""
+        return self.full * np.median(self.coverage[self.chosen])
 
     def is_one_character(self):
         """Tell a character from the lines of paper and from noise."""

@@ -456,8 +456,8 @@ def test_picture_without_ink_by_kind(kind):
             assert "Picture 0 of X does not show ink" in str(error)
         else:
             found.append(seed)
-    # One in thirty is not told from a digit, of squares across a shadow more.
-    assert len(found) <= 2, found
+    # A few squares across a shadow are not told from a digit.
+    assert len(found) <= ("shadow" in kind), found
 
 
 @pytest.mark.parametrize(
