@@ -132,7 +132,7 @@ def _shows_progress(args):
 
 
 def _check_hyperparameters(parser, args):
-    from skmnist.cli._options import given_hyperparameters
+    from skmnist.cli._hyperparameter_options import given_hyperparameters
     from skmnist.neural_network._param_constraints import HYPERPARAMETERS, check_params
 
     if getattr(args, "all_rows", False) and args.validation_fraction is not None:

@@ -7,7 +7,12 @@ from sklearn.utils._param_validation import Interval
 
 from skmnist import __version__
 from skmnist._utils import POSITIVE_FLOAT
-from skmnist.cli._options import add_hyperparameters, checked, variant, within
+from skmnist.cli._hyperparameter_options import (
+    add_hyperparameters,
+    checked,
+    variant,
+    within,
+)
 from skmnist.neural_network._param_constraints import SCHEDULES
 from skmnist.neural_network._recipes import RECIPES
 

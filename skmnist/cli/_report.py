@@ -10,7 +10,7 @@ import pandas as pd
 
 from skmnist._utils import display_name
 from skmnist.io._atomic import write_atomically
-from skmnist.model_selection._drawings import drawings
+from skmnist.model_selection._figures import figure_functions
 from skmnist.persistence._model_file import save_model
 
 _WIDTH = 79
@@ -125,7 +125,7 @@ def _best_network(comparison):
 
 def write_figures(comparison, folder):
     """Draw the figures of the report into the existing folder `figures`."""
-    for name, draw in drawings(comparison).items():
+    for name, draw in figure_functions(comparison).items():
         save_figure(draw, os.path.join(folder, "figures", f"{name}.png"))
 
 

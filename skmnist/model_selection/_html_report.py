@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from skmnist import __version__
 from skmnist._utils import display_name
-from skmnist.model_selection._drawings import drawings
+from skmnist.model_selection._figures import figure_functions
 from skmnist.neural_network._progress import say_duration
 
 # Results and durations may depend on these.
@@ -43,7 +43,9 @@ def render_report(comparison, command=None):
     """Return the whole report with its figures as an HTML page."""
     return _template("report.html.jinja").render(
         _first_screen(comparison),
-        figures={name: _as_image(draw) for name, draw in drawings(comparison).items()},
+        figures={
+            name: _as_image(draw) for name, draw in figure_functions(comparison).items()
+        },
         pairs=list(comparison.significance_.itertuples()),
         mcnemar=list(comparison.mcnemar_.itertuples()),
         reports={

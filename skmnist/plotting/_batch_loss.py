@@ -11,7 +11,7 @@ from skmnist.plotting._axes import (
     merge_kw,
     tidy,
 )
-from skmnist.plotting._records import RecordDisplay, series_of
+from skmnist.plotting._record_display import RecordDisplay, series_of
 
 
 class BatchLossDisplay(RecordDisplay):

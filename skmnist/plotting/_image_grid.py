@@ -3,6 +3,7 @@
 import numpy as np
 
 from skmnist.plotting._axes import open_axes
+from skmnist.plotting._image_grid_layout import Sheet
 from skmnist.plotting._reading import (
     augment_images,
     check_images,
@@ -10,7 +11,6 @@ from skmnist.plotting._reading import (
     images_of,
     pick,
 )
-from skmnist.plotting._sheet import Sheet
 
 
 class ImageGridDisplay:

@@ -12,7 +12,7 @@ from skmnist.plotting._axes import (
     open_axes,
     tidy,
 )
-from skmnist.plotting._records import RecordDisplay, column_of
+from skmnist.plotting._record_display import RecordDisplay, column_of
 
 
 class LearningRateDisplay(RecordDisplay):

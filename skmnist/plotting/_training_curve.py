@@ -11,7 +11,7 @@ from skmnist.plotting._axes import (
     merge_kw,
     tidy,
 )
-from skmnist.plotting._records import RecordDisplay, column_of
+from skmnist.plotting._record_display import RecordDisplay, column_of
 
 _CURVES = {
     "": {"label": "training", "color": ORANGE, "linestyle": "--", "marker": "s"},

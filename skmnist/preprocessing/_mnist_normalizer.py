@@ -136,13 +136,13 @@ class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstim
             picture, counted from 0.
         """
         # Late, so that importing this package does not import scikit-image.
-        from skmnist.preprocessing._pictures import read_pictures
+        from skmnist.preprocessing._pixels import read_pixels
         from skmnist.preprocessing._segmentation import find_ink
 
         self._validate_params()
         image_shape = self._validated_shape()
         images = []
-        for position, pixels in enumerate(read_pictures(X, image_shape)):
+        for position, pixels in enumerate(read_pixels(X, image_shape)):
             coverage = find_ink(pixels, self.ink)
             if coverage is None:
                 raise ValueError(

@@ -12,7 +12,7 @@ from scipy import ndimage
 from skimage.measure import euler_number
 from skimage.transform import hough_line, hough_line_peaks
 
-from skmnist.preprocessing._pictures import full_scale
+from skmnist.preprocessing._pixels import full_scale
 
 WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
 SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped first

@@ -12,8 +12,8 @@ import pytest
 from matplotlib.image import imread
 
 from skmnist import MnistCNN, load_images, load_model
+from skmnist.cli._hyperparameter_options import given_hyperparameters, listed
 from skmnist.cli._main import main
-from skmnist.cli._options import given_hyperparameters, listed
 from skmnist.cli._parser import make_parser
 from skmnist.neural_network._param_constraints import (
     HYPERPARAMETERS,

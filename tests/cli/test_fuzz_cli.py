@@ -18,7 +18,7 @@ from helpers import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skmnist.cli import _options
+from skmnist.cli import _hyperparameter_options
 from skmnist.cli._main import main
 from skmnist.cli._parser import make_parser
 
@@ -115,7 +115,9 @@ def no_long_waits():
 def short_trainings():
     """Train briefly where no argument says how long, so that more can be tried."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_options, "DIGITS", {"epochs": 1, "batch_size": 128})
+        patch.setattr(
+            _hyperparameter_options, "DIGITS", {"epochs": 1, "batch_size": 128}
+        )
         yield
 
 

@@ -18,7 +18,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from skmnist import compare_variants
-from skmnist.model_selection._drawings import drawings
+from skmnist.model_selection._figures import figure_functions
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS, LABELS = DIGITS[:400], LABELS[:400]
@@ -176,7 +176,7 @@ def test_best_without_probabilities(tmp_path, n_classes, cv):
 
 def test_differences_are_drawn_as_in_the_table(comparison):
     pairs = comparison.significance_
-    figure = drawings(comparison)["differences"]().figure_
+    figure = figure_functions(comparison)["differences"]().figure_
     (ax,) = figure.axes
     (segments,) = (bars.get_segments() for bars in ax.collections)
     drawn = np.array([(*segment[:, 0], segment[0, 1]) for segment in segments])

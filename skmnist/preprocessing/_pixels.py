@@ -9,7 +9,7 @@ FORMS = (
 )
 
 
-def read_pictures(X, image_shape):
+def read_pixels(X, image_shape):
     """Read a batch of pictures, one after the other.
 
     Parameters

@@ -8,7 +8,7 @@ import numpy as np
 from skmnist._utils import display_name
 
 
-def drawings(comparison):
+def figure_functions(comparison):
     """Return functions without arguments that draw a comparison, by name.
 
     Each returns a display, or what has its `figure_`. The data are those of the first
