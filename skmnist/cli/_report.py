@@ -90,6 +90,7 @@ def write_tables(comparison, folder):
     history = history.reindex(columns=[*order, "learning_rate"])
     for name, content in {
         "comparison.csv": comparison.table_.to_csv(index=False),
+        "repeats.csv": comparison.repeats_.to_csv(index=False),
         "significance.csv": comparison.significance_.to_csv(index=False),
         "reports.txt": reports(comparison),
         "history.csv": history.to_csv(index=False),

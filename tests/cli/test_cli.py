@@ -22,7 +22,8 @@ from skmnist.neural_network._param_constraints import (
 )
 
 FILES = {
-    *("comparison.csv", "history.csv", "reports.txt", "significance.csv"),
+    *("comparison.csv", "history.csv", "repeats.csv"),
+    *("reports.txt", "significance.csv"),
     "report.html",
     *("model.safetensors", "models/plain.safetensors", "models/annealed.safetensors"),
     "models/annealed_augmented.safetensors",
