@@ -24,7 +24,7 @@ folder = os.environ.get("SKMNIST_DATA")
 images = load_images(f"{folder}/train.csv.gz" if folder else "digits")
 X, y = images.data, images.target
 if folder:
-    X, y = X[:6000], y[:6000]  # enough for this page, and soon done
+    X, y = X[:6000], y[:6000]  # a subset keeps this page fast
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, test_size=0.25, stratify=y, random_state=0
 )

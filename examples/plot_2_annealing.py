@@ -24,7 +24,7 @@ folder = os.environ.get("SKMNIST_DATA")
 images = load_images(f"{folder}/train.csv.gz" if folder else "digits")
 X, y = images.data, images.target
 if folder:
-    X, y = X[:6000], y[:6000]  # enough for this page, and soon done
+    X, y = X[:6000], y[:6000]  # a subset keeps this page fast
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, test_size=0.25, stratify=y, random_state=0
 )
@@ -69,8 +69,9 @@ rates = LearningRateDisplay.from_estimators(models)
 # ----------------------
 #
 # Thin lines mark the epochs from which the rate was lower; in a grey range it fell in
-# every epoch. The axes of the losses are cut above the last epochs. With a constant
-# rate the validation loss fluctuates to the end. With the smaller rates it settles.
+# every epoch. The axes of the losses end at 0.4, to show the last epochs. With a
+# constant rate the validation loss fluctuates to the end. With the smaller rates it
+# settles.
 
 from skmnist import TrainingCurveDisplay
 

@@ -10,7 +10,7 @@ middle of a fit, and resume where it stopped.
 # The grid
 # --------
 #
-# Every hyperparameter is a number or a tuple of numbers, so any search of
+# Hyperparameters are numbers, strings, booleans and tuples, so any search of
 # scikit-learn takes them. With as few epochs as here, a search only ranks how fast the
 # candidates learn: large networks with little dropout are ahead at first. Search with
 # the number of epochs that you will train for.
@@ -26,7 +26,7 @@ folder = os.environ.get("SKMNIST_DATA")
 images = load_images(f"{folder}/train.csv.gz" if folder else "digits")
 X, y = images.data, images.target
 if folder:
-    X, y = X[:3000], y[:3000]  # enough for this page, and soon done
+    X, y = X[:3000], y[:3000]  # a subset keeps this page fast
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, test_size=0.25, stratify=y, random_state=0
 )

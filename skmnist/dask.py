@@ -19,7 +19,7 @@ class DurableDaskBackend(DaskDistributedBackend):
     """Run joblib's parallel loops on Dask workers, of which some may die.
 
     joblib's own "dask" back end (1.6) scatters one copy of each large argument, which
-    Dask cannot recompute: when the worker that holds it dies, the loop waits for ever.
+    Dask cannot recompute: when the worker that holds it dies, the loop hangs.
     Here each large argument is the result of a task, which Dask runs again if its
     result is lost.
 

@@ -48,7 +48,7 @@ def main(argv=None):
         return end("; ".join([words, *notes]), 143 if stop.args else 130)
     except MemoryError:
         return end("error: there is not enough memory for this", 2)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         if not is_sentence(error):
             raise
         return end(f"error: {describe(error)}", 2)

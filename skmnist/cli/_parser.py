@@ -305,8 +305,9 @@ def _add_data(parser):
         default="digits",
         metavar="digits|mnist|PATH",
         help="digits: the 1,797 that scikit-learn ships; mnist: 70,000 from OpenML; or "
-        "a train.csv as Kaggle lays it out, plain or compressed, an mnist.npz or a "
-        "folder of idx files (default: %(default)s)",
+        "a CSV file in Kaggle's layout, a folder with a subfolder of pictures for each "
+        "class, an mnist.npz, idx files, Parquet, or a zip file of these "
+        "(default: %(default)s)",
     )
     _add_source_details(parser)
     parser.add_argument(
@@ -328,7 +329,8 @@ def _add_source_details(parser, subset="train"):
         "--subset",
         choices=["train", "test", "all"],
         default=subset,
-        help="part of mnist, of an npz file or of an idx folder (default: %(default)s)",
+        help="which rows of a source with training and test parts "
+        "(default: %(default)s)",
     )
 
 

@@ -79,10 +79,10 @@ def compare_variants(
         comparison begins with the repeats of a shorter one, and finds their fits in
         `checkpoint_dir`.
     cv : int, cross-validation splitter or "holdout", default=3
-        The folds; an int of 2 or more for so many stratified ones.
+        The folds; an int of at least 2 is the number of stratified folds.
     test_size : float or int, default=0.2
-        Rows for the test: a fraction between 0 and 1, or a number from that of the
-        classes upwards.
+        Rows for the test: a fraction between 0 and 1, or a number of rows, at least
+        that of the classes.
     n_jobs : int, default=None
         Number of fits that run at once, in each search and after them.
     random_state : int, RandomState instance or None, default=None

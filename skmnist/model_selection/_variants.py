@@ -35,7 +35,7 @@ def make_variant_search(
     variants : dict of str to dict or classifier, default=VARIANTS
         The variants, as in `compare_variants`.
     cv : int or cross-validation splitter, default=3
-        The folds; an int of 2 or more for so many stratified ones.
+        The folds; an int of at least 2 is the number of stratified folds.
     n_jobs : int, default=None
         Number of fits that run at once, as in scikit-learn.
     image_shape : tuple of (int, int), default=None

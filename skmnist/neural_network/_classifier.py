@@ -8,8 +8,8 @@ from skmnist.neural_network._fit import BaseNetwork
 class MnistCNN(BaseNetwork):
     """Convolutional network for small grey images such as handwritten digits.
 
-    Two blocks of two convolutions, a max-pooling and a dropout, then a hidden
-    dense layer and a softmax, trained with Adam on the cross-entropy. Pixels are
+    Blocks of two convolutions, a max-pooling and a dropout (two by default), then a
+    hidden dense layer and a softmax, trained with Adam on the cross-entropy. Pixels are
     expected between 0 and 1; :class:`ImageScaler` brings them there.
 
     Parameters

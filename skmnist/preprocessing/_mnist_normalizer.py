@@ -40,9 +40,9 @@ class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstim
 
     Notes
     -----
-    Of colours, the mixture counts in which ink and paper differ most. The brightness
-    of the paper is estimated for each pixel, so that uneven light and the edges of
-    shadows are taken out. Ruled and squared lines are painted over. Ink is at least
+    Colours are reduced to the mixture in which ink and paper differ most. The
+    brightness of the paper is estimated for each pixel, so that uneven light and the
+    edges of shadows are taken out. Ruled and squared lines are removed. Ink is at least
     0.35 of the strongest contrast, with edges on both sides, which shadows do not have;
     the strokes of a digit need not be connected, but specks and strokes far from the
     largest are left out. Light ink is found as dark ink is in the negative. A digit may

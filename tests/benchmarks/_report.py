@@ -155,7 +155,9 @@ def _shown(value):
 def write_row(cells, table=TABLE):
     """Put a row into the table: in place of the row of that question, or last."""
     table = Path(table)
-    lines = table.read_text(encoding="utf-8").rstrip().split("\n")
+    lines = []
+    if table.exists():
+        lines = table.read_text(encoding="utf-8").rstrip().split("\n")
     if HEAD not in lines:
         lines += ["", HEAD, RULE]
     start = lines.index(HEAD) + 2

@@ -238,6 +238,13 @@ def test_scheduler_without_dask(refused, monkeypatch):
     assert 'pip install "skmnist[dask]"' in said
 
 
+def test_parquet_without_pyarrow(refused, tmp_path, monkeypatch):
+    (tmp_path / "mnist.parquet").write_bytes(b"PAR1 and so on")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    said = refused("compare", "--data", tmp_path / "mnist.parquet")
+    assert "requires pyarrow: pip install 'skmnist[parquet]'." in said
+
+
 @pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "ucx://127.0.0.1:1"])
 def test_scheduler_wrong_protocol(refused, tiny, address):
     said = refused("compare", *tiny, "--scheduler", address)
