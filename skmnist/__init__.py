@@ -13,7 +13,7 @@ _MODULES = {
     "RECIPES": "neural_network._recipes",
     "make_mnist_pipeline": "neural_network._pipeline",
     "load_images": "datasets._load_images",
-    "VARIANTS": "model_selection._variants",
+    "VARIANTS": "neural_network._recipes",
     "VariantComparison": "model_selection._variant_comparison",
     "compare_variants": "model_selection._compare_variants",
     "make_variant_search": "model_selection._variants",

@@ -7,12 +7,11 @@ from skmnist.model_selection._variant_comparison import (
     VariantComparison,
 )
 from skmnist.model_selection._variants import (
-    VARIANTS,
     make_variant_search,
 )
 from skmnist.neural_network._classifier import MnistCNN
 from skmnist.neural_network._pipeline import make_mnist_pipeline
-from skmnist.neural_network._recipes import RECIPES
+from skmnist.neural_network._recipes import RECIPES, VARIANTS
 from skmnist.persistence._model_file import (
     load_model,
     save_model,

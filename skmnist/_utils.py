@@ -235,7 +235,10 @@ def validate_images(estimator, X, what="X"):
         n_features = np.shape(rows)[1:]
         if n_features in ((), (estimator.n_features_in_,)):
             raise
-        advice = f"a row needs a value for each pixel of a {known[0]}x{known[1]} image."
+        advice = (
+            f"a row needs a value for each pixel of a {known[0]}x{known[1]} image. For "
+            f"pictures of other sizes use MnistNormalizer, with [{what}] for one."
+        )
         if n_features == (estimator.n_features_in_ + 1,):
             advice = f"is the label column still in {what}?"
         words = str(error).rstrip(".\n")

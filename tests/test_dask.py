@@ -231,6 +231,13 @@ def test_compare_variants_equals_one_process(cluster, digits, alone):
             assert_same_outcome(found, alone[cv])
 
 
+def test_compare_variants_names_dashboard(cluster, digits, capfd):
+    with cluster.running():
+        compare_variants(*digits, progress=True, **OPTIONS)
+    page = cluster.client.dashboard_link
+    assert f"Watch the workers at {page}" in capfd.readouterr().err
+
+
 def test_compare_variants_sends_data_once(doomed, digits):
     # Enough rows to outweigh everything else that is sent.
     X, y = (np.repeat(part, 20, axis=0) for part in digits)

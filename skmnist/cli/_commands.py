@@ -15,6 +15,7 @@ from skmnist.cli._log_filter import start_keras
 from skmnist.cli._predict import predict
 from skmnist.datasets._load_images import load_images
 from skmnist.io._atomic import write_atomically
+from skmnist.neural_network._recipes import VARIANTS
 
 # Keras, scikit-learn's model selection and matplotlib are imported in the functions, so
 # that unreadable files raise an error before.
@@ -63,12 +64,7 @@ def compare(args):
 def _variants(args):
     from sklearn.svm import SVC
 
-    from skmnist.model_selection._variants import VARIANTS
-
-    variants = {
-        name: VARIANTS.get(name, {}) if settings is None else settings
-        for name, settings in args.variants or VARIANTS.items()
-    }
+    variants = dict(args.variants or VARIANTS)
     if len(variants) < len(args.variants):
         raise ValueError("--variants names the same variant twice: rename one")
     return variants | ({"support vector machine": SVC()} if args.baseline else {})

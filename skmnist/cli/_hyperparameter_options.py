@@ -8,7 +8,7 @@ from numbers import Integral
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmnist.neural_network._param_constraints import HYPERPARAMETERS
-from skmnist.neural_network._recipes import RECIPES
+from skmnist.neural_network._recipes import RECIPES, VARIANTS
 
 # There are few embedded digits: smaller batches make more steps per epoch, so that
 # annealing does not stop the training too early.
@@ -74,17 +74,22 @@ def variant(text):
     -------
     name : str
         The name.
-    settings : dict or None
-        The hyperparameters; for a name alone those of the recipe, or None.
+    settings : dict
+        The hyperparameters, on top of those of the variant or recipe of that name.
     """
     name, colon, settings = text.partition(":")
     if not re.fullmatch(r"\w[\w +-]*", name):
         raise argparse.ArgumentTypeError(
             f"{text!r} does not begin with a name of letters, digits and underscores"
         )
-    if not colon:
-        return name, RECIPES.get(name)
-    return name, dict(_setting(each) for each in settings.split(",") if each)
+    known = VARIANTS | RECIPES
+    if not colon and name not in known:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not one of {', '.join(known)}: write {name}:PARAM=VALUE,... "
+            f"for others, and {name}: for the default settings"
+        )
+    own = dict(_setting(each) for each in settings.split(",") if each)
+    return name, known.get(name, {}) | own
 
 
 def _setting(text):
@@ -112,7 +117,7 @@ def given_hyperparameters(args):
     """Return the hyperparameters that the arguments of a sub-command set."""
     params = {}
     if args.data == "digits" and hasattr(args, "epochs"):
-        variants = [settings or {} for _, settings in getattr(args, "variants", ())]
+        variants = [settings for _, settings in getattr(args, "variants", ())]
         params = {
             name: value
             for name, value in DIGITS.items()

@@ -177,11 +177,30 @@ def _check_inputs(args):
 def _would_replace(output, path):
     if not os.path.isfile(output):
         return False
-    if os.path.isdir(path):  # of pictures or idx files: a table there is not read
-        folder = os.path.realpath(path)
-        inside = os.path.commonpath([folder, os.path.realpath(output)]) == folder
-        return inside and ".csv" not in os.path.basename(output).lower()
-    return os.path.samefile(output, path)
+    if os.path.samefile(output, path):
+        return True
+    output, path = map(os.path.realpath, (output, path))
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    if os.path.commonpath([folder, output]) != folder:
+        return False
+    if folder == path:
+        return not _holds_predictions(output)
+    from skmnist.datasets._idx import find_idx_files
+
+    # The labels of an idx file are read from beside it.
+    return bool(find_idx_files([os.path.basename(output)]))
+
+
+def _holds_predictions(path):
+    """Return whether a file is a table that `predict` wrote."""
+    from skmnist.datasets._archive import Folder
+
+    try:
+        tree = Folder(os.path.dirname(path))
+        with tree.open(os.path.basename(path)) as (stream, _):
+            return stream.readline(100).rstrip() in (b"ImageId,Label", b"")
+    except (OSError, ValueError):
+        return False
 
 
 @contextlib.contextmanager

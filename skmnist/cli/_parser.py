@@ -104,8 +104,8 @@ def _add_compare(commands):
         default=[],
         metavar="NAME:PARAM=VALUE,...",
         help="the variants to compare: hyperparameters of the network, such as "
-        "'wide:filters=64 128,epochs=10'; a name alone is one of the three ways, a "
-        "recipe (fast or accurate), or all defaults",
+        "'wide:filters=64 128,epochs=10'; the name of one of the three ways or of a "
+        "recipe (fast, accurate) stands for its settings",
     )
     group.add_argument(
         "--baseline",

@@ -1,6 +1,7 @@
 """``skmnist predict``: label pictures, folders and tables."""
 
 import os
+import re
 import warnings
 from functools import partial
 
@@ -9,7 +10,7 @@ import numpy as np
 from skmnist.cli._console import say
 from skmnist.cli._log_filter import start_keras
 from skmnist.cli._reader import Reader
-from skmnist.datasets._load_images import load_images
+from skmnist.datasets._load_images import load_tracked
 from skmnist.io._atomic import open_regular, write_atomically
 
 _PICKLED = (".joblib", ".pkl", ".pickle")
@@ -21,8 +22,8 @@ _COMPRESSED = (
     *(b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"),
 )
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}
-# Images between two steps of the progress bar, a multiple of the blocks of MnistCNN.
-_STEP = 2048
+# Images between two steps of the progress bar, as many as MnistCNN predicts at once.
+_STEP = 512
 
 
 def take_model(args):
@@ -45,17 +46,18 @@ def predict(args):
             "author put into it: add --trust if the file is your own, or train with "
             "--output MODEL.safetensors"
         )
-    options = {"label_column": args.label_column, "subset": args.subset}
-    loaded = {source: load_images(source, **options) for source in args.data}
+    track = partial(_track, "Reading", args.progress)
+    options = (args.label_column, args.subset)
+    loaded = {s: load_tracked(s, *options, track=track) for s in args.data}
     start_keras()
     open_model = _open_pickle if pickled else _open_safely
     model = _default_model() if args.model is None else open_model(args.model)
     reader = Reader(model, args.model or "the pretrained network")
-    rows = [_rows(reader, *each, options) for each in loaded.items()]
+    sources = [_rows(reader, *each, options, track) for each in loaded.items()]
     if args.output is None:
-        labels = _print_labels(model, rows, loaded, args.progress)
+        labels = _print_labels(model, sources, loaded, args.progress)
     else:
-        labels = _ask("predict", rows, args.progress)
+        labels = _ask("predict", sources, args.progress)
         _write_labels(labels, loaded.values(), args.output)
         say(f"{args.output} holds {len(labels):,} labels.")
     _compare_with_known(labels, loaded)
@@ -117,42 +119,56 @@ def _open_pickle(path):
     return model
 
 
-def _rows(reader, source, images, options):
-    """Return a classifier, and its rows for the images of a source."""
+def _rows(reader, source, images, options, track):
+    """Return a source, a classifier, and its rows for the images of the source."""
     is_table = images.filenames is None
     if is_table or reader.normalizer is None:
-        return reader.of_table(images, source)
+        return source, *reader.of_table(images, source)
     if reader.has_other_normalizer or images.image_shape != reader.image_shape:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about skipped files, a second time
-            images = load_images(source, normalize=reader.normalizer, **options)
-    return reader.of_pictures(images.data)
+            images = load_tracked(source, *options, reader.normalizer, track)
+    return source, *reader.of_pictures(images.data)
 
 
-def _ask(method, sources, progress):
-    """Call a method of classifiers for the rows of each, with a progress bar."""
+def _track(description, is_shown, steps):
+    """Iterate over a list, with a progress bar."""
     from rich.console import Console
     from rich.progress import track
 
-    blocks = [
-        (getattr(model, method), rows[i : i + _STEP])
-        for model, rows in sources
-        for i in range(0, len(rows), _STEP)
-    ]
-    shown = track(
-        blocks,
-        "Predicting",
-        console=Console(stderr=True),
-        transient=True,
-        disable=not progress,
+    console = Console(stderr=True)
+    return track(
+        steps, description, console=console, transient=True, disable=not is_shown
     )
-    return np.concatenate([ask(block) for ask, block in shown])
 
 
-def _print_labels(model, rows, loaded, progress):
+def _ask(method, sources, progress):
+    """Call a method of classifiers for the rows of each source."""
+    blocks = [
+        (source, getattr(model, method), rows[start : start + _STEP], start)
+        for source, model, rows in sources
+        for start in range(0, len(rows), _STEP)
+    ]
+    return np.concatenate(
+        [_ask_block(*block) for block in _track("Predicting", progress, blocks)]
+    )
+
+
+def _ask_block(source, ask, rows, start):
+    try:
+        return ask(rows)
+    except ValueError as error:
+        # The normalizer counts the pictures of the block.
+        if found := re.match(r"Picture (\d+) of X (.*)", str(error), re.DOTALL):
+            row = start + int(found[1]) + 1
+            raise ValueError(f"{source}, row {row}, {found[2]}") from error
+        raise
+
+
+def _print_labels(model, sources, loaded, progress):
     if not hasattr(model, "predict_proba"):
         raise ValueError("the model does not predict probabilities: add --output CSV")
-    proba = _ask("predict_proba", rows, progress)
+    proba = _ask("predict_proba", sources, progress)
     best, second = np.argsort(-proba, axis=1, kind="stable")[:, :2].T
     names = [
         name or f"{source}, row {row}"

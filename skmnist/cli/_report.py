@@ -120,8 +120,10 @@ def _networks(comparison):
 
 
 def _best_network(comparison):
-    networks = _networks(comparison)
-    return networks[comparison.chosen_by_[list(networks)].idxmax()]
+    networks, best = _networks(comparison), comparison.best_variant_
+    if best not in networks:
+        best = comparison.chosen_by_[list(networks)].idxmax()
+    return networks[best]
 
 
 def write_figures(comparison, folder):

@@ -62,7 +62,8 @@ def is_table(stream, path, label_column):
         if _is_header(names, label_column):
             _pixel_order(names, label_column, path)
         else:
-            _usual_names(len(names), label_column, path)
+            # One or two numbers are rather a note than an image of one pixel.
+            return len(_usual_names(len(names), label_column, path)) > 2
     except (ValueError, csv.Error):
         return False
     return True

@@ -69,10 +69,11 @@ def read_idx_images(folder, name):
 
 def _labels_beside(folder, name):
     mine = _NAME.fullmatch(name)
-    for other in sorted(os.listdir(folder.path)) if mine else ():
+    for other in sorted(os.listdir(folder.path or ".")) if mine else ():
         found = _NAME.fullmatch(other)
         if (
             found
+            and os.path.isfile(folder.where(other))
             and (found[1], found[2].lower()) == (mine[1], "labels")
             and part_of(other) == part_of(name)
         ):

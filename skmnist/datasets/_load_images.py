@@ -15,7 +15,7 @@ from skmnist._utils import warn_user
 from skmnist.datasets._archive import ZIP, Archive, Folder
 from skmnist.datasets._csv import is_table, read_csv
 from skmnist.datasets._idx import MAGIC, find_idx_files, read_idx_files, read_idx_images
-from skmnist.datasets._npz import read_npz
+from skmnist.datasets._npz import holds_arrays, read_npz
 from skmnist.datasets._parquet import read_parquet
 from skmnist.datasets._parts import PARTS, ImageSet, choose, join, refuse_test
 from skmnist.datasets._pictures import (
@@ -37,6 +37,7 @@ class _Options(NamedTuple):
     label_column: str
     subset: str
     normalize: object
+    track: object
 
 
 def load_images(source, *, label_column="label", subset="train", normalize=None):
@@ -134,6 +135,11 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     >>> digits.data.shape, digits.image_shape, digits.max_value
     ((1797, 64), (8, 8), 16)
     """
+    return load_tracked(source, label_column, subset, normalize)
+
+
+def load_tracked(source, label_column, subset, normalize=None, track=iter):
+    """Load images as `load_images`; `track` iterates over the names of pictures."""
     if subset not in PARTS:
         raise ValueError(f"subset is 'train', 'test' or 'all', not {subset!r}.")
     if normalize not in (None, True, False):
@@ -153,7 +159,7 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
         image_set, descr = _openml_mnist(subset)
     else:
         path = os.path.expanduser(os.fsdecode(source))
-        image_set = _read_path(path, _Options(label_column, subset, normalize))
+        image_set = _read_path(path, _Options(label_column, subset, normalize, track))
         descr = _described(image_set, path)
     if normalize and not image_set.normalized:
         # MnistNormalizer expects pixels up to 1 or 255.
@@ -227,7 +233,7 @@ def _read_path(path, options):
 
 def _read_tree(tree, options):
     """Read the files of a folder or an archive as one data set."""
-    if any(name.endswith(".npy") for name in tree.names):
+    if holds_arrays(tree.names):
         return read_npz(tree, options.subset)
     if find_idx_files(tree.names):
         return read_idx_files(tree, options.subset)
@@ -235,16 +241,16 @@ def _read_tree(tree, options):
     tables = [name for name, kind in kinds.items() if kind in ("csv", "parquet")]
     pictures = [name for name, kind in kinds.items() if kind == "picture"]
     if tables:
+        _warn_of_others(tree, tables, "tables of images", pictures)
         chosen = choose(tables, options.subset, tree.path)
         parts = [_read_entry(tree, name, options) for names in chosen for name in names]
         return join(parts, tree.path)
     if pictures:
-        if others := [name for name, kind in kinds.items() if kind != "picture"]:
-            warn_user(
-                f"{len(others)} of the {len(kinds)} files in {tree.path} are not "
-                f"pictures and were skipped: {shortened(others)}."
-            )
-        return read_pictures(tree, pictures, options.subset, options.normalize)
+        others = [name for name, kind in kinds.items() if kind != "picture"]
+        _warn_of_others(tree, pictures, "pictures", others)
+        return read_pictures(
+            tree, pictures, options.subset, options.normalize, options.track
+        )
     known = [name for name, kind in kinds.items() if kind or len(kinds) == 1]
     if len(known) == 1:
         return _read_entry(tree, known[0], options)
@@ -253,6 +259,14 @@ def _read_tree(tree, options):
         "which are not idx files, tables of pixels, Parquet files or pictures that "
         f"belong together: give one of them. {DIRECTLY}"
     )
+
+
+def _warn_of_others(tree, read, what, others):
+    if others:
+        warn_user(
+            f"{len(others)} of the {len(read) + len(others)} files in {tree.path} are "
+            f"not {what} and were skipped: {shortened(others)}."
+        )
 
 
 def _kind_in(tree, name, options):
@@ -277,14 +291,14 @@ def _kind(stream):
 
 def _read_entry(tree, name, options):
     """Read one file, a data set or a part of one."""
-    path, (label_column, subset, normalize) = tree.where(name), options
+    path, (label_column, subset, normalize, _) = tree.where(name), options
     with tree.open(name) as (stream, limit):
         if not stream.peek(1):
             raise ValueError(f"{path} is empty.")
         match _kind(stream):
             case "zip":
                 archive = Archive(seekable(stream, limit, path), path, limit)
-                if not any(name.endswith(".npy") for name in archive.names):
+                if not holds_arrays(archive.names):
                     raise ValueError(
                         f"{path} is a zip file in a folder or in another archive: "
                         f"unpack it and give its own path. {DIRECTLY}"

@@ -11,6 +11,12 @@ _HEADER = re.compile(
 )
 
 
+def holds_arrays(names):
+    """Return whether files are those of an npz archive, not arrays among others."""
+    are_arrays = [name.endswith(".npy") for name in names]
+    return any(are_arrays) and (all(are_arrays) or "x_train.npy" in names)
+
+
 def read_npz(tree, subset):
     """Read the arrays of the parts in `subset` from an archive of npy files."""
     keys = [f"{axis}_{part}" for part in PARTS["all"] for axis in "xy"]

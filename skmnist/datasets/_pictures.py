@@ -33,12 +33,15 @@ def is_picture(start):
     )
 
 
-def read_pictures(tree, names, subset, normalize):
-    """Read pictures of a folder or an archive, labelled by their folders."""
+def read_pictures(tree, names, subset, normalize, track):
+    """Read pictures of a folder or an archive, labelled by their folders.
+
+    `track` iterates over the names, and may show the progress.
+    """
     parts = [_labelled(names, tree.path) for names in _split(names, subset, tree.path)]
     names = [name for part, _ in parts for name in part]
     labels = _as_labels([label for _, part in parts for label in part], tree.path)
-    contents = ((tree.where(name), _content(tree, name)) for name in names)
+    contents = ((tree.where(name), _content(tree, name)) for name in track(names))
     images, normalized = as_images(contents, normalize, looks_like_mnist)
     filenames = np.array([tree.where(name) for name in names])
     return ImageSet(images, labels, filenames, normalized)

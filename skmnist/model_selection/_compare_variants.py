@@ -1,5 +1,6 @@
 """The comparison of variants: splits, searches, fits."""
 
+import sys
 import warnings
 from contextlib import nullcontext
 from functools import partial
@@ -20,12 +21,9 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skmnist.model_selection._variant_comparison import VariantComparison
 from skmnist.model_selection._variant_fits import Split, VariantFits
-from skmnist.model_selection._variants import (
-    VARIANTS,
-    make_variant_search,
-    variant_pipeline,
-)
+from skmnist.model_selection._variants import make_variant_search, variant_pipeline
 from skmnist.neural_network._progress import TrainingProgress, fit_cost
+from skmnist.neural_network._recipes import VARIANTS
 
 # One more than the largest seed that scikit-learn takes.
 _SEEDS = 2**32
@@ -167,6 +165,8 @@ def compare_variants(
         for split in splits
     ]
     fits = VariantFits(n_jobs=n_jobs)
+    if progress:
+        _name_dashboard()
     progress = TrainingProgress(
         _lengths(splits, pipelines, image_shape),
         shown=progress,
@@ -275,6 +275,13 @@ def _sending_once():
     """On Dask, send the data once for all loops; otherwise do nothing."""
     active, _ = get_active_backend()
     return getattr(active, "keeping_data", nullcontext)()
+
+
+def _name_dashboard():
+    """On Dask, say where to watch the workers."""
+    active, _ = get_active_backend()
+    if client := getattr(active, "client", None):
+        print(f"Watch the workers at {client.dashboard_link}", file=sys.stderr)
 
 
 def _first_seed(random_state):

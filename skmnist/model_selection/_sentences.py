@@ -6,6 +6,7 @@ from skmnist._utils import display_name
 
 # A p-value below this is called unlikely to be chance.
 _LEVEL = 0.05
+_ALMOST_EQUAL = "{} and {} differ by less than 0.01 points"
 # Hyperparameters without effect where the learning rate never fell.
 _OF_ANNEALING = {"anneal", "anneal_factor", "anneal_patience", "min_learning_rate"}
 
@@ -80,11 +81,12 @@ def say_pair(pair, n_repeats):
     if pair.gained == pair.lost:
         return f"{variant} and {baseline} are right equally often."
     points = f"{abs(pair.difference):.2f} points"
-    finding = (
-        f"{variant} gains {points} over {baseline}"
-        if pair.gained > pair.lost
-        else f"{variant} loses {points} to {baseline}"
-    )
+    if points == "0.00 points":
+        finding = _ALMOST_EQUAL.format(variant, baseline)
+    elif pair.gained > pair.lost:
+        finding = f"{variant} gains {points} over {baseline}"
+    else:
+        finding = f"{variant} loses {points} to {baseline}"
     return f"{finding}; this {_judge(pair.mcnemar_p_holm)}."
 
 
@@ -97,6 +99,8 @@ def _say_repeated(pair, variant, baseline, n_repeats):
         variant, baseline = baseline, variant
         bounds = -bounds[1], -bounds[0]
     gain = f"{variant} gains {abs(pair.mean_difference):.2f} points over {baseline}"
+    if abs(pair.mean_difference) < 0.005:
+        gain = _ALMOST_EQUAL.format(variant, baseline)
     if constant:
         return f"{gain} in each repeat, so that chance cannot be judged."
     low, high = (f"{bound:.2f}" for bound in bounds)

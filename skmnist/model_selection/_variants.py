@@ -11,12 +11,7 @@ from skmnist._utils import display_name
 from skmnist.neural_network._classifier import MnistCNN
 from skmnist.neural_network._param_constraints import check_params
 from skmnist.neural_network._pipeline import make_mnist_pipeline
-
-VARIANTS = {
-    "plain": {"anneal": False, "augment": False},
-    "annealed": {"anneal": True, "augment": False},
-    "annealed_augmented": {"anneal": True, "augment": True},
-}
+from skmnist.neural_network._recipes import VARIANTS
 
 
 def make_variant_search(

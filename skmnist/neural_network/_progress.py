@@ -3,6 +3,7 @@
 Batches report to a file, to which any process of this machine can append.
 """
 
+import contextlib
 import json
 import os
 import tempfile
@@ -43,7 +44,8 @@ class BatchReports:
     `names` are those of the fits, by the `task_id` of the pipeline or network.
     """
 
-    max_propagation_depth = None
+    # To the network in a pipeline in a search, not into variants that are searches.
+    max_propagation_depth = 2
 
     def __init__(self, path, names):
         self.path = path
@@ -79,7 +81,8 @@ class BatchReports:
 
     def _append(self, task, *values, **others):
         report = Report(self.names[task.task_id], time.monotonic(), *values, **others)
-        with open(self.path, "a") as file:
+        # A worker on another machine cannot show its progress.
+        with contextlib.suppress(FileNotFoundError), open(self.path, "a") as file:
             file.write(json.dumps(report) + "\n")
 
 
@@ -257,7 +260,7 @@ class TrainingProgress:
     def _render(self):
         self.refresh()
         running = Table.grid(padding=(0, 2))
-        running.add_column(no_wrap=True, overflow="ellipsis")
+        running.add_column(overflow="fold")
         running.add_column(no_wrap=True)
         for report in self.left.running[-_FEW:]:
             epoch = f"epoch {report.epoch} of {report.n_epochs}"

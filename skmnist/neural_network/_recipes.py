@@ -1,6 +1,12 @@
 """Hyperparameters that go together, with a name. Free of Keras."""
 
-__all__ = ["RECIPES"]
+__all__ = ["RECIPES", "VARIANTS"]
+
+VARIANTS = {
+    "plain": {"anneal": False, "augment": False},
+    "annealed": {"anneal": True, "augment": False},
+    "annealed_augmented": {"anneal": True, "augment": True},
+}
 
 # Both were chosen by validation rows of MNIST: docs/hyperparameters.md.
 RECIPES = {

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from skmnist import MnistCNN, load_images, load_model
+from skmnist import RECIPES, VARIANTS, MnistCNN, load_images, load_model
 from skmnist.cli._hyperparameter_options import given_hyperparameters, listed
 from skmnist.cli._main import main
 from skmnist.cli._parser import make_parser
@@ -118,6 +118,7 @@ def test_module(run):
         ("show --output sheet.txt", ".png"),
         ("predict model.safetensors", "IMAGES"),
         ("compare --variants a/b", "a/b"),
+        ("compare --variants anealed", "'anealed' is not one of plain, annealed"),
         ("compare --variants a:epoch=3", "epoch=3"),
         ("compare --variants a:epochs=0", "'0' is not"),
         ("compare --variants a:anneal=slowly", "slowly"),
@@ -155,10 +156,20 @@ def test_variants():
     ]
     args = make_parser().parse_args(["compare", "--variants", *args])
     assert args.variants == [
-        ("plain", None),
+        ("plain", {"anneal": False, "augment": False}),
         ("wide", {"filters": (64, 128), "dropout": (0, 0, 0.5), "epochs": 3}),
         ("a b", {"anneal": "one_cycle", "augment": True}),
         ("c", {"anneal": False, "learning_rate": 0.01}),
+    ]
+
+
+def test_variants_named_as_known_ones_start_from_their_settings():
+    args = ["annealed:epochs=5", "fast:epochs=3", "own:"]
+    args = make_parser().parse_args(["compare", "--variants", *args])
+    assert args.variants == [
+        ("annealed", VARIANTS["annealed"] | {"epochs": 5}),
+        ("fast", RECIPES["fast"] | {"epochs": 3}),
+        ("own", {}),
     ]
 
 

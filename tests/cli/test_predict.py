@@ -4,6 +4,7 @@ import gzip
 import os
 import pickle
 import shutil
+import struct
 import warnings
 from pathlib import Path
 
@@ -232,6 +233,35 @@ def test_predict_output_in_input_folder(refused, trained, tmp_path):
     said = refused("predict", tmp_path, "--model", trained[0], "--output", output)
     assert "would replace what is read" in said
     assert output.read_bytes() == content
+
+
+@pytest.mark.parametrize("source", ["folder", "idx"])
+def test_predict_output_is_read_within_source(
+    refused, trained, write_csv, tmp_path, source, digits8
+):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    if source == "folder":
+        data, output = folder, write_csv(folder / "test.csv", digits8[0])
+    else:
+        data = folder / "t10k-images-idx3-ubyte"
+        output = folder / "t10k-labels-idx1-ubyte"
+        data.write_bytes(struct.pack(">4I", 0x803, 1, 8, 8) + bytes(64))
+        output.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 1, 7]))
+    content = output.read_bytes()
+    said = refused("predict", data, "--model", trained[0], "--output", output)
+    assert "would replace what is read" in said
+    assert output.read_bytes() == content
+
+
+def test_predict_row_without_ink(refused, write_csv, tmp_path):
+    rows = np.zeros((600, 784), dtype=int)
+    rows.reshape(-1, 28, 28)[:, 5:23, 13:16] = 255
+    rows[550] = 0
+    table = write_csv(tmp_path / "test.csv", rows)
+    said = refused("predict", table, "--output", tmp_path / "out.csv")
+    assert f"{table}, row 551, does not show ink" in said
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_predict_device_as_output(refused, trained, table):

@@ -9,6 +9,7 @@ import termios
 import time
 
 import pytest
+from PIL import Image
 
 _CODES = re.compile(r"\x1b\[(\??\d*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 
@@ -96,6 +97,19 @@ def test_progress_of_compare(program, n_jobs):
     assert out.startswith("model")
 
 
+def test_progress_of_long_variant_name(program):
+    name = "a network with a name that is longer than the terminal leaves room for"
+    shown, _ = run_in_terminal(
+        *(program, "compare", "--cv", "2", "--epochs", "4", "--dense-units", "32"),
+        *("--variants", f"{name}:filters=8 16"),
+    )
+    check_lines(shown, longest=3)
+    texts = [" ".join(" ".join(lines[1:]).split()) for _, lines in shown]
+    words = name.split()
+    assert any(all(word in text for word in words) for text in texts)
+    assert any(re.search(r"epoch \d of 4, accuracy \d+\.\d%", text) for text in texts)
+
+
 def test_progress_of_train(program, tmp_path):
     shown, out = run_in_terminal(
         *(program, "train", "--epochs", "5", "--filters", "16", "32"),
@@ -114,6 +128,18 @@ def test_no_progress(program, tmp_path):
         *("--output", tmp_path / "model.safetensors"),
     )
     assert shown == []
+
+
+def test_progress_of_reading_pictures(program, tmp_path):
+    (tmp_path / "scans").mkdir()
+    picture = Image.new("L", (90, 120), 240)
+    picture.paste(30, (40, 20, 50, 100))
+    for i in range(60):
+        picture.save(tmp_path / "scans" / f"{i}.png")
+    shown, out = run_in_terminal(program, "predict", tmp_path / "scans")
+    assert any("Reading" in "".join(lines) for _, lines in shown)
+    assert not any(shown[-1][1])
+    assert len(out.splitlines()) == 60
 
 
 def test_progress_of_predict(program, trained, write_csv, digits8, tmp_path):

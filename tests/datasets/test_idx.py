@@ -112,6 +112,14 @@ def test_idx_one_file_of_images(tmp_path):
     assert_loaded(load_images(path.rename(tmp_path / "digits")), PIXELS[30:], None)
 
 
+def test_idx_one_file_beside_folder_of_that_name(tmp_path, monkeypatch):
+    write_files(tmp_path, idx_files())
+    (tmp_path / "t10k-labels-idx1-ubyte").rename(tmp_path / "t10k-labels.idx1-ubyte")
+    (tmp_path / "t10k-labels-idx1-ubyte").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert_loaded(load_images("t10k-images-idx3-ubyte"), PIXELS[30:], LABELS[30:])
+
+
 def test_idx_one_file_of_labels(tmp_path):
     write_files(tmp_path, idx_files())
     assert "can be read" in refusal(tmp_path / "t10k-labels-idx1-ubyte")

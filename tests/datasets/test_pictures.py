@@ -134,6 +134,32 @@ def test_pictures_unreadable_files_skipped(tmp_path):
     assert len(images.data) == 3
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"count.txt": b"10"},
+        {"0/a.txt": b"7", "1/a.txt": b"3"},
+        {"note.txt": b"0,7"},
+        {"features.npy": b"\x93NUMPY"},
+    ],
+)
+def test_pictures_beside_notes_of_numbers(tmp_path, others):
+    members = {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)}
+    write_pictures(tmp_path, members | others)
+    with pytest.warns(UserWarning, match="not pictures and were skipped"):
+        images = load_images(tmp_path)
+    assert images.target.tolist() == [0, 1, 2]
+
+
+def test_pictures_beside_a_table(tmp_path):
+    table = b"label,pixel0,pixel1,pixel2,pixel3\n1,2,3,4,5\n"
+    members = {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)}
+    write_pictures(tmp_path, members | {"train.csv": table})
+    with pytest.warns(UserWarning, match="3 of the 4 .* not tables of images and were"):
+        images = load_images(tmp_path)
+    assert images.data.tolist() == [[2, 3, 4, 5]]
+
+
 def test_pictures_links_in_a_circle(tmp_path):
     write_pictures(tmp_path, {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)})
     (tmp_path / "0" / "round").symlink_to(tmp_path)

@@ -9,7 +9,10 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skmnist import compare_variants
@@ -53,6 +56,20 @@ def repeated(points, single):
     assert all(after[file] == written for file, written in before.items())
     assert (len(before), len(after)) == (2, 2 * N_REPEATS)
     return found
+
+
+@pytest.mark.parametrize("cv", ["holdout", 2])
+def test_progress_with_variant_that_is_a_search(cv):
+    svm = make_pipeline(StandardScaler(), SVC())
+    search = GridSearchCV(svm, {"svc__C": [1, 9]}, cv=2)
+    found = compare_variants(
+        *(DIGITS, LABELS),
+        cv=cv,
+        progress=True,
+        **OPTIONS | {"variants": {"network": {}, "svm": search}, "epochs": 1},
+    )
+    scores = found.estimators_["svm"][-1].cv_results_["mean_test_score"]
+    assert np.all(scores > 0.5)
 
 
 def test_first_repeat_equals_one_repeat(single, repeated):
