@@ -64,10 +64,12 @@ def compare(args):
 def _variants(args):
     from sklearn.svm import SVC
 
-    variants = dict(args.variants or VARIANTS)
-    if len(variants) < len(args.variants):
+    named = [*(args.variants or VARIANTS.items())]
+    if args.baseline:
+        named.append(("support vector machine", SVC()))
+    if len(dict(named)) < len(named):
         raise ValueError("--variants names the same variant twice: rename one")
-    return variants | ({"support vector machine": SVC()} if args.baseline else {})
+    return dict(named)
 
 
 def train(args):

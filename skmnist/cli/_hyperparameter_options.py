@@ -13,6 +13,7 @@ from skmnist.neural_network._recipes import RECIPES, VARIANTS
 # There are few embedded digits: smaller batches make more steps per epoch, so that
 # annealing does not stop the training too early.
 DIGITS = {"epochs": 15, "batch_size": 16}
+_LONGEST_NAME = 200  # bytes
 
 
 def checked(kind, fits, words):
@@ -81,6 +82,10 @@ def variant(text):
     if not re.fullmatch(r"\w[\w +-]*", name):
         raise argparse.ArgumentTypeError(
             f"{text!r} does not begin with a name of letters, digits and underscores"
+        )
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        raise argparse.ArgumentTypeError(
+            f"the name {name[:40]!r}... is too long: models are saved under it"
         )
     known = VARIANTS | RECIPES
     if not colon and name not in known:

@@ -164,7 +164,8 @@ def _check_inputs(args):
     for path in _inputs(args):
         if not os.path.exists(path):
             raise FileNotFoundError(f"there is no file or folder {path!r}")
-        if args.output is not None and _would_replace(args.output, path):
+        label_column = getattr(args, "label_column", "label")
+        if args.output and _would_replace(args.output, path, label_column):
             raise ValueError(
                 f"--output {args.output} would replace what is read: give another name"
             )
@@ -174,33 +175,14 @@ def _check_inputs(args):
         raise ValueError('draw needs Gradio: pip install "skmnist[app]"')
 
 
-def _would_replace(output, path):
+def _would_replace(output, path, label_column):
     if not os.path.isfile(output):
         return False
     if os.path.samefile(output, path):
         return True
-    output, path = map(os.path.realpath, (output, path))
-    folder = path if os.path.isdir(path) else os.path.dirname(path)
-    if os.path.commonpath([folder, output]) != folder:
-        return False
-    if folder == path:
-        return not _holds_predictions(output)
-    from skmnist.datasets._idx import find_idx_files
+    from skmnist.datasets._load_images import is_read
 
-    # The labels of an idx file are read from beside it.
-    return bool(find_idx_files([os.path.basename(output)]))
-
-
-def _holds_predictions(path):
-    """Return whether a file is a table that `predict` wrote."""
-    from skmnist.datasets._archive import Folder
-
-    try:
-        tree = Folder(os.path.dirname(path))
-        with tree.open(os.path.basename(path)) as (stream, _):
-            return stream.readline(100).rstrip() in (b"ImageId,Label", b"")
-    except (OSError, ValueError):
-        return False
+    return is_read(output, path, label_column)
 
 
 @contextlib.contextmanager

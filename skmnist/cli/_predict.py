@@ -60,7 +60,7 @@ def predict(args):
         labels = _ask("predict", sources, args.progress)
         _write_labels(labels, loaded.values(), args.output)
         say(f"{args.output} holds {len(labels):,} labels.")
-    _compare_with_known(labels, loaded)
+    _compare_with_known(labels, loaded, getattr(model, "classes_", labels))
 
 
 def _default_model():
@@ -121,7 +121,7 @@ def _open_pickle(path):
 
 def _rows(reader, source, images, options, track):
     """Return a source, a classifier, and its rows for the images of the source."""
-    is_table = images.filenames is None
+    is_table = images.filenames is None and not images.normalized
     if is_table or reader.normalizer is None:
         return source, *reader.of_table(images, source)
     if reader.has_other_normalizer or images.image_shape != reader.image_shape:
@@ -201,6 +201,10 @@ def _write_labels(labels, loaded, path):
     import pandas as pd
 
     names = [name for images in loaded for name in _file_names(images)]
+    # Old zip files leave names that are not UTF-8.
+    names = [
+        name and os.fsencode(name).decode(errors="backslashreplace") for name in names
+    ]
     ids = [name or number for number, name in enumerate(names, 1)]
     table = pd.DataFrame({"ImageId": ids, "Label": labels})
     name, ending = os.path.splitext(os.path.basename(path))
@@ -212,11 +216,22 @@ def _write_labels(labels, loaded, path):
     )
 
 
-def _compare_with_known(labels, loaded):
-    start = 0
+def _compare_with_known(labels, loaded, classes):
+    """Say how many labels are right, for sources whose labels are classes."""
+    start, classes = 0, _as_text(classes)
     for source, images in loaded.items():
         answers = labels[start : start + len(images.data)]
         start += len(images.data)
-        if images.target is not None:
-            same = answers.astype(str) == images.target.astype(str)
+        if images.target is None:
+            continue
+        known = _as_text(images.target)
+        if np.isin(known, classes).any():  # folders may be named after writers
+            same = _as_text(answers) == known
             say(f"{100 * same.mean():.2f}% of the labels are those in {source}.")
+
+
+def _as_text(labels):
+    labels = np.asarray(labels)
+    if labels.dtype.kind in "bf":  # classes may be 3.0 where the table has 3
+        labels = labels.astype(np.int64)
+    return labels.astype(str)

@@ -6,6 +6,7 @@ from functools import partial
 from textwrap import fill, wrap
 
 import joblib
+import numpy as np
 import pandas as pd
 
 from skmnist._utils import display_name
@@ -16,6 +17,7 @@ from skmnist.persistence._model_file import save_model
 _WIDTH = 79
 # With the line that names the folder, an empty one and the shell's prompt: 24.
 _LINES = 21
+_MOST_ROWS = 12  # of the table; in a longer one, names are shortened to a line each
 
 
 def as_text(comparison):
@@ -49,11 +51,15 @@ def _count_lines(texts):
 
 
 def _table(comparison):
-    """Return the table, whose names are broken into lines where they are long."""
+    """Return the table, whose names are broken into lines or shortened."""
     text = comparison.as_text()
     names = ["model", *text.pop("model")]
     numbers = text.to_string(index=False).splitlines()
     width = min(max(map(len, names)), _WIDTH - 1 - len(numbers[0]))
+    n_lines = sum(len(wrap(name, width, subsequent_indent="  ")) for name in names)
+    if n_lines > _MOST_ROWS:
+        half = (width - 3) // 2
+        names = [n if len(n) <= width else f"{n[:half]}...{n[-half:]}" for n in names]
     lines = []
     for name, of_name in zip(names, numbers, strict=True):
         first, *rest = wrap(name, width, subsequent_indent="  ")
@@ -95,7 +101,8 @@ def write_tables(comparison, folder):
         "reports.txt": reports(comparison),
         "history.csv": history.to_csv(index=False),
     }.items():
-        write_atomically(os.path.join(folder, name), content.encode())
+        content = content.encode(errors="backslashreplace")
+        write_atomically(os.path.join(folder, name), content)
 
 
 def write_models(comparison, folder):
@@ -122,7 +129,8 @@ def _networks(comparison):
 def _best_network(comparison):
     networks, best = _networks(comparison), comparison.best_variant_
     if best not in networks:
-        best = comparison.chosen_by_[list(networks)].idxmax()
+        scores = comparison.chosen_by_[list(networks)]
+        best = scores.index[np.isclose(scores, scores.max(), rtol=1e-9)][0]
     return networks[best]
 
 

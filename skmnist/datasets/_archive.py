@@ -53,14 +53,17 @@ class Archive:
     def __init__(self, file, path, limit):
         self.path, self._limit = path, limit
         self._zip = zipfile.ZipFile(file)
-        self.names = _visible(n for n in self._zip.namelist() if not n.endswith("/"))
+        # Some programs on Windows write backslashes.
+        members = self._zip.infolist()
+        self._members = {each.filename.replace("\\", "/"): each for each in members}
+        self.names = _visible(n for n in self._members if not n.endswith("/"))
 
     @contextmanager
     def open(self, name):
         """Yield a stream, and how many bytes may be read from it."""
         with (
             damage_named(self.where(name)),
-            io.BufferedReader(self._zip.open(name), PIECE) as file,
+            io.BufferedReader(self._zip.open(self._members[name]), PIECE) as file,
             unpacked(file) as stream,
         ):
             yield stream, self._limit

@@ -62,11 +62,11 @@ def is_table(stream, path, label_column):
         if _is_header(names, label_column):
             _pixel_order(names, label_column, path)
         else:
-            # One or two numbers are rather a note than an image of one pixel.
-            return len(_usual_names(len(names), label_column, path)) > 2
+            names = _usual_names(len(names), label_column, path)
     except (ValueError, csv.Error):
         return False
-    return True
+    # One number is rather a note than an image of one pixel.
+    return sum(_is_pixel(name, label_column) for name in names) > 1
 
 
 def read_names(stream, path):

@@ -9,7 +9,7 @@ from collections import defaultdict
 import numpy as np
 
 from skmnist.datasets._parts import PARTS, ImageSet, join, part_of, upright
-from skmnist.datasets._stream import read_array, read_block, shortened
+from skmnist.datasets._stream import DIRECTLY, read_array, read_block, shortened
 
 MAGIC = bytes([0, 0, 8, 3])  # of images
 
@@ -47,7 +47,8 @@ def read_idx_files(tree, subset):
         images = [files[role] for files in sets.values() for role in files]
         raise ValueError(
             f"{tree.path} holds the idx files of {len(others) + 1} data sets "
-            f"({shortened(images)}); give the path of one file of images."
+            f"({shortened(images)}); give the path of one file of images, after "
+            f"unpacking a zip file. {DIRECTLY}"
         )
     parts = []
     for part in PARTS[subset]:
@@ -87,7 +88,7 @@ def _find(tree, files, part, role):
         prefix = "t10k" if part == "test" else part
         raise FileNotFoundError(
             f"{tree.path} does not have a file {prefix}-{role}-idx{number}-ubyte (with "
-            f"or without .gz), but {shortened(tree.names)}."
+            f"or without .gz), but {shortened(tree.names)}. {DIRECTLY}"
         )
     return files[part, role]
 
@@ -100,7 +101,7 @@ def _read(tree, name, dtypes):
             raise ValueError(
                 f"{where} starts with the bytes {start.hex(' ')}; an idx file of "
                 f"{'grey images of 8 bits' if dtypes is _IMAGES else 'labels'} starts "
-                f"with {' or '.join(magic.hex(' ') for magic in dtypes)}."
+                f"with {' or '.join(magic.hex(' ') for magic in dtypes)}. {DIRECTLY}"
             )
         sizes = read_block(stream, 4 * start[3], limit, where)
         shape = struct.unpack(f">{start[3]}I", sizes)

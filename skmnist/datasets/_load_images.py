@@ -103,6 +103,7 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
           their folders;
         - ``filenames``: array of str of shape (n_images,), the paths of pictures;
           None for other sources;
+        - ``normalized``: bool, whether :class:`MnistNormalizer` made the images;
         - ``image_shape``: tuple (height, width);
         - ``max_value``: int, the largest value that a pixel can have: 16 for
           ``"digits"``, otherwise 255;
@@ -121,7 +122,8 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     Warns
     -----
     UserWarning
-        If files of a folder of pictures are skipped because they are not pictures.
+        If files beside pictures are skipped because they are not pictures, or
+        pictures beside tables of images.
 
     See Also
     --------
@@ -167,7 +169,7 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
             image_set.images / np.float32(max_value)
         )
         max_value = 255
-        image_set = image_set._replace(images=images)
+        image_set = image_set._replace(images=images, normalized=True)
     from sklearn.utils import Bunch  # takes a second, not needed for invalid files
 
     images = image_set.images
@@ -175,6 +177,7 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
         data=np.ascontiguousarray(images).reshape(len(images), -1),
         target=image_set.labels,
         filenames=image_set.filenames,
+        normalized=image_set.normalized,
         image_shape=images.shape[1:],
         max_value=max_value,
         DESCR=descr,
@@ -237,7 +240,7 @@ def _read_tree(tree, options):
         return read_npz(tree, options.subset)
     if find_idx_files(tree.names):
         return read_idx_files(tree, options.subset)
-    kinds = {name: _kind_in(tree, name, options) for name in tree.names}
+    kinds = {name: _kind_in(tree, name, options.label_column) for name in tree.names}
     tables = [name for name, kind in kinds.items() if kind in ("csv", "parquet")]
     pictures = [name for name, kind in kinds.items() if kind == "picture"]
     if tables:
@@ -269,10 +272,28 @@ def _warn_of_others(tree, read, what, others):
         )
 
 
-def _kind_in(tree, name, options):
+def is_read(file, source, label_column):
+    """Return whether a file that exists is read where a source is loaded."""
+    is_folder = os.path.isdir(source)
+    tree = Folder(source if is_folder else os.path.dirname(source))
+    for name in tree.names if is_folder else os.listdir(tree.path or "."):
+        where = tree.where(name)
+        if not (os.path.isfile(where) and os.path.samefile(file, where)):
+            continue
+        # The labels of an idx file are read from beside it.
+        if find_idx_files([name]):
+            return True
+        if is_folder and holds_arrays(tree.names) and name.endswith(".npy"):
+            return True
+        if is_folder and (kind := _kind_in(tree, name, label_column)):
+            return kind != "zip" or len(tree.names) == 1
+    return False
+
+
+def _kind_in(tree, name, label_column):
     with tree.open(name) as (stream, _):
         kind = _kind(stream)
-        if kind == "csv" and not is_table(stream, name, options.label_column):
+        if kind == "csv" and not is_table(stream, name, label_column):
             return None
         return kind
 

@@ -79,9 +79,9 @@ def _as_labels(column, label_column, path):
         raise ValueError(f"{path}: {column.null_count} rows do not have a label.")
     if pa.types.is_integer(column.type):
         return column.to_numpy().astype(np.int64)
-    if pa.types.is_string(column.type):
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return np.array(column.to_pylist())
     raise ValueError(
         f"{path} has labels of type {column.type} in {label_column!r}; labels are "
-        "integers or text."
+        f"integers or text. {DIRECTLY}"
     )

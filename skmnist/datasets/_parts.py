@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skmnist.datasets._stream import shortened
+from skmnist.datasets._stream import DIRECTLY, shortened
 
 PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
@@ -56,7 +56,8 @@ def choose(names, subset, path):
         ):
             raise ValueError(
                 f"{path} holds {len(names)} files ({shortened(names)}), of which "
-                f"{shortened(mine) or 'none'} can be its {part} part; give one of them."
+                f"{shortened(mine) or 'none'} can be its {part} part; give one of "
+                f"them, after unpacking a zip file. {DIRECTLY}"
             )
         chosen.append(mine)
     return chosen
@@ -79,7 +80,8 @@ def join(parts, path):
             )
             raise ValueError(
                 f"{path} does not fit together: images of shape {shapes}, labels of "
-                f"shape {counts}."
+                f"shape {counts}. Where one part has no labels, give subset='train' or "
+                f"'test' (--subset). {DIRECTLY}"
             )
     if len(parts) == 1:
         return first

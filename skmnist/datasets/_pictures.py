@@ -63,7 +63,8 @@ def _split(names, subset, path):
     """Return the names for each part in `subset`, from its folder train or test."""
     depth = _depth(names)
     tops = {_folder(name, depth) for name in names}
-    if len(tops) == 1 or not all(top and _PART.match(top) for top in tops):
+    are_parts = all(top and (_PART.match(top) or part_of(top)) for top in tops)
+    if len(tops) == 1 or not are_parts:
         refuse_test(subset, path)
         return [names]
     parts = []
@@ -72,7 +73,7 @@ def _split(names, subset, path):
         if len(mine) != 1:
             raise ValueError(
                 f"{path} has the folders {shortened(sorted(tops))}, of which "
-                f"{len(mine)} can be its {part} part; give one of them."
+                f"{len(mine)} can be its {part} part; give one of them. {DIRECTLY}"
             )
         parts.append([name for name in names if _folder(name, depth) == mine[0]])
     return parts
@@ -86,7 +87,8 @@ def _labelled(names, path):
         stray = names[labels.index(None)]
         raise ValueError(
             f"{path} holds pictures beside folders of pictures, such as {stray!r}: "
-            "give a folder with a subfolder for each class, or one of pictures only."
+            "give a folder with a subfolder for each class, or one of pictures only. "
+            f"{DIRECTLY}"
         )
     return names, labels
 

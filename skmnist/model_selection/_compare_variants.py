@@ -24,6 +24,7 @@ from skmnist.model_selection._variant_fits import Split, VariantFits
 from skmnist.model_selection._variants import make_variant_search, variant_pipeline
 from skmnist.neural_network._progress import TrainingProgress, fit_cost
 from skmnist.neural_network._recipes import VARIANTS
+from skmnist.neural_network._targets import plain_labels
 
 # One more than the largest seed that scikit-learn takes.
 _SEEDS = 2**32
@@ -148,6 +149,11 @@ def compare_variants(
         max_value=max_value,
         **cnn_params,
     )
+    call = _describe_call(
+        variants=dict(variants),
+        **{"repeats": repeats, "cv": cv, "test_size": test_size, "random_state": seed},
+        **{"image_shape": image_shape, "max_value": max_value, **cnn_params},
+    )
     template = make_search(random_state=seed).estimator
     with warnings.catch_warnings():
         # Raise errors about X now; the fits will warn.
@@ -194,6 +200,7 @@ def compare_variants(
         y[first],
         searches=searches,
         test_to_train=_test_to_train(splits),
+        call=call,
     )
 
 
@@ -277,6 +284,11 @@ def _sending_once():
     return getattr(active, "keeping_data", nullcontext)()
 
 
+def _describe_call(**arguments):
+    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return f"compare_variants(X, y, {shown})"
+
+
 def _name_dashboard():
     """On Dask, say where to watch the workers."""
     active, _ = get_active_backend()
@@ -313,10 +325,10 @@ def _check_cv(cv):
 
 
 def _check_labels(y):
-    y = column_or_1d(y)
-    n_missing = int(pd.isna(y).sum())
+    n_missing = int(np.sum(pd.isna(np.asarray(y, dtype=object))))
     if n_missing:
         raise ValueError(f"y misses {n_missing} of its {len(y)} labels: drop the rows.")
+    y = column_or_1d(plain_labels(y))
     check_classification_targets(y)
     classes = np.unique(y)
     if len(classes) < 2:

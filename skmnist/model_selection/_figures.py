@@ -95,7 +95,10 @@ def _draw_mistakes(comparison, image_shape):
     predicted = comparison.predictions_[comparison.best_variant_]
     wrong = np.flatnonzero(predicted != y)
     if hasattr(best, "decision_function"):
-        scores = np.abs(best.decision_function(X)).reshape(len(y), -1).max(axis=1)
+        scores = np.asarray(best.decision_function(X))
+        if scores.ndim == 1 or scores.shape[1] != len(best.classes_):
+            scores = np.abs(scores)  # of two classes, or of pairs
+        scores = scores.reshape(len(y), -1).max(axis=1)
         wrong = wrong[np.argsort(-scores[wrong], kind="stable")]
     worst = wrong[:15]
     heading = f"{len(wrong):,} mistake{'s' * (len(wrong) != 1)}"

@@ -54,6 +54,7 @@ def render_report(comparison, command=None):
         },
         repeats=list(comparison.repeats_.itertuples()),
         folds=bool(comparison.searches_),
+        resumed=bool(comparison.repeats_["seconds"].isna().any()),
         duration=say_duration(_seconds(comparison)),
         settings=_settings(comparison),
         command=command,
@@ -88,7 +89,7 @@ def _first_screen(comparison):
 
 
 def _seconds(comparison):
-    """Return how long all fits took one after the other."""
+    """Return how long the fits took that did not come from checkpoints."""
     of_searches = [
         search.n_splits_ * search.cv_results_["mean_fit_time"].sum()
         for search in comparison.searches_
@@ -99,7 +100,8 @@ def _seconds(comparison):
 def _settings(comparison):
     """Return the settings of each variant, as text by name."""
     return {
-        display_name(name): repr(pipeline[-1])
+        # repr() cuts the settings of large estimators.
+        display_name(name): pipeline[-1].__repr__(N_CHAR_MAX=10**6)
         for name, pipeline in comparison.estimators_.items()
     }
 

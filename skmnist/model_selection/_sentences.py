@@ -139,10 +139,14 @@ def _say_constant_rates(comparison):
             if not of_other["anneal"] and _rest(of_other) == _rest(params)
         ]
         constant.setdefault((*same[:1],), []).append(name)
+    # The histories are those of the fits that are tested, not of the folds.
+    fits, that = "", "the"
+    if comparison.searches_:
+        fits, that = " in the fits that are tested", "that"
     return [
-        f"{_list(names)} never lowered the learning rate: "
+        f"{_list(names)} never lowered the learning rate{fits}: "
         + (
-            f"the training is that of {_list(same)}."
+            f"{that} training is that of {_list(same)}."
             if same
             else "annealing had no effect."
         )

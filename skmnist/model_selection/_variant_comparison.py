@@ -110,6 +110,8 @@ class VariantComparison:
         The images of the test set of the first repeat.
     y_test_ : ndarray of shape (n_samples,)
         Their labels.
+    call_ : str
+        The call of `compare_variants`, with its settings.
 
     See Also
     --------
@@ -144,7 +146,10 @@ class VariantComparison:
     ['plain', 'plain', 'annealed']
     """
 
-    def __init__(self, fits, X_test, y_test, searches=(), test_to_train=None):
+    def __init__(
+        self, fits, X_test, y_test, searches=(), test_to_train=None, call=None
+    ):
+        self.call_ = call
         self.X_test_ = X_test
         self.y_test_ = y_test
         self.searches_ = list(searches)
@@ -232,7 +237,7 @@ class VariantComparison:
         table = self.table_
         text = {"model": table["model"].map(display_name)}
         for name in PARTS:
-            text[name] = _percent(table[f"{name}_accuracy"])
+            text[name] = _formatted(table[f"{name}_accuracy"], 2)
         text["interval"] = [
             "-" if np.isnan(low) else f"{low:.2f}-{high:.2f}"
             for low, high in zip(table["test_low"], table["test_high"], strict=True)
@@ -242,7 +247,7 @@ class VariantComparison:
                 f"{mean:.2f} ({std:.2f})"
                 for mean, std in zip(table["cv_mean"], table["cv_std"], strict=True)
             ]
-        text["seconds"] = [f"{seconds:.1f}" for seconds in table["seconds"]]
+        text["seconds"] = _formatted(table["seconds"], 1)
         return pd.DataFrame(text)
 
     @property
@@ -286,14 +291,16 @@ class VariantComparison:
         path : str or path-like
             The file to write. An existing file is replaced.
         command : str, default=None
-            The command that made the comparison, for the section on repeating it.
+            The command that made the comparison, for the section on repeating it. None
+            writes the call of `compare_variants`.
 
         Raises
         ------
         OSError
             If the file cannot be written. An older one is not changed.
         """
-        write_atomically(path, render_report(self, command).encode())
+        report = render_report(self, command or self.call_)
+        write_atomically(path, report.encode(errors="backslashreplace"))
 
     def _complete_searches(self):
         """Set the best estimator of the first search, which is fitted already."""
@@ -305,5 +312,5 @@ class VariantComparison:
             search.refit_time_ = float(table["seconds"][search.best_index_])
 
 
-def _percent(values):
-    return ["-" if np.isnan(value) else f"{value:.2f}" for value in values]
+def _formatted(values, digits):
+    return ["-" if np.isnan(value) else f"{value:.{digits}f}" for value in values]

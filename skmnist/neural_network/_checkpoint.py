@@ -162,5 +162,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         state = vars(self.snapshot()) | self.described
-        extra = self.extra | {"finished": epoch + 1 == self.params["epochs"]}
+        # Early stopping, which is called before, may have set `stop_training`.
+        is_last = self.model.stop_training or epoch + 1 == self.params["epochs"]
+        extra = self.extra | {"finished": is_last}
         write_atomically(self.path, pack_state(self.hyperparameters, state, extra))

@@ -210,10 +210,11 @@ class BaseNetwork(FittedNetwork):
         """Return the state to start from, the epochs to train, and the callbacks."""
         first = state.n_epochs if incremental else 0
         last = first + 1 if incremental else int(self.epochs)
-        checkpoints = []
+        checkpoints, self._n_found = [], 0
         if self.checkpoint_dir is not None and not incremental:
             checkpoint, state, first = self._find_checkpoint(state, batches, validation)
             checkpoints.append(checkpoint)
+            self._n_found = first
         callbacks = make_schedule(self, first_epoch=first, memory=state.schedule)
         if self.early_stopping and not incremental:
             stopping = EarlyStopping(

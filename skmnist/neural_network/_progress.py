@@ -16,6 +16,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 _INTERVAL = 0.1  # seconds between two reports of a fit
 _FEW = 8  # fits that are shown at once
@@ -265,7 +266,8 @@ class TrainingProgress:
         for report in self.left.running[-_FEW:]:
             epoch = f"epoch {report.epoch} of {report.n_epochs}"
             accuracy = f"accuracy {report.accuracy:.1%}"
-            running.add_row(report.name, f"{epoch}, {accuracy}" * (report.epoch > 0))
+            name = Text(report.name)  # without markup
+            running.add_row(name, f"{epoch}, {accuracy}" * (report.epoch > 0))
         return Group(self._whole(), running)
 
     def _whole(self):

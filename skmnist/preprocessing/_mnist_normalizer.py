@@ -142,7 +142,7 @@ class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstim
         self._validate_params()
         image_shape = self._validated_shape()
         images = []
-        for position, pixels in enumerate(read_pixels(X, image_shape)):
+        for position, pixels in enumerate(read_pixels(X, image_shape, self.ink)):
             coverage = find_ink(pixels, self.ink)
             if coverage is None:
                 raise ValueError(

@@ -9,7 +9,7 @@ FORMS = (
 )
 
 
-def read_pixels(X, image_shape):
+def read_pixels(X, image_shape, ink="auto"):
     """Read a batch of pictures, one after the other.
 
     Parameters
@@ -18,6 +18,8 @@ def read_pixels(X, image_shape):
         As :meth:`MnistNormalizer.transform` takes it.
     image_shape : tuple of (int, int)
         Height and width of the images that rows are taken for.
+    ink : {"auto", "dark", "light"}, default="auto"
+        Transparent pixels become paper, of the other brightness.
 
     Yields
     ------
@@ -31,7 +33,7 @@ def read_pixels(X, image_shape):
     """
     for position, picture in enumerate(_split(X, image_shape)):
         try:
-            pixels = _as_pixels(picture)
+            pixels = _as_pixels(picture, ink)
         except ValueError as error:
             raise ValueError(f"Picture {position} of X {error}") from error
         yield pixels
@@ -75,7 +77,7 @@ def _split_array(X, image_shape):
     return X
 
 
-def _as_pixels(picture):
+def _as_pixels(picture, ink):
     if isinstance(picture, Image.Image):
         picture = _as_array(picture)
     pixels = np.asarray(picture)
@@ -100,7 +102,7 @@ def _as_pixels(picture):
                 f"has negative pixels, the smallest is {pixels.min():g}: subtract it, "
                 "so that 0 is black."
             )
-    return _composite(pixels) if pixels.shape[2] == 4 else pixels
+    return _composite(pixels, ink) if pixels.shape[2] == 4 else pixels
 
 
 def _as_array(image):
@@ -112,11 +114,12 @@ def _as_array(image):
     return np.asarray(image.convert("RGB"))
 
 
-def _composite(pixels):
+def _composite(pixels, ink):
     """Lay a picture with transparency on paper that its ink differs from."""
     colour, alpha = np.split(pixels / full_scale(pixels), [3], axis=2)
     border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
     # What is opaque is the ink where the border is transparent, else it is the paper.
     mean = np.average(colour.mean(axis=2), weights=alpha[..., 0] + 1e-6)
-    paper = mean if np.median(border) > 0.5 else float(mean < 0.5)
+    other = {"dark": 1.0, "light": 0.0}.get(ink, float(mean < 0.5))
+    paper = mean if np.median(border) > 0.5 else other
     return colour * alpha + paper * (1 - alpha)

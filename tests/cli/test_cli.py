@@ -125,6 +125,7 @@ def test_module(run):
         ("compare --variants a:augment=1", "true or false"),
         ("compare --variants a:callbacks=x", "'x'"),
         ("compare --variants plain plain", "twice"),
+        (f"compare --variants {'x' * 201}:", "too long"),
     ],
 )
 def test_wrong_argument(refused, args, named):

@@ -1,6 +1,7 @@
 """The command labels pictures, folders and tables."""
 
 import gzip
+import io
 import os
 import pickle
 import shutil
@@ -169,6 +170,60 @@ def test_predict_accuracy_of_labelled_images(
     assert f"{share:.2f}% of the labels are those in" in capsys.readouterr().out
 
 
+def test_predict_accuracy_of_float_classes(capsys, digits8, write_csv, tmp_path, small):
+    X, y = digits8
+    data = write_csv(tmp_path / "labelled.csv", X, y)
+    model = make_mnist_pipeline(max_value=1, epochs=12, random_state=0, **small)
+    save_model(model.fit(X, y.astype(float)), tmp_path / "m.safetensors")
+    output = tmp_path / "out.csv"
+    assert predict(data, "--model", tmp_path / "m.safetensors", "--output", output) == 0
+    share = 100 * np.mean(pd.read_csv(output)["Label"] == y)
+    assert share > 50
+    assert f"{share:.2f}% of the labels are those in" in capsys.readouterr().out
+
+
+def test_predict_folders_that_are_not_classes(capsys, pictures, tmp_path):
+    folder, _ = pictures
+    for writer in ("anna", "bob"):
+        (tmp_path / "writers" / writer).mkdir(parents=True)
+        shutil.copy(folder / "0.png", tmp_path / "writers" / writer)
+    assert predict(tmp_path / "writers") == 0
+    assert "of the labels" not in capsys.readouterr().out
+
+
+def test_predict_parquet_of_photographs_dark_ink_model(tmp_path, capsys, small):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    X, y = load_digits(return_X_y=True)
+    negatives = (16 - X[:500]) * 15
+    model = make_mnist_pipeline(epochs=12, random_state=0, **small)
+    save_model(model.fit(negatives, y[:500]), tmp_path / "m.safetensors")
+    photographs = []
+    for row in X[500:540]:
+        paper = np.pad(np.kron(16 - row.reshape(8, 8), np.ones((12, 12))) * 15, 20)
+        paper[:20] = paper[-20:] = paper[:, :20] = paper[:, -20:] = 240
+        buffer = io.BytesIO()
+        Image.fromarray(paper.astype(np.uint8)).save(buffer, "PNG")
+        photographs.append(buffer.getvalue())
+    table = pa.table({"image": photographs, "label": y[500:540]})
+    parquet.write_table(table, tmp_path / "scans.parquet")
+    for source in ("scans.parquet",):
+        assert predict(tmp_path / source, "--model", tmp_path / "m.safetensors") == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert float(said.split("%")[0]) > 70
+
+
+def test_predict_names_that_are_not_utf8(pictures, tmp_path):
+    folder, _ = pictures
+    source = tmp_path / "old"
+    source.mkdir()
+    shutil.copy(folder / "0.png", os.fsencode(source) + b"/\xe9.png")
+    output = tmp_path / "out.csv"
+    assert predict(source, "--output", output) == 0
+    assert pd.read_csv(output)["ImageId"].tolist() == [f"{source}/\\xe9.png"]
+
+
 def test_predict_column_order(write_csv, tmp_path, small):
     X, y = load_digits(return_X_y=True)
     names = [f"pixel{i}" for i in range(64)]
@@ -233,6 +288,33 @@ def test_predict_output_in_input_folder(refused, trained, tmp_path):
     said = refused("predict", tmp_path, "--model", trained[0], "--output", output)
     assert "would replace what is read" in said
     assert output.read_bytes() == content
+
+
+def test_predict_output_is_linked_into_source(
+    refused, trained, write_csv, tmp_path, digits8
+):
+    (tmp_path / "data").mkdir()
+    table = write_csv(tmp_path / "raw.csv", digits8[0])
+    content = table.read_bytes()
+    link = tmp_path / "data" / "test.csv"
+    link.symlink_to(table)
+    for output in (link, table):
+        args = ("predict", tmp_path / "data", "--model", trained[0], "--output", output)
+        assert "would replace what is read" in refused(*args)
+    assert table.read_bytes() == content
+
+
+def test_outputs_beside_what_is_read_are_replaced(trained, pictures, tiny, run):
+    folder = trained[0].parent
+    for _ in range(2):
+        model = folder / "again.safetensors"
+        args = ["train", "--data", folder, *tiny, "--output", model]
+        assert run(*args)[0] == 0
+        output = pictures[0] / "labels.csv.zip"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is not a picture is counted
+            assert predict(pictures[0], "--output", output) == 0
+    output.unlink()
 
 
 @pytest.mark.parametrize("source", ["folder", "idx"])

@@ -25,7 +25,7 @@ def compare(n_variants, repeats, cv):
     )
 
 
-@pytest.mark.parametrize("n_variants", [1, 3, 4, 6])
+@pytest.mark.parametrize("n_variants", [1, 3, 4, 6, 10])
 @pytest.mark.parametrize(("repeats", "cv"), [(1, 2), (3, "holdout")])
 def test_table_and_verdict_fit_a_terminal(n_variants, repeats, cv):
     comparison = compare(n_variants, repeats, cv)

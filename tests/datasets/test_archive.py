@@ -178,6 +178,15 @@ def test_zip_of_picture_folders(tmp_path):
     assert images.filenames[0] == str(path / "digits/0/0.png")
 
 
+def test_zip_with_backslashes(tmp_path):
+    pictures = mnist_like()[:3]
+    members = {f"digits\\{i}\\a.png": encoded(x) for i, x in enumerate(pictures)}
+    path = write_zip(tmp_path / "a.zip", members | {"digits\\0\\Thumbs.db": "x"})
+    images = load_images(path)
+    assert images.target.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(images.data, pictures.reshape(3, -1))
+
+
 def test_zip_in_a_zip(tmp_path):
     inner = write_zip(tmp_path / "inner.zip", {"train.csv": csv_text(table())})
     path = write_zip(tmp_path / "outer.zip", {"inner.zip": inner.read_bytes()})

@@ -51,8 +51,9 @@ def test_parquet_label_types(tmp_path):
         path = write(tmp_path / "a", {"image": cells(), "label": labels})
         assert_loaded(load_images(path))
     text = [f"class {label}" for label in LABELS]
-    path = write(tmp_path / "b", {"image": cells(), "label": text})
-    assert load_images(path).target.tolist() == text
+    for kind in (pa.string(), pa.large_string()):
+        path = write(tmp_path / "b", {"image": cells(), "label": pa.array(text, kind)})
+        assert load_images(path).target.tolist() == text
 
 
 def test_parquet_bytes_without_a_struct(tmp_path):

@@ -66,6 +66,19 @@ def test_pictures_nested_top_folder(tmp_path, top):
     assert images.target.tolist() == [0, 1, 2]
 
 
+def test_pictures_parts_with_a_prefix(tmp_path):
+    members = {
+        f"mnist_{part}/{i}/a.png": encoded(PICTURES[i + 3 * (part == "test")])
+        for part in ("train", "test")
+        for i in range(3)
+    }
+    path = write_pictures(tmp_path, members)
+    for subset, first in (("train", 0), ("test", 3)):
+        images = load_images(path, subset=subset)
+        assert images.target.tolist() == [0, 1, 2]
+        np.testing.assert_array_equal(images.data[0], PICTURES[first].ravel())
+
+
 @pytest.mark.parametrize("top", ["", "scans/"])
 def test_pictures_flat_folder(tmp_path, top):
     members = {f"{top}{i}.png": encoded(PICTURES[i]) for i in range(10)}
@@ -140,6 +153,8 @@ def test_pictures_unreadable_files_skipped(tmp_path):
         {"count.txt": b"10"},
         {"0/a.txt": b"7", "1/a.txt": b"3"},
         {"note.txt": b"0,7"},
+        {"0/a.txt": b"0"},
+        {"0/a.txt": b"label,1\n3,1"},
         {"features.npy": b"\x93NUMPY"},
     ],
 )

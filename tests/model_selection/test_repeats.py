@@ -82,6 +82,25 @@ def test_first_repeat_equals_one_repeat(single, repeated):
     np.testing.assert_array_equal(repeated.X_test_, single.X_test_)
 
 
+def test_seconds_of_fits_from_checkpoints_are_missing(repeated):
+    networks = repeated.repeats_.query("model != 'svm'")
+    assert networks["seconds"].isna().tolist() == (networks["repeat"] == 0).tolist()
+    assert (repeated.table_["seconds"] > 0).all()
+    found = repeated.repeats_.query("repeat == 0 and model == 'svm'")
+    assert (found["seconds"] > 0).all()
+
+
+def test_nullable_labels_stay_integers():
+    y = pd.Series(LABELS, dtype="Int64")
+    options = OPTIONS | {"epochs": 1, "variants": {"network": {}}}
+    for labels in (y, y.to_frame()):
+        found = compare_variants(DIGITS, labels, cv="holdout", **options)
+        assert found.predictions_["network"].dtype.kind == "i"
+    labels[:3] = pd.NA
+    with pytest.raises(ValueError, match="y misses 3 of its 600 labels"):
+        compare_variants(DIGITS, labels, cv="holdout", **options)
+
+
 def test_next_repeats_equal_next_seeds(repeated, points):
     found = compare_variants(
         *(DIGITS, LABELS),

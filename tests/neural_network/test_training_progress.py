@@ -1,9 +1,11 @@
 """The remaining time of training, from reports of any process."""
 
+import io
 import time
 
 import numpy as np
 import pytest
+from rich.console import Console
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV
 
@@ -163,6 +165,17 @@ def test_training_progress_of_other_classifiers(digits, small):
         progress.refresh()
     assert list(progress.left.latest) == [*folds, *variants]
     assert progress.left.n_over == 6
+
+
+def test_training_progress_of_names_with_brackets():
+    progress = TrainingProgress({"net [augmented]": 1, "net [/x]": 1})
+    with progress:
+        for name in progress.left.fits:
+            progress.left.add(Report(name, 0, 0.1, 1, 10, 0.5))
+        console = Console(width=80, file=io.StringIO())
+        console.print(progress._render())
+    shown = console.file.getvalue()
+    assert "net [augmented]" in shown and "net [/x]" in shown
 
 
 def test_training_progress_not_shown(capfd):

@@ -239,6 +239,14 @@ def test_transparent_pixels(ink, mode):
     assert difference(normalize(picture), normalize(draw(4))) < 0.02
 
 
+@pytest.mark.parametrize(("ink", "grey"), [("dark", 180), ("light", 60)])
+def test_transparent_pixels_of_given_ink(ink, grey):
+    opacity = 255 - draw(4, paper=(255, 255, 255), ink=(0, 0, 0))[..., 0]
+    layers = [Image.new("L", opacity.shape[::-1], grey), Image.fromarray(opacity)]
+    picture = Image.merge("LA", layers)
+    assert difference(normalize(picture, ink=ink), normalize(draw(4))) < 0.02
+
+
 def test_transparent_corners():
     picture = Image.fromarray(draw(4)).convert("RGBA")
     opacity = Image.new("L", picture.size, 0)
