@@ -286,7 +286,11 @@ def is_read(file, source, label_column):
         if is_folder and holds_arrays(tree.names) and name.endswith(".npy"):
             return True
         if is_folder and (kind := _kind_in(tree, name, label_column)):
-            return kind != "zip" or len(tree.names) == 1
+            others = (each for each in tree.names if each != name)
+            # A zip file is read if it is the only file that can be.
+            return kind != "zip" or not any(
+                _kind_in(tree, other, label_column) for other in others
+            )
     return False
 
 

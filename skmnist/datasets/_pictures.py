@@ -19,7 +19,7 @@ _STARTS = (
 )
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")
 _INTEGER = re.compile(r"-?\d{1,15}", re.ASCII)
-_PART = re.compile("train|test|t10k|val", re.IGNORECASE)
+_PART = re.compile(r"(?<![a-z])(train|test|t10k|val)", re.IGNORECASE)
 _SMALL = 64  # pixels; larger pictures are not kept as they are
 _INK = 0.3 * 255  # light enough for a stroke
 
@@ -63,8 +63,7 @@ def _split(names, subset, path):
     """Return the names for each part in `subset`, from its folder train or test."""
     depth = _depth(names)
     tops = {_folder(name, depth) for name in names}
-    are_parts = all(top and (_PART.match(top) or part_of(top)) for top in tops)
-    if len(tops) == 1 or not are_parts:
+    if len(tops) == 1 or not all(top and _PART.search(top) for top in tops):
         refuse_test(subset, path)
         return [names]
     parts = []

@@ -149,12 +149,12 @@ def compare_variants(
         max_value=max_value,
         **cnn_params,
     )
+    template = make_search(random_state=seed).estimator
     call = _describe_call(
         variants=dict(variants),
         **{"repeats": repeats, "cv": cv, "test_size": test_size, "random_state": seed},
         **{"image_shape": image_shape, "max_value": max_value, **cnn_params},
     )
-    template = make_search(random_state=seed).estimator
     with warnings.catch_warnings():
         # Raise errors about X now; the fits will warn.
         warnings.simplefilter("ignore")
@@ -325,6 +325,8 @@ def _check_cv(cv):
 
 
 def _check_labels(y):
+    if y is None:
+        raise ValueError("y is None: the comparison needs the label of each image.")
     n_missing = int(np.sum(pd.isna(np.asarray(y, dtype=object))))
     if n_missing:
         raise ValueError(f"y misses {n_missing} of its {len(y)} labels: drop the rows.")

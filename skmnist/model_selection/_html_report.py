@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sklearn.base import BaseEstimator
 
 from skmnist import __version__
 from skmnist._utils import display_name
@@ -54,7 +55,7 @@ def render_report(comparison, command=None):
         },
         repeats=list(comparison.repeats_.itertuples()),
         folds=bool(comparison.searches_),
-        resumed=bool(comparison.repeats_["seconds"].isna().any()),
+        resumed=_is_resumed(comparison),
         duration=say_duration(_seconds(comparison)),
         settings=_settings(comparison),
         command=command,
@@ -97,13 +98,29 @@ def _seconds(comparison):
     return comparison.repeats_["seconds"].sum() + sum(of_searches)
 
 
+def _is_resumed(comparison):
+    """Return whether fits, or folds, may have come from checkpoints."""
+    may_be = any(
+        pipeline["cnn"].checkpoint_dir is not None
+        for pipeline in comparison.estimators_.values()
+        if "cnn" in pipeline.named_steps
+    )
+    missing = comparison.repeats_["seconds"].isna().any()
+    return bool(missing or (may_be and comparison.searches_))
+
+
 def _settings(comparison):
     """Return the settings of each variant, as text by name."""
     return {
-        # repr() cuts the settings of large estimators.
-        display_name(name): pipeline[-1].__repr__(N_CHAR_MAX=10**6)
+        display_name(name): _full_repr(pipeline[-1])
         for name, pipeline in comparison.estimators_.items()
     }
+
+
+def _full_repr(estimator):
+    if type(estimator).__repr__ is not BaseEstimator.__repr__:
+        return repr(estimator)
+    return estimator.__repr__(N_CHAR_MAX=10**6)  # repr() cuts many settings
 
 
 def _as_image(draw):

@@ -1,6 +1,5 @@
 """Labels, class and sample weights, and warnings about the training data."""
 
-from collections.abc import Sized
 from numbers import Real
 
 import numpy as np
@@ -16,7 +15,7 @@ def plain_labels(y):
 
     scikit-learn 1.9 makes them floats, and predictions would be floats as well.
     """
-    if isinstance(getattr(y, "columns", None), Sized) and len(y.columns) == 1:
+    if hasattr(y, "iloc") and getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         y = y.iloc[:, 0]
     if hasattr(y, "isna") and np.any(y.isna()):
         raise ValueError("The labels contain NaN: leave out the rows without one.")

@@ -72,6 +72,7 @@ def test_pictures_parts_with_a_prefix(tmp_path):
         for part in ("train", "test")
         for i in range(3)
     }
+    members["mnist_val/0/a.png"] = encoded(PICTURES[9])
     path = write_pictures(tmp_path, members)
     for subset, first in (("train", 0), ("test", 3)):
         images = load_images(path, subset=subset)

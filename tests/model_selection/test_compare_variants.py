@@ -408,6 +408,7 @@ MISSING = np.where(LABELS == 3, np.nan, LABELS)
     [
         ((DIGITS, ONE_CLASS), {}, "at least two classes.*only 0"),
         ((DIGITS, MISSING), {}, "misses 183 of its 1797 labels"),
+        ((DIGITS, None), {}, "y is None: the comparison needs"),
         ((DIGITS, LABELS + 0.5), {}, "Unknown label type"),
         ((DIGITS, LABELS[:-1]), {}, "inconsistent numbers of samples"),
         (fewer(7, 1), {}, "Class 7 has 1 of .* at least 2 of each"),
