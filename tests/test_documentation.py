@@ -2,6 +2,7 @@
 
 import ast
 import gzip
+import html
 import inspect
 import re
 import shlex
@@ -136,6 +137,23 @@ def test_page_local_links(page):
 def test_local_targets_of_readme():
     found = local_targets(ROOT / "README.md")
     assert {"docs/getting_started.md", "examples/", "LICENSE"} <= found
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/full_run.md"])
+def test_headline_is_the_output_of_the_full_run(page):
+    results, text = ROOT / "docs/results/full_run", (ROOT / page).read_text()
+    flat, lines = " ".join(text.split()), text.splitlines()
+    for row in pd.read_csv(results / "comparison.csv").itertuples():
+        start = re.compile(rf"(\| )?{row.model.replace('_', ', ')} +(\| )?\d")
+        (line,) = filter(start.match, lines)
+        values = (row.training_accuracy, row.validation_accuracy, row.test_accuracy)
+        shown = [f"{value:.2f}" for value in (*values, row.test_low, row.test_high)]
+        assert re.findall(r"\d+\.\d\d", line)[:5] == shown
+    for sentence in pd.read_csv(results / "significance.csv")["sentence"]:
+        assert sentence in flat
+    command = flat[flat.index("skmnist compare --data train.csv.gz") :].split("```")[0]
+    recorded = (results / "report.html").read_text()
+    assert " ".join(command.replace("\\", "").split()) in html.unescape(recorded)
 
 
 def test_reliability_page_names_tests():
