@@ -168,16 +168,17 @@ class TimeLeft:
             return None
         starts = sorted(report.seconds for report in self._first.values())
         ends = sorted(r.seconds for r in self.latest.values() if r.is_over)
-        # Between two fits of a worker, the first is scored and the second is built.
+        # Between two fits of a worker, the first is scored and the second is built. The
+        # last one is scored, too.
         gaps = [
             start - end
             for start, end in zip(starts[self._n_at_once :], ends, strict=False)
         ]
+        gap = sum(gaps) / len(gaps) if gaps else 0
         workers = [0.0] * self._n_at_once
         # The running fits are at work already, and the others follow.
         for name, work in sorted(self.remaining.items(), key=self._is_waiting):
-            begin = sum(gaps) / len(gaps) if gaps and name not in self.latest else 0
-            workers[workers.index(min(workers))] += begin + work * pace(self.fits[name])
+            workers[workers.index(min(workers))] += gap + work * pace(self.fits[name])
         end = max(report.seconds for report in self.latest.values())
         return max(0.0, max(workers) - (now - end))
 

@@ -87,6 +87,9 @@ def test_time_left_counts_gaps_between_fits():
         left.add(Report(name, start, 0))
         left.add(Report(name, start + 10, 1, is_over=True))
     assert left.seconds(23) == pytest.approx(3 + 10)
+    left.add(Report("c", 26, 0))
+    left.add(Report("c", 31, 0.5))
+    assert left.seconds(31) == pytest.approx(5 + 3)  # the last is scored, too
 
 
 def test_time_left_resumed_fit():
