@@ -41,6 +41,8 @@ class VariantComparison:
         Empty if there was none.
     test_to_train : float, default=None
         Rows tested on for each row trained on in a fold of the searches.
+    call : str, default=None
+        How it was made, for the report.
 
     Attributes
     ----------
@@ -111,7 +113,7 @@ class VariantComparison:
         The images of the test set of the first repeat.
     y_test_ : ndarray of shape (n_samples,)
         Their labels.
-    call_ : str
+    call_ : str or None
         The call of `compare_variants`, with its settings.
 
     See Also
