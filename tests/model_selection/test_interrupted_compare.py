@@ -83,7 +83,8 @@ def results_in(folder):
     """Return the results of a comparison without the seconds."""
     table = pd.read_csv(folder / "comparison.csv", dtype=str).drop(columns="seconds")
     whole = ["significance.csv", "reports.txt", "history.csv", "model.safetensors"]
-    models = sorted(path.name for path in (folder / "models").iterdir())
+    # A process that was killed while it wrote a model leaves a temporary file.
+    models = sorted(path.name for path in (folder / "models").glob("[!.]*"))
     whole += [f"models/{name}" for name in models]
     assert len(models) == 3
     return {"comparison.csv": table.to_csv()} | {
