@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from skmnist import __version__
 from skmnist._utils import display_name
@@ -111,10 +111,14 @@ def _is_resumed(comparison):
 
 def _settings(comparison):
     """Return the settings of each variant, as text by name."""
-    return {
-        display_name(name): _full_repr(pipeline[-1])
-        for name, pipeline in comparison.estimators_.items()
-    }
+    settings = {}
+    for name, pipeline in comparison.estimators_.items():
+        estimator = clone(pipeline[-1])
+        if "cnn" in pipeline.named_steps:
+            # A folder of this machine does not help others to repeat it.
+            estimator.set_params(checkpoint_dir=None)
+        settings[display_name(name)] = _full_repr(estimator)
+    return settings
 
 
 def _full_repr(estimator):

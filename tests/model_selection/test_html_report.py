@@ -133,6 +133,20 @@ def test_report_escapes_names(comparison, page):
         assert "<b>" not in html and "&lt;b&gt;" in html
 
 
+def test_report_without_folders_of_the_machine(comparison, tmp_path):
+    networks = [
+        pipeline["cnn"]
+        for pipeline in comparison.estimators_.values()
+        if "cnn" in pipeline.named_steps
+    ]
+    for network in networks:
+        network.set_params(checkpoint_dir="/home/me/points")
+    comparison.to_html(tmp_path / "report.html", command="skmnist compare")
+    for network in networks:
+        network.set_params(checkpoint_dir=None)
+    assert "/home/me" not in (tmp_path / "report.html").read_text()
+
+
 def test_repr_html(comparison, page):
     shown = comparison._repr_html_()
     assert shown.strip() in page.read_text()
