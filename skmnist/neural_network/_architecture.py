@@ -19,7 +19,7 @@ _INITIAL = {"bias": 0, "beta": 0, "moving_mean": 0, "gamma": 1, "moving_variance
 
 
 class Architecture(NamedTuple):
-    """What a network is built from."""
+    """What a network is built from, and the smoothing of the labels in its loss."""
 
     image_shape: tuple
     n_classes: int
@@ -30,6 +30,7 @@ class Architecture(NamedTuple):
     batch_norm: bool = False
     augmentation: tuple | None = None
     dtype: str = "float32"
+    label_smoothing: float = 0.0
 
     def weight_shapes(self):
         """Return the name and shape of each weight."""

@@ -52,6 +52,11 @@ class MnistCNN(BaseNetwork):
         3.4e38, the range of 32-bit floats; useful values are below 0.1.
     min_learning_rate : float, default=1e-5
         Lower bound on the learning rate of a schedule. From 0 to 3.4e38.
+    label_smoothing : float, default=0.0
+        Probability in the range [0, 1) that the training takes from the label of an
+        image and shares equally among all classes, its own included, against
+        overconfidence (Szegedy et al., 2016, arXiv:1512.00567). All losses in
+        `history_` and `batch_loss_` are computed so.
     validation_fraction : float or None, default=0.1
         Fraction of the training rows, between 0 and 1, that `fit` sets aside to
         compute `val_loss`. The split is stratified and controlled by `random_state`:
@@ -173,6 +178,7 @@ class MnistCNN(BaseNetwork):
         batch_size=42,
         learning_rate=0.001,
         min_learning_rate=1e-5,
+        label_smoothing=0.0,
         validation_fraction=0.1,
         filters=(32, 64),
         kernel_sizes=(5, 3),
@@ -202,6 +208,7 @@ class MnistCNN(BaseNetwork):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.min_learning_rate = min_learning_rate
+        self.label_smoothing = label_smoothing
         self.validation_fraction = validation_fraction
         self.filters = filters
         self.kernel_sizes = kernel_sizes

@@ -76,6 +76,7 @@ class FittedNetwork(ScikitLearnKerasClassifier):
             batch_norm=bool(self.batch_norm),
             augmentation=self._augmentation() if self.augment else None,
             dtype=self._dtype(),
+            label_smoothing=float(self.label_smoothing),
         )
 
     def _augmentation(self):

@@ -25,13 +25,23 @@ class CompiledModel:
     """A compiled Keras model with its state as plain, named arrays."""
 
     def __init__(self, architecture):
-        self.model = build_cnn(**architecture._asdict())
+        described = architecture._asdict()
+        self._smoothing = described.pop("label_smoothing")
+        self._n_classes = architecture.n_classes
+        self.model = build_cnn(**described)
+        losses, metrics = keras.losses, keras.metrics
+        if self._smoothing:
+            loss = losses.CategoricalCrossentropy(
+                label_smoothing=self._smoothing, dtype="float32"
+            )
+            accuracy = metrics.CategoricalAccuracy
+        else:
+            loss = losses.SparseCategoricalCrossentropy(dtype="float32")
+            accuracy = metrics.SparseCategoricalAccuracy
         self.model.compile(
             optimizer=keras.optimizers.Adam(),
-            loss=keras.losses.SparseCategoricalCrossentropy(dtype="float32"),
-            weighted_metrics=[
-                keras.metrics.SparseCategoricalAccuracy("accuracy", dtype="float32")
-            ],
+            loss=loss,
+            weighted_metrics=[accuracy("accuracy", dtype="float32")],
         )
         adam = self.model.optimizer
         adam.build(self.model.trainable_variables)
@@ -83,6 +93,12 @@ class CompiledModel:
             variable.assign(state.optimizer.get(name, np.zeros(variable.shape)))
         for variable, value in self._others:
             variable.assign(value)
+
+    def targets(self, codes):
+        """Return labels as the loss takes them; Keras smooths one-hot vectors only."""
+        if not self._smoothing:
+            return codes
+        return (codes[:, None] == np.arange(self._n_classes)).astype(np.float32)
 
     def seed(self, seeds):
         """Set the generators of dropout and augmentation."""

@@ -112,6 +112,9 @@ HYPERPARAMETERS = {
     "min_learning_rate": _training(
         1e-5, [NOT_NEGATIVE_FLOAT], "RATE", "where annealing stops"
     ),
+    "label_smoothing": _training(
+        0.0, [_FRACTION], "FRACTION", "probability shared among all classes"
+    ),
     "validation_fraction": _training(
         0.1,
         [_PROPER_FRACTION, None],

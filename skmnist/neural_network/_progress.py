@@ -28,12 +28,12 @@ _HARDLY = 0.1  # of a fit: less does not tell its pace
 
 
 class Report(NamedTuple):
-    """How far a fit is, after one of its batches or at its end."""
+    """How far a fit is: at its beginning, after one of its batches, or at its end."""
 
     name: str
     seconds: float  # of the monotonic clock, which all processes share
     fraction: float  # of the batches of all epochs
-    epoch: int = 0  # 0 for classifiers without epochs
+    epoch: int = 0  # 0 before the first batch, and for classifiers without epochs
     n_epochs: int = 0
     accuracy: float = 0.0
     is_over: bool = False
@@ -61,15 +61,16 @@ class BatchReports:
         """Do nothing after the outermost fit."""
 
     def on_fit_task_begin(self, estimator, context):
-        """Report the beginning of the fit of another classifier."""
-        if _is_other(estimator, context):
+        """Report the beginning of the fit of a variant."""
+        if _is_variant(context):
+            self.fraction, self.reported = 0.0, -_INTERVAL
             self._append(context, 0)
 
     def on_fit_task_end(self, estimator, context):
         """Report the end of the fit of a network or another classifier."""
         if context.estimator_name == "MnistCNN" and context.task_name == "fit":
             self._append(context.parent or context, self.fraction, is_over=True)
-        elif _is_other(estimator, context):
+        elif _is_variant(context) and type(estimator[-1]).__name__ != "MnistCNN":
             self._append(context, 1, is_over=True)
 
     def on_batch_end(self, context, *, epoch, n_epochs, batch, n_batches, accuracy):
@@ -87,10 +88,9 @@ class BatchReports:
             file.write(json.dumps(report) + "\n")
 
 
-def _is_other(estimator, context):
-    """Return whether a task is the fit of a variant that is not a network."""
-    is_variant = context.source_estimator_name in ("GridSearchCV", "VariantFits")
-    return is_variant and type(estimator[-1]).__name__ != "MnistCNN"
+def _is_variant(context):
+    """Return whether a task is the fit of the pipeline of a variant."""
+    return context.source_estimator_name in ("GridSearchCV", "VariantFits")
 
 
 def fit_cost(cnn, n_rows, image_shape):
@@ -109,6 +109,11 @@ def _row_cost(cnn, image_shape):
     return cost * (_BATCH_NORM if cnn.batch_norm else 1)
 
 
+def _mean(numbers):
+    """Return the mean of a list of numbers, or 0 if it is empty."""
+    return sum(numbers) / len(numbers) if numbers else 0
+
+
 def _kind(length):
     return f"{length:.2g}"
 
@@ -122,13 +127,18 @@ class TimeLeft:
     def __init__(self, fits):
         self.fits = fits
         self.latest = {}
-        self._first = {}
+        self._begun = {}
+        self._first = {}  # the first reports after a batch
         self._n_at_once = 1
 
     def add(self, report):
         """Take a report into account."""
-        self._first.setdefault(report.name, report)
-        self.latest[report.name] = report
+        name, is_beginning = report.name, not (report.fraction or report.is_over)
+        if is_beginning or name not in self.latest:
+            self._begun[name] = self._first[name] = report
+        elif self._first[name].epoch == 0 < report.epoch:
+            self._first[name] = report
+        self.latest[name] = report
         self._n_at_once = max(self._n_at_once, len(self.running))
 
     @property
@@ -159,26 +169,34 @@ class TimeLeft:
     def seconds(self, now):
         """Return the remaining seconds, or None while they are unknown.
 
-        The pace is measured from the first report of a fit, after its network was
+        The pace is measured from the first batches of a fit, after its network was
         built and traced; epochs from a checkpoint, and those that early stopping saved,
         do not count. As many fits run at once as have so far.
         """
         pace = self._pace()
         if pace is None:
             return None
-        starts = sorted(report.seconds for report in self._first.values())
-        ends = sorted(r.seconds for r in self.latest.values() if r.is_over)
-        # Between two fits of a worker, the first is scored and the second is built. The
-        # last one is scored, too.
-        gaps = [
-            start - end
-            for start, end in zip(starts[self._n_at_once :], ends, strict=False)
+        waits = [
+            first.seconds - self._begun[name].seconds
+            for name, first in self._first.items()
+            if first.epoch
         ]
-        gap = sum(gaps) / len(gaps) if gaps else 0
+        # The first fit of a process takes longer: it starts TensorFlow.
+        building = _mean(waits[self._n_at_once :] or waits)
+        # Between two fits of a worker, the first is scored. The last is scored, too.
+        starts = sorted(report.seconds for report in self._begun.values())
+        ends = sorted(r.seconds for r in self.latest.values() if r.is_over)
+        gaps = zip(starts[self._n_at_once :], ends, strict=False)
+        scoring = _mean([start - end for start, end in gaps])
         workers = [0.0] * self._n_at_once
+        for worker in range(len(self.running), self._n_at_once):
+            workers[worker] = scoring
         # The running fits are at work already, and the others follow.
         for name, work in sorted(self.remaining.items(), key=self._is_waiting):
-            workers[workers.index(min(workers))] += gap + work * pace(self.fits[name])
+            seconds = work * pace(self.fits[name]) + scoring
+            if work and (name not in self._first or not self._first[name].epoch):
+                seconds += building
+            workers[workers.index(min(workers))] += seconds
         end = max(report.seconds for report in self.latest.values())
         return max(0.0, max(workers) - (now - end))
 
@@ -191,8 +209,10 @@ class TimeLeft:
         spent, trained = Counter(), Counter()
         for name, report in self.latest.items():
             first, kind = self._first[name], _kind(self.fits[name])
-            spent[kind] += (report.seconds - first.seconds) * (self.fits[name] > 0)
-            trained[kind] += (report.fraction - first.fraction) * self.fits[name]
+            done = (report.fraction - first.fraction) * self.fits[name]
+            if done > 0:
+                spent[kind] += report.seconds - first.seconds
+                trained[kind] += done
         if not trained.total():
             return None
         of_all = spent.total() / trained.total()

@@ -53,12 +53,13 @@ class _Means:
         }
 
 
-def _evaluate(model, batches, hooks):
-    means = _Means()
+def _evaluate(network, batches, hooks):
+    model, means = network.model, _Means()
     hooks.on_test_begin()
     for step, (images, codes, loss_weight, n, weight) in enumerate(batches):
         hooks.on_test_batch_begin(step)
-        logs = model.test_on_batch(images, codes, loss_weight, return_dict=True)
+        targets = network.targets(codes)
+        logs = model.test_on_batch(images, targets, loss_weight, return_dict=True)
         means.add(logs, n, weight)
         hooks.on_test_batch_end(step, means.logs())
     hooks.on_test_end(means.logs())
@@ -179,7 +180,8 @@ def train(
         ):
             hooks.on_train_batch_begin(step)
             own.on_train_batch_begin(step)
-            logs = model.train_on_batch(images, codes, loss_weight, return_dict=True)
+            targets = network.targets(codes)
+            logs = model.train_on_batch(images, targets, loss_weight, return_dict=True)
             if not math.isfinite(logs["loss"]):
                 raise _divergence("training loss", logs["loss"], epoch, model)
             batch_loss.append(logs["loss"])
@@ -190,7 +192,7 @@ def train(
                 break
         logs = means.logs()
         if validation is not None:
-            logs |= _evaluate(model, validation, hooks)
+            logs |= _evaluate(network, validation, hooks)
             if not math.isfinite(logs["val_loss"]):
                 raise _divergence("val_loss", logs["val_loss"], epoch, model)
         _check_weights(model, images, epoch)

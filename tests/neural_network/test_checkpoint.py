@@ -88,8 +88,9 @@ def finished(cnn, few, tmp_path):
         {"anneal": "plateau", "anneal_patience": 1, "augment": True},
         {"anneal": "one_cycle", "augment": True},
         {"early_stopping": True, "batch_norm": True, "learning_rate": 0.03},
+        {"label_smoothing": 0.1},
     ],
-    ids=["plateau", "one_cycle", "early_stopping"],
+    ids=["plateau", "one_cycle", "early_stopping", "label_smoothing"],
 )
 def test_fit_resumed_same_bits(params, digits, small, tmp_path):
     X, y, _, _ = digits
@@ -205,7 +206,7 @@ OTHER_VALUES = {
     **{"image_shape": (4, 16), "class_weight": {1: 9}, "warm_start": True},
     **{"random_state": 1, "verbose": 2, "callbacks": [], "tta_copies": 1},
     **{"early_stopping": False, "n_iter_no_change": 1, "batch_norm": True},
-    **{"dtype": "mixed_bfloat16"},
+    **{"dtype": "mixed_bfloat16", "label_smoothing": 0.1},
 }
 
 

@@ -61,6 +61,7 @@ RIGHT = {
     "epochs": st.integers(1, 2),
     "batch_size": st.one_of(st.integers(1, 50), HUGE),
     "learning_rate": st.floats(0, 1e300, exclude_min=True),
+    "label_smoothing": st.sampled_from([0, 0.5]),
     "validation_fraction": st.one_of(st.none(), st.floats(1e-300, 0.99)),
     "filters": st.sampled_from([(2,), [2]]),
     "kernel_sizes": st.sampled_from([(1,), (9,)]),

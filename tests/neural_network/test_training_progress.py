@@ -86,10 +86,69 @@ def test_time_left_counts_gaps_between_fits():
     for name, start in [("a", 0), ("b", 13)]:
         left.add(Report(name, start, 0))
         left.add(Report(name, start + 10, 1, is_over=True))
-    assert left.seconds(23) == pytest.approx(3 + 10)
+    assert left.seconds(23) == pytest.approx(3 + 10 + 3)
     left.add(Report("c", 26, 0))
     left.add(Report("c", 31, 0.5))
     assert left.seconds(31) == pytest.approx(5 + 3)  # the last is scored, too
+
+
+def test_time_left_counts_building_of_networks():
+    """From the beginning of a fit to its first batch, for fits that are still there."""
+    left = TimeLeft(dict.fromkeys("abc", 1))
+    left.add(Report("a", 0, 0))
+    assert left.seconds(0) is None
+    left.add(Report("a", 4, 0.01, epoch=1))
+    left.add(Report("a", 14, 0.51, epoch=6))
+    assert left.seconds(14) == pytest.approx(9.8 + 2 * (4 + 20))
+    left.add(Report("a", 23.8, 1, is_over=True))
+    left.add(Report("b", 24.8, 0))
+    # One second is for the scoring.
+    assert left.seconds(26.8) == pytest.approx(2 * (4 + 20 + 1) - 2)
+    left.add(Report("b", 26.8, 0.01, epoch=1))
+    # The first of a process takes longer than the next.
+    assert left.seconds(26.8) == pytest.approx(19.8 + 1 + 2 + 20 + 1)
+
+
+def test_time_left_fits_that_were_finished_before():
+    """They load their checkpoint, which says nothing about the pace of training."""
+    left = TimeLeft(dict.fromkeys("abc", 1))
+    for second, name in enumerate("ab"):
+        left.add(Report(name, second, 0))
+        left.add(Report(name, second + 0.8, 0, is_over=True))
+    assert left.seconds(2) is None
+    left.add(Report("c", 2, 0))
+    left.add(Report("c", 3, 0.01, epoch=1))
+    left.add(Report("c", 4, 0.02, epoch=1))
+    assert left.seconds(4) == pytest.approx(98, abs=0.5)
+
+
+def test_time_left_fit_that_begins_again():
+    """A worker died, and another takes up its fit at a checkpoint."""
+    left = TimeLeft({"one": 1})
+    left.add(Report("one", 0, 0))
+    left.add(Report("one", 5, 0.8, epoch=8))
+    left.add(Report("one", 100, 0))
+    assert left.seconds(100) is None
+    left.add(Report("one", 102, 0.8, epoch=8))
+    left.add(Report("one", 112, 0.9, epoch=9))
+    assert left.seconds(112) == pytest.approx(10)
+
+
+def test_time_left_two_at_once_build_and_score():
+    left = TimeLeft(dict.fromkeys("abcd", 1))
+    for name in "ab":
+        left.add(Report(name, 0, 0))
+        left.add(Report(name, 5, 0.01, epoch=1))
+        left.add(Report(name, 24.8, 1, is_over=True))
+    for name in "cd":
+        left.add(Report(name, 25.8, 0))
+        # Other networks start faster than the first of a process.
+        left.add(Report(name, 26.8, 0.01, epoch=1))
+        left.add(Report(name, 36.8, 0.51, epoch=6))
+    assert left.seconds(36.8) == pytest.approx(9.8 + 1)
+    left.add(Report("c", 46.6, 1, is_over=True))
+    left.add(Report("d", 46.6, 1, is_over=True))
+    assert left.seconds(46.6) == pytest.approx(1)
 
 
 def test_time_left_resumed_fit():
@@ -118,7 +177,7 @@ def test_time_left_stopped_early():
 def test_training_progress_says_what_it_knows(fits, early_stopping, words):
     progress = TrainingProgress(fits, early_stopping=early_stopping)
     now = time.monotonic()
-    progress.left.add(Report("one", now - 402, 0))
+    progress.left.add(Report("one", now - 402, 0, 1, 10, 0.1))
     progress.left.add(Report("one", now, 0.1, 1, 10, 0.5))
     assert progress.say_left() == words
     progress.left.add(Report("one", now, 1, is_over=True))
@@ -146,6 +205,9 @@ def test_training_progress_of_search(digits, small, n_jobs):
     assert sorted(progress.left.latest) == sorted(names)
     assert progress.left.n_over == 4
     assert progress.left.fraction == 1
+    begun = progress.left._begun.values()
+    assert all(report.epoch == report.fraction == 0 for report in begun)
+    assert all(report.epoch == 1 for report in progress.left._first.values())
 
 
 @pytest.mark.filterwarnings("ignore:.* does not support callbacks")

@@ -153,6 +153,7 @@ def test_load_model_fresh_process_same_bits(fitted_pipeline, digits, path, tmp_p
         {"anneal": "one_cycle", "epochs": 4},
         {"augment": True},
         {"batch_norm": True},
+        {"label_smoothing": 0.1},
     ],
     ids=lambda params: next(iter(params)),
 )
