@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
@@ -40,6 +41,13 @@ def warn_user(message):
     while frame and frame.f_globals.get("__name__", "").split(".")[0] in _CALLERS:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def full_repr(estimator):
+    """Return the text of an estimator with all settings, of which repr() cuts many."""
+    if type(estimator).__repr__ is not BaseEstimator.__repr__:
+        return repr(estimator)
+    return estimator.__repr__(N_CHAR_MAX=10**6)
 
 
 class ManualLinks:

@@ -44,6 +44,10 @@ def compare(args):
             progress=args.progress,
             **args.params,
         )
+    if args.output is None:
+        args.written = "all networks are trained, and nothing was left to be saved"
+    else:
+        args.written = f"the results are only in part in {args.output}"
     if args.reports:
         say(report.reports(comparison))
     if args.output is None:
@@ -98,6 +102,7 @@ def train(args):
         write_atomically(args.output, partial(joblib.dump, pipeline))
     else:
         save_model(pipeline, args.output)
+    args.written = f"the model is in {args.output}"
     _say_how_it_trained(pipeline, images, seconds)
     say(f"The model is in {args.output}.")
 
@@ -214,7 +219,12 @@ def _cluster(address):
 
 
 def _do_all(*steps):
-    """Run all steps even if some fail, then raise their error."""
-    with contextlib.ExitStack() as stack:
-        for step in reversed(steps):
-            stack.callback(step)
+    """Run all steps even if some fail, then raise the first error."""
+    errors = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]

@@ -54,8 +54,8 @@ def is_sentence(error):
 def describe(error):
     """Return the message of an error in one line."""
     if isinstance(error, OSError) and error.filename is not None:
-        return _one_line(f"{os.fsdecode(error.filename)}: {error.strerror}")
-    return _one_line(error)
+        return as_one_line(f"{os.fsdecode(error.filename)}: {error.strerror}")
+    return as_one_line(error)
 
 
 @contextlib.contextmanager
@@ -87,11 +87,17 @@ class _Warnings:
         self.seen = set()
 
     def show(self, message, category, filename, lineno, file=None, line=None):
-        text = _one_line(message)
+        text = as_one_line(message)
         if text not in self.seen:
             self.seen.add(text)
             print(f"skmnist: warning: {text}", file=sys.stderr)
 
 
-def _one_line(text):
-    return " ".join(str(text).split())
+def as_one_line(text):
+    """Return a text in one line, without characters that control a terminal."""
+    return printable(" ".join(str(text).split()))
+
+
+def printable(text):
+    """Escape what is not printable; names in archives may hold anything."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -93,7 +93,7 @@ def variant(text):
             f"{text!r} is not one of {', '.join(known)}: write {name}:PARAM=VALUE,... "
             f"for others, and {name}: for the default settings"
         )
-    own = dict(_setting(each) for each in settings.split(",") if each)
+    own = dict(_setting(each) for each in map(str.strip, settings.split(",")) if each)
     return name, known.get(name, {}) | own
 
 
@@ -102,7 +102,8 @@ def _setting(text):
     each = HYPERPARAMETERS.get(name)
     if each is None:
         raise argparse.ArgumentTypeError(
-            f"{text!r} does not begin with one of {', '.join(HYPERPARAMETERS)}"
+            f"{text!r} does not begin with one of {', '.join(HYPERPARAMETERS)} (spaces "
+            "separate several numbers of one, as in 'filters=64 128')"
         )
     read = _reader(each)
     several = isinstance(each.default, tuple)

@@ -117,7 +117,9 @@ def _run(argv):
         try:
             getattr(_commands, args.command)(args)
         except KeyboardInterrupt as stop:
-            if hasattr(args, "checkpoint"):
+            if hasattr(args, "written"):
+                stop.add_note(args.written)
+            elif hasattr(args, "checkpoint"):
                 stop.add_note(_how_to_resume(args.checkpoint))
             raise
     return 0
@@ -147,6 +149,8 @@ def _how_to_resume(checkpoint):
             "nothing was saved. With --checkpoint DIR, the same command resumes after "
             "the last finished epoch"
         )
+    if not any(name.endswith(".safetensors") for name in os.listdir(checkpoint)):
+        return f"no epoch was finished, and nothing was saved in {checkpoint}"
     return (
         f"finished epochs are in {checkpoint}, and the same command resumes after them"
     )

@@ -7,6 +7,7 @@ from sklearn.utils._param_validation import Interval
 
 from skmnist import __version__
 from skmnist._utils import POSITIVE_FLOAT
+from skmnist.cli._console import printable
 from skmnist.cli._hyperparameter_options import (
     add_hyperparameters,
     checked,
@@ -25,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message):
         # Arguments may hold line breaks.
-        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
+        shown = printable(message)
         self.exit(2, f"skmnist: error: {shown} (try {self.prog} --help)\n")
 
 
@@ -100,6 +101,7 @@ def _add_compare(commands):
     group.add_argument(
         "--variants",
         type=variant,
+        action="extend",
         nargs="+",
         default=[],
         metavar="NAME:PARAM=VALUE,...",

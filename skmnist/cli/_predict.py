@@ -4,10 +4,11 @@ import os
 import re
 import warnings
 from functools import partial
+from itertools import count
 
 import numpy as np
 
-from skmnist.cli._console import say
+from skmnist.cli._console import printable, say
 from skmnist.cli._log_filter import start_keras
 from skmnist.cli._reader import Reader
 from skmnist.datasets._load_images import load_tracked
@@ -48,17 +49,17 @@ def predict(args):
         )
     track = partial(_track, "Reading", args.progress)
     options = (args.label_column, args.subset)
-    loaded = {s: load_tracked(s, *options, track=track) for s in args.data}
+    loaded = [(s, load_tracked(s, *options, track=track)) for s in args.data]
     start_keras()
     open_model = _open_pickle if pickled else _open_safely
     model = _default_model() if args.model is None else open_model(args.model)
     reader = Reader(model, args.model or "the pretrained network")
-    sources = [_rows(reader, *each, options, track) for each in loaded.items()]
+    sources = [_rows(reader, *each, options, track) for each in loaded]
     if args.output is None:
         labels = _print_labels(model, sources, loaded, args.progress)
     else:
         labels = _ask("predict", sources, args.progress)
-        _write_labels(labels, loaded.values(), args.output)
+        _write_labels(labels, loaded, args.output)
         say(f"{args.output} holds {len(labels):,} labels.")
     _compare_with_known(labels, loaded, getattr(model, "classes_", labels))
 
@@ -79,7 +80,8 @@ def _start_of(path):
 
 
 def _is_safetensors(start):
-    return start[8:] == b"{"  # the ninth byte of every such file
+    # The length of the description, which begins with a brace.
+    return start[8:] == b"{" and int.from_bytes(start[:8], "little") < 2**32
 
 
 def _is_model(path):
@@ -171,8 +173,8 @@ def _print_labels(model, sources, loaded, progress):
     proba = _ask("predict_proba", sources, progress)
     best, second = np.argsort(-proba, axis=1, kind="stable")[:, :2].T
     names = [
-        name or f"{source}, row {row}"
-        for source, images in loaded.items()
+        printable(name or f"{source}, row {row}")
+        for source, images in loaded
         for row, name in enumerate(_file_names(images), 1)
     ]
     width, rank = max(map(len, names)), np.arange(len(names))
@@ -200,12 +202,13 @@ def _file_names(images):
 def _write_labels(labels, loaded, path):
     import pandas as pd
 
-    names = [name for images in loaded for name in _file_names(images)]
+    names = [name for _, images in loaded for name in _file_names(images)]
     # Old zip files leave names that are not UTF-8.
     names = [
         name and os.fsencode(name).decode(errors="backslashreplace") for name in names
     ]
-    ids = [name or number for number, name in enumerate(names, 1)]
+    numbers = count(1)
+    ids = [name or next(numbers) for name in names]
     table = pd.DataFrame({"ImageId": ids, "Label": labels})
     name, ending = os.path.splitext(os.path.basename(path))
     how = {"method": _COMPRESSIONS.get(ending.lower())}
@@ -219,7 +222,7 @@ def _write_labels(labels, loaded, path):
 def _compare_with_known(labels, loaded, classes):
     """Say how many labels are right, for sources whose labels are classes."""
     start, classes = 0, _as_text(classes)
-    for source, images in loaded.items():
+    for source, images in loaded:
         answers = labels[start : start + len(images.data)]
         start += len(images.data)
         if images.target is None:

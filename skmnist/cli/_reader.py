@@ -49,7 +49,8 @@ class Reader:
             seen, trained = ("x".join(map(str, s)) for s in (images.image_shape, shape))
             raise ValueError(
                 f"{source} holds images of {seen} pixels, but {self.name} was trained "
-                f"on images of {trained}"
+                f"on images of {trained}: give pictures as files, which are scaled, or "
+                "--model for a model of that size"
             )
         rows = images.data
         if self._is_scaled:

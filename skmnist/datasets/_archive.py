@@ -26,14 +26,14 @@ class Folder:
     @cached_property
     def names(self):
         """Paths of the files inside the folder, sorted."""
-        found = (
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(self.path)
-            for name in names
-        )
-        return _visible(
-            os.path.relpath(name, self.path) for name in found if os.path.isfile(name)
-        )
+        found = []
+        for folder in _folders(self.path):
+            for entry in os.scandir(folder):
+                name = os.path.relpath(entry.path, self.path)
+                # A link to what is missing is named when it is opened.
+                if entry.is_file() or (entry.is_symlink() and not entry.is_dir()):
+                    found.append(name)
+        return _visible(found)
 
     @contextmanager
     def open(self, name):
@@ -69,6 +69,22 @@ class Archive:
             yield stream, self._limit
 
     where = Folder.where
+
+
+def _folders(path):
+    """Yield a folder and all folders below it, linked ones included, each once."""
+
+    def refuse(error):
+        raise error
+
+    seen = set()
+    for folder, inner, _ in os.walk(path, followlinks=True, onerror=refuse):
+        inner.sort()
+        if (real := os.path.realpath(folder)) in seen:
+            inner.clear()
+            continue
+        seen.add(real)
+        yield folder
 
 
 def _visible(names):

@@ -314,12 +314,23 @@ def _kind(stream):
     return "picture" if is_picture(start) else "csv"
 
 
+def _unreadable(start):
+    """Return what a file is that many have in place of pictures, or None."""
+    if start[4:8] == b"ftyp":
+        return "a HEIC or AVIF picture, or a film"
+    return "a PDF document" if start.startswith(b"%PDF") else None
+
+
 def _read_entry(tree, name, options):
     """Read one file, a data set or a part of one."""
     path, (label_column, subset, normalize, _) = tree.where(name), options
     with tree.open(name) as (stream, limit):
         if not stream.peek(1):
             raise ValueError(f"{path} is empty.")
+        if what := _unreadable(stream.peek(12)):
+            raise ValueError(
+                f"{path} is {what}, which cannot be read: save it as JPEG or PNG."
+            )
         match _kind(stream):
             case "zip":
                 archive = Archive(seekable(stream, limit, path), path, limit)

@@ -22,7 +22,7 @@ def read_parquet(file, limit, path, label_column, normalize):
         ) from error
     try:
         table = ParquetFile(file)
-        _check(table, limit, path)
+        _check(table, limit, path, label_column)
         labels = None
         if label_column in table.schema_arrow.names:
             column = table.read([label_column]).column(label_column)
@@ -36,18 +36,22 @@ def read_parquet(file, limit, path, label_column, normalize):
     return ImageSet(images, labels, normalized=normalized)
 
 
-def _check(table, limit, path):
+def _check(table, limit, path, label_column):
     import pyarrow as pa
 
     names = table.schema_arrow.names
+    for name in ("image", label_column):
+        if names.count(name) > 1:
+            raise ValueError(f"{path} has {names.count(name)} columns {name!r}.")
     kind = table.schema_arrow.field("image").type if "image" in names else None
+    seen = f" ('image' holds {kind})" if kind else ""
     if pa.types.is_struct(kind) if kind else False:
         kind = kind.field("bytes").type if kind.get_field_index("bytes") >= 0 else None
     if kind not in (pa.binary(), pa.large_binary()):
         raise ValueError(
-            f"{path} has the columns {shortened(names)}; a Parquet file of pictures "
-            "has a column 'image' with the bytes of PNG or JPEG files, and 'label' "
-            f"(or what label_column names). {DIRECTLY}"
+            f"{path} has the columns {shortened(names)}{seen}; a Parquet file of "
+            "pictures has a column 'image' with the bytes of PNG or JPEG files, and "
+            f"'label' (or what label_column names). {DIRECTLY}"
         )
     meta = table.metadata
     groups = [meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)]

@@ -6,11 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skmnist._utils import warn_user
 from skmnist.datasets._stream import DIRECTLY, shortened
 
 PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
-_PART = re.compile(r"(?<![a-z])(train|test|t10k)", re.IGNORECASE)
+# Where a word starts in a name such as "mnist_train" or "mnistTrain".
+WORD = r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))"
+_PART = re.compile(WORD + "((?i:train|test|t10k))")
 _SHARD = re.compile(r"\d+-of-\d+")
 _EMNIST = re.compile(
     r"emnist-(balanced|byclass|bymerge|digits|letters|mnist)-(train|test)"
@@ -60,7 +63,19 @@ def choose(names, subset, path):
                 f"them, after unpacking a zip file. {DIRECTLY}"
             )
         chosen.append(mine)
+    if subset == "all":
+        warn_of_rest(names, [name for mine in chosen for name in mine], "tables", path)
     return chosen
+
+
+def warn_of_rest(names, chosen, what, path):
+    """Warn if the files of "all" parts are not all that are there."""
+    n_others = len(names) - len(chosen)
+    if n_others:
+        warn_user(
+            f"{n_others} of the {len(names)} {what} in {path} are in neither part, "
+            "train or test, and were skipped: give their own path to read them."
+        )
 
 
 def join(parts, path):

@@ -6,7 +6,14 @@ import warnings
 
 import numpy as np
 
-from skmnist.datasets._parts import PARTS, ImageSet, part_of, refuse_test
+from skmnist.datasets._parts import (
+    PARTS,
+    WORD,
+    ImageSet,
+    part_of,
+    refuse_test,
+    warn_of_rest,
+)
 from skmnist.datasets._stream import DIRECTLY, one_line, read_all, shortened
 
 _STARTS = (
@@ -19,7 +26,7 @@ _STARTS = (
 )
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")
 _INTEGER = re.compile(r"-?\d{1,15}", re.ASCII)
-_PART = re.compile(r"(?<![a-z])(train|test|t10k|val)", re.IGNORECASE)
+_PART = re.compile(WORD + "(?i:train|test|t10k|val|dev|eval|extra|holdout)")
 _SMALL = 64  # pixels; larger pictures are not kept as they are
 _INK = 0.3 * 255  # light enough for a stroke
 
@@ -63,7 +70,15 @@ def _split(names, subset, path):
     """Return the names for each part in `subset`, from its folder train or test."""
     depth = _depth(names)
     tops = {_folder(name, depth) for name in names}
-    if len(tops) == 1 or not all(top and _PART.search(top) for top in tops):
+    is_part = [bool(top and _PART.search(top)) for top in tops]
+    if len(tops) == 1 or not all(is_part):
+        are_nested = all(_folder(name, depth + 1) for name in names)
+        if len(tops) > 1 and any(is_part) and are_nested:
+            raise ValueError(
+                f"{path} has the folders {shortened(sorted(tops))} with folders in "
+                f"them, of which not all are parts of a data set: give one of them. "
+                f"{DIRECTLY}"
+            )
         refuse_test(subset, path)
         return [names]
     parts = []
@@ -75,6 +90,8 @@ def _split(names, subset, path):
                 f"{len(mine)} can be its {part} part; give one of them. {DIRECTLY}"
             )
         parts.append([name for name in names if _folder(name, depth) == mine[0]])
+    if subset == "all":
+        warn_of_rest(names, [name for mine in parts for name in mine], "pictures", path)
     return parts
 
 
@@ -115,7 +132,10 @@ def _as_labels(labels, path):
         are_integers = all(map(_INTEGER.fullmatch, set(labels)))
         return np.array(labels, dtype=np.int64 if are_integers else None)
     if any(labels):
-        raise ValueError(f"Only one part of {path} has a folder for each class.")
+        raise ValueError(
+            f"Only one part of {path} has a folder for each class: give "
+            "subset='train' or 'test' (--subset), or the folder of one part."
+        )
     return None
 
 
@@ -172,7 +192,8 @@ def _normalize(picture, name, normalize):
     try:
         return normalizer_of(normalize).transform([picture])[0]
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
+        problem = str(error).removeprefix("Picture 0 of X ")
+        raise ValueError(f"{name} {problem}") from error
 
 
 def decode(content, name):

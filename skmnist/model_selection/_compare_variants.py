@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
 from numbers import Integral
@@ -19,6 +20,7 @@ from sklearn.utils import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
+from skmnist._utils import full_repr
 from skmnist.model_selection._variant_comparison import VariantComparison
 from skmnist.model_selection._variant_fits import Split, VariantFits
 from skmnist.model_selection._variants import make_variant_search, variant_pipeline
@@ -109,7 +111,8 @@ def compare_variants(
     ValueError
         Before any training, if the labels are missing, of one class only or too
         few of one class for the splits, if `variants`, `repeats` or `cv` are not as
-        described, or if `MnistCNN` does not have a hyperparameter.
+        described, if `MnistCNN` does not have a hyperparameter, or if `checkpoint_dir`
+        is given without an integer `random_state`.
 
     See Also
     --------
@@ -150,8 +153,9 @@ def compare_variants(
         **cnn_params,
     )
     template = make_search(random_state=seed).estimator
+    _check_resumable(random_state, [cnn_params, *variants.values()])
     call = _describe_call(
-        variants=dict(variants),
+        variants,
         **{"repeats": repeats, "cv": cv, "test_size": test_size, "random_state": seed},
         **{"image_shape": image_shape, "max_value": max_value, **cnn_params},
     )
@@ -234,7 +238,12 @@ def _fold(X, y, cv, rows):
         _check_counts(
             labels, n_folds, f"{n_folds} folds of what the test set leaves need"
         )
-    parts = folds.split(_safe_indexing(X, rows), labels)
+    parts = list(folds.split(_safe_indexing(X, rows), labels))
+    if any(np.max(np.concatenate(part), initial=0) >= len(rows) for part in parts):
+        raise ValueError(
+            f"cv must split the {len(rows)} rows that the test set leaves, but its "
+            f"folds have row numbers beyond them: {cv!r}."
+        )
     return [(rows[train], rows[test]) for train, test in parts]
 
 
@@ -284,9 +293,18 @@ def _sending_once():
     return getattr(active, "keeping_data", nullcontext)()
 
 
-def _describe_call(**arguments):
-    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    return f"compare_variants(X, y, {shown})"
+def _describe_call(variants, **arguments):
+    """Write the call in Python, without folders of this machine."""
+    shown = ", ".join(
+        f"{name!r}: {_settings(v) if isinstance(v, Mapping) else full_repr(v)}"
+        for name, v in variants.items()
+    )
+    others = [f"{name}={value!r}" for name, value in _settings(arguments).items()]
+    return f"compare_variants(X, y, {', '.join([f'variants={{{shown}}}', *others])})"
+
+
+def _settings(params):
+    return {name: v for name, v in params.items() if name != "checkpoint_dir"}
 
 
 def _name_dashboard():
@@ -300,6 +318,16 @@ def _first_seed(random_state):
     if isinstance(random_state, Integral):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _check_resumable(random_state, settings):
+    """Check that checkpoints would be found again."""
+    is_kept = any(isinstance(s, Mapping) and s.get("checkpoint_dir") for s in settings)
+    if is_kept and not isinstance(random_state, Integral):
+        raise ValueError(
+            "checkpoint_dir needs an integer random_state, to recognize the same fits. "
+            f"Got random_state={random_state!r}."
+        )
 
 
 def _check_repeats(repeats):

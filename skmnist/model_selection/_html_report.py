@@ -9,10 +9,10 @@ from io import BytesIO
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from skmnist import __version__
-from skmnist._utils import display_name
+from skmnist._utils import display_name, full_repr
 from skmnist.model_selection._figures import figure_functions
 from skmnist.neural_network._progress import say_duration
 
@@ -117,14 +117,8 @@ def _settings(comparison):
         if "cnn" in pipeline.named_steps:
             # A folder of this machine does not help others to repeat it.
             estimator.set_params(checkpoint_dir=None)
-        settings[display_name(name)] = _full_repr(estimator)
+        settings[display_name(name)] = full_repr(estimator)
     return settings
-
-
-def _full_repr(estimator):
-    if type(estimator).__repr__ is not BaseEstimator.__repr__:
-        return repr(estimator)
-    return estimator.__repr__(N_CHAR_MAX=10**6)  # repr() cuts many settings
 
 
 def _as_image(draw):

@@ -117,7 +117,17 @@ def score_held_out(pipeline, X, y):
     if not len(held_out):
         return np.nan, 0
     rows, labels = (_safe_indexing(part, held_out) for part in (X, y))
-    return pipeline.score(rows, labels), len(held_out)
+    return _accuracy(pipeline, rows, labels), len(held_out)
+
+
+def _accuracy(pipeline, X, y):
+    """Return the accuracy; `score` of a search is what the search optimizes."""
+    return (_predict(pipeline, X) == y).mean()
+
+
+def _predict(pipeline, X):
+    # Some classifiers return a column.
+    return np.ravel(pipeline.predict(X))
 
 
 def _fit_variant(caller, task, name, pipeline, X, y, split):
@@ -138,19 +148,22 @@ def _fit_variant(caller, task, name, pipeline, X, y, split):
         task.propagate_callback_context(pipeline),
     ):
         task.call_on_fit_task_begin(estimator=caller, X=X_train, y=y_train)
-        pipeline.fit(X_train, y_train, **fit_params)
+        try:
+            pipeline.fit(X_train, y_train, **fit_params)
+        except ValueError as error:
+            raise ValueError(f"{split.fit_name(name)}: {error}") from error
         task.call_on_fit_task_end(estimator=caller, X=X_train, y=y_train)
     seconds = perf_counter() - start
     if getattr(pipeline.named_steps.get("cnn"), "_n_found", 0):
         seconds = np.nan  # all or some of its epochs came from a checkpoint
-    predictions = pipeline.predict(_safe_indexing(X, split.test))
+    predictions = _predict(pipeline, _safe_indexing(X, split.test))
     right = predictions == y[split.test]
     validated, n_validated = _validate(pipeline, X_train, y_train, validation)
     return {
         "repeat": split.repeat,
         "model": name,
         "seed": split.seed,
-        "training": pipeline.score(X_train, y_train),
+        "training": _accuracy(pipeline, X_train, y_train),
         "n_training": len(y_train),
         "validation": validated,
         "n_validation": n_validated,
@@ -167,7 +180,7 @@ def _fit_variant(caller, task, name, pipeline, X, y, split):
 def _validate(pipeline, X_train, y_train, validation):
     """Return the validation accuracy and the number of its rows."""
     if validation is not None:
-        return pipeline.score(*validation), len(validation[1])
+        return _accuracy(pipeline, *validation), len(validation[1])
     if "cnn" in pipeline.named_steps:
         return score_held_out(pipeline, X_train, y_train)
     return np.nan, 0

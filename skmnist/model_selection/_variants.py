@@ -73,6 +73,7 @@ def make_variant_search(
             {key: [value] for key, value in _as_params(variant, seed).items()}
             for variant in variants.values()
         ],
+        scoring="accuracy",
         cv=cv,
         n_jobs=n_jobs,
     )
@@ -96,12 +97,13 @@ def _as_params(variant, seed):
     if isinstance(variant, Mapping):
         return {f"cnn__{name}": value for name, value in variant.items()}
     classifier = clone(variant)
-    seeds = [
-        name
-        for name in classifier.get_params()
-        if name == "random_state" or name.endswith("__random_state")
-    ]
-    classifier.set_params(**dict.fromkeys(seeds, seed))
+    if seed is not None:
+        seeds = [
+            name
+            for name in classifier.get_params()
+            if name == "random_state" or name.endswith("__random_state")
+        ]
+        classifier.set_params(**dict.fromkeys(seeds, seed))
     flatten = FunctionTransformer(_flatten)
     return {"cnn": Pipeline([("flatten", flatten), ("classifier", classifier)])}
 

@@ -7,7 +7,7 @@ from skmnist.plotting._image_grid_layout import Sheet
 from skmnist.plotting._reading import (
     augment_images,
     check_images,
-    image_shape_of,
+    images_for,
     images_of,
     pick,
 )
@@ -183,10 +183,9 @@ class ImageGridDisplay:
         check_images(X, n_images, y)
         X = pick(X, slice(n_images))
         return cls.from_predictions(
-            X,
+            images_for(estimator, X, image_shape),
             np.asarray(y)[:n_images],
             estimator.predict(X),
-            image_shape=image_shape_of(estimator, image_shape),
             n_images=n_images,
             ax=ax,
             **kwargs,
@@ -231,9 +230,10 @@ class ImageGridDisplay:
             If images and labels differ in number, or if `n_images` is below 1.
         """
         check_images(X, n_images, y)
-        probability = estimator.predict_proba(X)
-        predicted = estimator.classes_[np.argmax(probability, axis=1)]
-        highest = np.max(probability, axis=1)
+        # Not the most probable class where the estimator has another threshold.
+        predicted = np.ravel(estimator.predict(X))
+        is_class = predicted[:, np.newaxis] == estimator.classes_
+        highest = (estimator.predict_proba(X) * is_class).max(axis=1)
         y = np.asarray(y)
         mistakes = np.flatnonzero(predicted != y)
         worst = mistakes[np.argsort(-highest[mistakes], kind="stable")][:n_images]
@@ -245,7 +245,7 @@ class ImageGridDisplay:
         if len(worst) < len(mistakes):
             heading = f"The {len(worst)} worst of {heading}"
         display = cls(
-            images_of(pick(X, worst), image_shape_of(estimator, image_shape)),
+            images_for(estimator, pick(X, worst), image_shape),
             titles=titles,
             wrong=np.ones(len(worst), dtype=bool),
             heading=f"{heading} among {len(y):,} images",

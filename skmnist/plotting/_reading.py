@@ -39,7 +39,9 @@ def record_of(network, attribute):
 
 
 def pick(values, rows):
-    """Return some rows of an array-like; a DataFrame stays one."""
+    """Return some rows of an array-like; a DataFrame or a list stays one."""
+    if isinstance(values, list | tuple):  # pictures may have different sizes
+        return [values[i] for i in np.arange(len(values))[rows]]
     return values.iloc[rows] if hasattr(values, "iloc") else np.asarray(values)[rows]
 
 
@@ -50,11 +52,18 @@ def images_of(X, image_shape):
     return rows.reshape(-1, *resolve_image_shape(rows.shape[1], image_shape, seen))
 
 
-def image_shape_of(estimator, image_shape):
-    """Return the given image shape, or else the estimator's, if it has one."""
+def images_for(estimator, X, image_shape):
+    """Return images as an estimator sees them: normalized, if it begins with that.
+
+    Without an `image_shape` they have the estimator's, if it has one.
+    """
     if image_shape is None:
-        return getattr(network_of(estimator), "image_shape_", None)
-    return image_shape
+        image_shape = getattr(network_of(estimator), "image_shape_", None)
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    first = estimator.steps[0][1] if hasattr(estimator, "steps") else None
+    if hasattr(first, "box_size"):  # a MnistNormalizer
+        return first.transform(X) if len(X) else np.zeros((0, *first.image_shape))
+    return images_of(X, image_shape)
 
 
 def augment_images(estimator, X, seed):

@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image, ImageOps
 
+# Cubic enlargement of a picture makes pixels that are so much above full brightness.
+_OVERSHOOT = 1.2
 FORMS = (
     "an array (n, height, width) or (n, height, width, 3 or 4), or a list of arrays "
     "and Pillow images of any sizes"
@@ -36,6 +38,10 @@ def read_pixels(X, image_shape, ink="auto"):
             pixels = _as_pixels(picture, ink)
         except ValueError as error:
             raise ValueError(f"Picture {position} of X {error}") from error
+        except OSError as error:  # Pillow reads a file late
+            raise ValueError(
+                f"Picture {position} of X cannot be decoded: {error}."
+            ) from error
         yield pixels
 
 
@@ -44,15 +50,17 @@ def full_scale(pixels):
     largest = pixels.max()
     # scikit-learn has digits of 16 levels; cameras and scanners have 8 to 16 bits.
     scales = [1, 16, *(2**bits - 1 for bits in range(8, 17))]
-    return np.float32(next((scale for scale in scales if scale >= largest), largest))
+    usual = next((scale for scale in scales if _OVERSHOOT * scale >= largest), 0)
+    return np.float32(max(usual, largest))
 
 
 def _split(X, image_shape):
     """Return pictures as a list of what each is, or as one array of all."""
     if isinstance(X, Image.Image):
         raise ValueError("X is one picture: give [X], a list of pictures.")
-    is_list = isinstance(X, list | tuple) or getattr(X, "dtype", None) == np.object_
-    if not is_list or (len(X) and np.ndim(X[0]) == 1):
+    is_list = not hasattr(X, "shape") or getattr(X, "dtype", None) == np.object_
+    X = list(X) if is_list else X
+    if not is_list or (X and np.ndim(X[0]) == 1):
         return _split_array(np.asarray(X), image_shape)
     if len(X) == 0:
         raise ValueError(f"X does not hold a picture: give {FORMS}.")

@@ -164,6 +164,15 @@ def test_variants():
     ]
 
 
+def test_variants_option_twice_and_spaces():
+    args = ["--variants", "plain", "--variants", "a:epochs=2, filters=4 8"]
+    args = make_parser().parse_args(["compare", *args])
+    assert [name for name, _ in args.variants] == ["plain", "a"]
+    assert args.variants[1][1] == {"epochs": 2, "filters": (4, 8)}
+    # The default is not changed.
+    assert make_parser().parse_args(["compare"]).variants == []
+
+
 def test_variants_named_as_known_ones_start_from_their_settings():
     args = ["annealed:epochs=5", "fast:epochs=3", "own:"]
     args = make_parser().parse_args(["compare", "--variants", *args])

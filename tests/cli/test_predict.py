@@ -7,6 +7,7 @@ import pickle
 import shutil
 import struct
 import warnings
+import zipfile
 from pathlib import Path
 
 import joblib
@@ -94,6 +95,12 @@ def test_predict_several_sources(
     assert found["ImageId"].tolist() == list(range(1, 411))
 
 
+def test_predict_source_named_twice(trained, table, expected, tmp_path):
+    output = tmp_path / "out.csv"
+    assert predict(table, table, "--model", trained[0], "--output", output) == 0
+    assert pd.read_csv(output)["Label"].tolist() == expected * 2
+
+
 @pytest.fixture
 def pictures(tmp_path, large_digits):
     """Return a folder of three pictures, and a copy of the second beside it."""
@@ -114,6 +121,38 @@ def test_predict_pictures(capsys, pictures):
     model = load_pretrained()
     expected = model.predict(images.data.reshape(-1, *images.image_shape)).tolist()
     assert [int(y) for _, y, *_ in lines] == [expected[1], *expected]
+
+
+def test_predict_names_of_rows_beside_pictures(
+    pictures, large_digits, write_csv, tmp_path
+):
+    folder, photo = pictures
+    table, output = write_csv(tmp_path / "t.csv", large_digits[0][:2]), tmp_path / "o"
+    assert predict(photo, table, folder, "--output", output) == 0
+    names = [str(photo), "1", "2", *(f"{folder}/{i}.png" for i in range(3))]
+    assert pd.read_csv(output)["ImageId"].tolist() == names
+
+
+def test_predict_names_that_control_a_terminal(capsys, pictures, tmp_path):
+    folder, photo = pictures
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("a\nb.png", "c\x1b[2Jd.png"):
+            archive.write(photo, name)
+    assert predict(tmp_path / "a.zip") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        rf"{tmp_path}/a.zip/a\nb.png",
+        rf"{tmp_path}/a.zip/c\x1b[2Jd.png",
+    ]
+
+
+def test_predict_gif_that_starts_like_a_model(capsys, tmp_path, large_digits):
+    """The ninth byte of a GIF is that of its height, 123 is a brace."""
+    picture = Image.fromarray(large_digits[0][0].reshape(28, 28)).resize((123, 123))
+    picture.save(tmp_path / "seven.gif")
+    assert (tmp_path / "seven.gif").read_bytes()[8:9] == b"{"
+    assert predict(tmp_path / "seven.gif") == 0
+    assert "seven.gif" in capsys.readouterr().out
 
 
 def test_predict_pictures_model_of_other_size(capsys, tmp_path, small):

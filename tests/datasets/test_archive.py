@@ -99,6 +99,16 @@ def test_zip_of_several_tables(tmp_path):
     assert_loaded(load_images(path, subset="test"))
 
 
+def test_zip_of_three_parts(tmp_path):
+    text = csv_text(table())
+    members = dict.fromkeys(["train.csv", "test.csv", "extra.csv"], text)
+    path = write_zip(tmp_path / "a.zip", members)
+    assert_loaded(load_images(path))
+    with pytest.warns(UserWarning, match="1 of the 3 tables in .* in neither part"):
+        images = load_images(path, subset="all")
+    assert len(images.data) == 2 * len(load_images(path).data)
+
+
 def test_zip_of_one_bad_table(tmp_path):
     path = write_zip(tmp_path / "a.zip", {"train.csv": "label,pixel0\n1,256\n"})
     assert "a.zip/train.csv: row 1 holds '256'" in refusal(path)

@@ -86,7 +86,10 @@ def test_parquet_pictures_of_different_sizes(tmp_path):
     ("columns", "words"),
     [
         ({"text": ["a"], "label": [1]}, "'text', 'label'.*Arrays can be given"),
-        ({"image": [[1.0, 2.0]], "label": [1]}, "column 'image' with the bytes"),
+        (
+            {"image": [[1.0, 2.0]], "label": [1]},
+            "'image' holds list<.*column 'image' with the bytes",
+        ),
         ({"image": [{"path": "a.png"}], "label": [1]}, "column 'image' with the bytes"),
         ({"image": cells(STACK[:1]), "label": [1.5]}, "type double"),
         ({"image": cells(STACK[:2]), "label": [1, None]}, "1 rows? do(es)? not"),
@@ -104,6 +107,15 @@ def test_parquet_invalid(tmp_path, columns, words):
     message = refusal(path)
     assert str(path) in message
     assert re.search(words, message)
+
+
+@pytest.mark.parametrize("name", ["image", "label"])
+def test_parquet_doubled_columns(tmp_path, name):
+    columns = {"image": cells(STACK[:2]), "label": [1, 2]}
+    arrays = [pa.array(columns[each]) for each in ("image", "label", name)]
+    table = pa.Table.from_arrays(arrays, ["image", "label", name])
+    pq.write_table(table, tmp_path / "train.parquet")
+    assert f"has 2 columns {name!r}" in refusal(tmp_path / "train.parquet")
 
 
 def test_parquet_truncated(tmp_path):

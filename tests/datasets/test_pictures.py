@@ -1,5 +1,8 @@
 """Pictures: folders, formats, normalization and errors."""
 
+import errno
+import os
+import re
 import struct
 import zlib
 
@@ -103,7 +106,10 @@ def test_pictures_one_file(tmp_path):
     assert "not have a test part" in refusal(tmp_path / "7.png", subset="test")
 
 
-@pytest.mark.parametrize("names", [("train", "test"), ("trainingSet", "testSet")])
+@pytest.mark.parametrize(
+    "names",
+    [("train", "test"), ("trainingSet", "testSet"), ("mnistTrain", "mnistTest")],
+)
 def test_pictures_train_and_test_folders(tmp_path, names):
     members = {
         f"data/{part}/{i % 2}/{i}.png": encoded(PICTURES[i])
@@ -125,7 +131,38 @@ def test_pictures_only_one_part_has_classes(tmp_path):
     write_pictures(tmp_path, members)
     assert load_images(tmp_path).target.tolist() == [0, 1, 2]
     assert load_images(tmp_path, subset="test").target is None
-    assert "Only one part" in refusal(tmp_path, subset="all")
+    message = refusal(tmp_path, subset="all")
+    assert "Only one part" in message and "--subset" in message
+
+
+@pytest.mark.parametrize("other", ["val", "validation", "dev", "eval", "extra"])
+def test_pictures_third_part(tmp_path, other):
+    members = {
+        f"{part}/{i % 2}/{i}.png": encoded(PICTURES[i])
+        for part in ("train", "test", other)
+        for i in range(4)
+    }
+    write_pictures(tmp_path, members)
+    assert load_images(tmp_path).target.tolist() == [0, 0, 1, 1]
+    with pytest.warns(UserWarning, match="4 of the 12 pictures in .* neither part"):
+        images = load_images(tmp_path, subset="all")
+    assert images.target.tolist() == [0, 0, 1, 1] * 2
+
+
+def test_pictures_parts_beside_other_folders(tmp_path):
+    """Names of parts are not taken for labels where folders lie in them."""
+    members = {
+        f"{part}/{i % 2}/{i}.png": encoded(PICTURES[i])
+        for part in ("train", "queries")
+        for i in range(4)
+    }
+    write_pictures(tmp_path, members)
+    message = refusal(tmp_path)
+    assert "'queries', 'train'" in message and "give one of them" in message
+    # A class may have the name of a part.
+    for folder in ("train", "car"):
+        write_pictures(tmp_path / "toys", {f"{folder}/a.png": encoded(PICTURES[0])})
+    assert load_images(tmp_path / "toys").target.tolist() == ["car", "train"]
 
 
 def test_pictures_beside_class_folders(tmp_path):
@@ -181,6 +218,48 @@ def test_pictures_links_in_a_circle(tmp_path):
     (tmp_path / "0" / "round").symlink_to(tmp_path)
     (tmp_path / "2" / "b.png").symlink_to(tmp_path / "1" / "a.png")
     assert load_images(tmp_path).target.tolist() == [0, 1, 2, 2]
+
+
+def test_pictures_linked_class_folders(tmp_path):
+    members = {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)}
+    write_pictures(tmp_path / "scans", members)
+    write_pictures(tmp_path / "elsewhere", {"b.png": encoded(PICTURES[3])})
+    (tmp_path / "scans" / "3").symlink_to(tmp_path / "elsewhere")
+    images = load_images(tmp_path / "scans")
+    assert images.target.tolist() == [0, 1, 2, 3]
+
+
+def test_pictures_link_to_a_missing_file(tmp_path):
+    write_pictures(tmp_path, {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)})
+    (tmp_path / "1" / "b.png").symlink_to(tmp_path / "missing.png")
+    with pytest.raises(FileNotFoundError, match=r"1/b\.png"):
+        load_images(tmp_path)
+
+
+def test_pictures_folder_that_cannot_be_listed(tmp_path, monkeypatch):
+    write_pictures(tmp_path, {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)})
+    scandir = os.scandir
+
+    def refuse_one(path):
+        if str(path).endswith("/1"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse_one)
+    with pytest.raises(PermissionError, match="/1"):
+        load_images(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC or AVIF picture.*as JPEG or PNG"),
+        (b"%PDF-1.7\n", "is a PDF document.*as JPEG or PNG"),
+    ],
+)
+def test_pictures_formats_of_telephones_and_scanners(tmp_path, start, words):
+    (tmp_path / "7").write_bytes(start + bytes(100))
+    assert re.search(words, refusal(tmp_path / "7"))
 
 
 # --------------------------------------------------------------------- formats
@@ -389,9 +468,7 @@ def test_pictures_normalize_unknown(tmp_path):
 
 def test_pictures_without_ink(tmp_path):
     write_pictures(tmp_path, {"a": encoded(drawn()), "b": encoded(drawn(ink=235))})
-    message = refusal(tmp_path)
-    assert str(tmp_path / "b") in message
-    assert "ink" in message
+    assert refusal(tmp_path).startswith(f"{tmp_path / 'b'} does not show ink")
 
 
 # --------------------------------------------------------------------- refused

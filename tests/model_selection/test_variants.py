@@ -2,10 +2,16 @@
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import train_test_split
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    PredefinedSplit,
+    train_test_split,
+)
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -17,6 +23,7 @@ from skmnist import (
     make_mnist_pipeline,
     make_variant_search,
 )
+from skmnist.model_selection._figures import figure_functions
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS, LABELS = DIGITS[:500], LABELS[:500]
@@ -61,6 +68,86 @@ def test_classifier_variants_with_folds():
     assert found.table_["cv_mean"].notna().all()
     assert found.table_["validation_accuracy"].isna().tolist() == [False, True]
     assert len(found.histories_["network"][0]["loss"]) == 1
+
+
+@pytest.mark.parametrize("cv", [2, "holdout"])
+def test_variant_with_own_scoring_measured_by_accuracy(cv):
+    search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [3]}, cv=2)
+    search.set_params(scoring="neg_log_loss")
+    variants = {"alone": KNeighborsClassifier(3), "searched": search}
+    found = compare_variants(DIGITS, LABELS, variants=variants, cv=cv, **QUICK)
+    alone, searched = (
+        part.drop(columns=["model", "seconds"]).reset_index(drop=True)
+        for _, part in found.repeats_.groupby("model")
+    )
+    assert alone.equals(searched)
+    assert found.chosen_by_["alone"] == found.chosen_by_["searched"] > 0.9
+
+
+def test_failing_variant_named():
+    variants = {"svm": SVC(), "too_many": KNeighborsClassifier(2000)}
+    with pytest.raises(ValueError, match="^too many, repeat 1: .*n_neighbors"):
+        compare_variants(
+            DIGITS, LABELS, variants=variants, cv="holdout", repeats=2, **QUICK
+        )
+
+
+def test_own_seed_kept_in_search_without_seed():
+    forest = RandomForestClassifier(5, random_state=5)
+    search = make_variant_search({"forest": forest}, max_value=16, cv=2)
+    (grid,) = search.param_grid
+    assert grid["cnn"][0]["classifier"].random_state == 5
+
+
+@pytest.mark.parametrize("where", ["shared", "of a variant"])
+def test_checkpoints_need_seed(where, tmp_path):
+    shared = QUICK | {"random_state": None}
+    variants = {"net": {}}
+    if where == "shared":
+        shared["checkpoint_dir"] = tmp_path
+    else:
+        variants["net"]["checkpoint_dir"] = tmp_path
+    with pytest.raises(ValueError, match="needs an integer random_state.*None"):
+        compare_variants(DIGITS, LABELS, variants=variants, **shared)
+
+
+def test_call_without_folders_and_with_all_settings(tmp_path):
+    svm = SVC(C=3.25, class_weight={k: 1.5 + k for k in range(60)})
+    variants = {"net": {"checkpoint_dir": tmp_path}, "svm": svm}
+    found = compare_variants(
+        *(DIGITS[:200], LABELS[:200]),
+        variants=variants,
+        cv="holdout",
+        checkpoint_dir=tmp_path,
+        **QUICK,
+    )
+    assert str(tmp_path) not in found.call_ and "checkpoint_dir" not in found.call_
+    assert "59: 60.5" in found.call_
+    names = {"compare_variants": lambda X, y, **call: call, "X": 0, "y": 0, "SVC": SVC}
+    call = eval(found.call_, names)
+    assert call["variants"]["net"] == {} and call["filters"] == (4, 8)
+    assert repr(call["variants"]["svm"]) == repr(svm)
+
+
+def test_splitter_of_all_rows():
+    folds = PredefinedSplit(np.arange(500) % 2)
+    with pytest.raises(ValueError, match="cv must split the 400 rows.*Predefined"):
+        compare_variants(DIGITS, LABELS, variants={"svm": SVC()}, cv=folds, **QUICK)
+
+
+def test_mistakes_are_those_of_the_predictions():
+    """A classifier with another threshold than the most probable class."""
+    even = LABELS % 2 == 0
+    rare = FixedThresholdClassifier(LogisticRegression(), threshold=0.97)
+    found = compare_variants(
+        DIGITS, even, variants={"rare": rare}, cv="holdout", **QUICK
+    )
+    n_wrong = int((found.predictions_["rare"] != found.y_test_).sum())
+    probable = found.best_estimator_.predict_proba(found.X_test_).argmax(axis=1)
+    assert n_wrong != (probable != found.y_test_).sum()
+    display = figure_functions(found)["worst_mistakes"]()
+    assert display.figure_.get_suptitle().startswith(f"{n_wrong} mistakes among")
+    plt.close(display.figure_)
 
 
 def test_variant_overrides_shared_hyperparameter():

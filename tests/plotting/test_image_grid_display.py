@@ -8,7 +8,7 @@ from matplotlib.colors import LogNorm, to_rgba
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 
-from skmnist import ImageGridDisplay, MnistCNN, make_mnist_pipeline
+from skmnist import ImageGridDisplay, MnistCNN, load_pretrained, make_mnist_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +129,23 @@ def test_from_estimator_with_table(X, y):
     model = LogisticRegression(C=1e-6).fit(frame[:300], y[:300])
     assert any(marked(ImageGridDisplay.from_estimator(model, frame, y)))
     assert ImageGridDisplay.from_mistakes(model, frame, y).images_
+
+
+def test_pictures_of_any_size_as_the_network_sees_them(raw_digits):
+    model = load_pretrained()
+    sizes = [4 + i % 3 for i in range(12)]
+    pictures = [
+        255 - 15 * np.kron(row.reshape(8, 8), np.ones((size, size)))
+        for row, size in zip(raw_digits[0], sizes, strict=False)
+    ]
+    y = raw_digits[1][:12]
+    display = ImageGridDisplay.from_estimator(model, pictures, y)
+    assert_array_equal(pixels(display), model[0].transform(pictures))
+    wrong = (model.predict(pictures) + 1) % 10
+    mistakes = ImageGridDisplay.from_mistakes(model, pictures, wrong, n_images=3)
+    assert pixels(mistakes).shape == (3, 28, 28)
+    right = ImageGridDisplay.from_mistakes(model, pictures, model.predict(pictures))
+    assert right.figure_.get_suptitle() == "0 mistakes among 12 images"
 
 
 def test_image_shape_of_estimator(X, y):

@@ -4,8 +4,10 @@ import io
 import os
 import subprocess
 import sys
+from collections import deque
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_array_equal
@@ -186,6 +188,36 @@ def test_transform_array_or_list():
     assert_array_equal(
         MnistNormalizer().transform(greys), MnistNormalizer().transform(list(greys))
     )
+
+
+@pytest.mark.parametrize("full", [1.0, 16.0, 255.0])
+@pytest.mark.parametrize("ink", [0.0, 1.0])
+def test_pixels_above_full_brightness(full, ink):
+    """Cubic enlargement leaves pixels a tenth above full brightness."""
+    picture = draw(4, paper=(255,) * 3, ink=(0,) * 3)[..., 0] / 255
+    picture = np.abs(picture - ink) * full
+    expected = MnistNormalizer().transform([picture])
+    picture[5, 5] = 1.1 * full
+    found = MnistNormalizer().transform([picture])
+    assert np.abs(found.astype(int) - expected).mean() < 3
+
+
+def test_transform_other_sequences():
+    pictures = [draw(4), draw(7, size=(90, 130))]
+    expected = MnistNormalizer().transform(pictures)
+    for X in (pd.Series(pictures, index=[5, 3]), deque(pictures)):
+        assert_array_equal(MnistNormalizer().transform(X), expected)
+
+
+def test_transform_truncated_file(tmp_path):
+    Image.fromarray(draw(4)).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(content[: len(content) // 2])
+    with (
+        Image.open(tmp_path / "a.png") as picture,
+        pytest.raises(ValueError, match="Picture 1 of X cannot be decoded"),
+    ):
+        MnistNormalizer().transform([draw(4), picture])
 
 
 def test_transform_different_sizes():
