@@ -131,6 +131,14 @@ def _predict(pipeline, X):
 
 
 def _fit_variant(caller, task, name, pipeline, X, y, split):
+    """Fit and measure a variant; its errors say which it was."""
+    try:
+        return _measure_variant(caller, task, name, pipeline, X, y, split)
+    except ValueError as error:
+        raise ValueError(f"{split.fit_name(name)}: {error}") from error
+
+
+def _measure_variant(caller, task, name, pipeline, X, y, split):
     pipeline = clone(pipeline)
     X_train, y_train = _safe_indexing(X, split.train), y[split.train]
     fit_params, validation = {}, None
@@ -148,10 +156,7 @@ def _fit_variant(caller, task, name, pipeline, X, y, split):
         task.propagate_callback_context(pipeline),
     ):
         task.call_on_fit_task_begin(estimator=caller, X=X_train, y=y_train)
-        try:
-            pipeline.fit(X_train, y_train, **fit_params)
-        except ValueError as error:
-            raise ValueError(f"{split.fit_name(name)}: {error}") from error
+        pipeline.fit(X_train, y_train, **fit_params)
         task.call_on_fit_task_end(estimator=caller, X=X_train, y=y_train)
     seconds = perf_counter() - start
     if getattr(pipeline.named_steps.get("cnn"), "_n_found", 0):
