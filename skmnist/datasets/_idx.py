@@ -50,8 +50,10 @@ def read_idx_files(tree, subset):
             f"({shortened(images)}); give the path of one file of images, after "
             f"unpacking a zip file. {DIRECTLY}"
         )
-    parts = []
-    for part in PARTS[subset]:
+    parts, there = [], {part for part, _ in sets[first]}
+    # "all" is what is there.
+    is_one = subset == "all" and there in ({"train"}, {"test"})
+    for part in there if is_one else PARTS[subset]:
         images = _find(tree, sets[first], part, "images")
         labels = _find(tree, sets[first], part, "labels")
         image_set = ImageSet(_read(tree, images, _IMAGES), _read(tree, labels, _LABELS))

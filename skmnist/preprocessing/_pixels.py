@@ -3,12 +3,14 @@
 import numpy as np
 from PIL import Image, ImageOps
 
-# Cubic enlargement of a picture makes pixels that are so much above full brightness.
-_OVERSHOOT = 1.2
 FORMS = (
     "an array (n, height, width) or (n, height, width, 3 or 4), or a list of arrays "
     "and Pillow images of any sizes"
 )
+
+
+# Cubic enlargement makes pixels that are above full brightness, up to so many times.
+_OVERSHOOT = 1.2
 
 
 def read_pixels(X, image_shape, ink="auto"):
@@ -50,7 +52,8 @@ def full_scale(pixels):
     largest = pixels.max()
     # scikit-learn has digits of 16 levels; cameras and scanners have 8 to 16 bits.
     scales = [1, 16, *(2**bits - 1 for bits in range(8, 17))]
-    usual = next((scale for scale in scales if _OVERSHOOT * scale >= largest), 0)
+    above = 1 if pixels.dtype == np.uint8 else _OVERSHOOT
+    usual = next((scale for scale in scales if above * scale >= largest), 0)
     return np.float32(max(usual, largest))
 
 

@@ -134,6 +134,15 @@ def test_idx_missing_part(tmp_path):
         load_images(tmp_path, subset="all")
 
 
+@pytest.mark.parametrize(
+    ("prefix", "rows"), [("train", slice(30)), ("t10k", slice(30, None))]
+)
+def test_idx_all_of_one_part(tmp_path, prefix, rows):
+    files = {n: f for n, f in idx_files().items() if n.startswith(prefix)}
+    write_files(tmp_path, files)
+    assert_loaded(load_images(tmp_path, subset="all"), PIXELS[rows], LABELS[rows])
+
+
 IMAGES = idx_files()["train-images-idx3-ubyte"]
 
 
