@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from skmnist.cli._main import main
+
 
 @pytest.fixture
 def long_fit(tiny):
@@ -134,3 +136,55 @@ def test_figures_mplbackend(run, tmp_path, tiny):
         assert (status, err) == (0, "")
     assert (tmp_path / "sheet.png").stat().st_size > 10_000
     assert (tmp_path / "results" / "figures" / "accuracy.png").exists()
+
+
+# ------------------------------------------------- what an interruption leaves behind
+
+
+def interrupt(*args, **kwargs):
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def quick(tiny):
+    return [*tiny, "--variants", "plain", "annealed", "--cv", "holdout"]
+
+
+def test_compare_interrupted_while_results_are_written(
+    quick, tmp_path, monkeypatch, capsys
+):
+    from skmnist.cli import _report
+
+    monkeypatch.setattr(_report, "write_models", interrupt)
+    results = tmp_path / "results"
+    assert main(["compare", *quick, "--output", str(results)]) == 130
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.endswith(
+        f"interrupted; the results are only in part in {results}\n"
+    )
+    assert (results / "report.html").exists()
+    assert not (results / "figures").exists()
+
+
+def test_train_interrupted_after_the_model_is_saved(
+    tiny, tmp_path, monkeypatch, capsys
+):
+    from skmnist.cli import _commands
+
+    monkeypatch.setattr(_commands, "_say_how_it_trained", interrupt)
+    path = tmp_path / "model.safetensors"
+    assert main(["train", *tiny, "--output", str(path)]) == 130
+    assert capsys.readouterr().err.endswith(f"interrupted; the model is in {path}\n")
+    assert path.exists()
+
+
+def test_compare_interrupted_before_an_epoch(quick, tmp_path, monkeypatch, capsys):
+    from skmnist.cli import _commands
+
+    monkeypatch.setattr(_commands, "_load_labelled", interrupt)
+    points = tmp_path / "points"
+    assert main(["compare", *quick, "--checkpoint", str(points)]) == 130
+    words = f"no epoch was finished, and nothing was saved in {points}\n"
+    assert capsys.readouterr().err.endswith(words)
+    assert not points.exists()
