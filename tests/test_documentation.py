@@ -20,6 +20,7 @@ from sklearn.model_selection import GridSearchCV
 
 import skmnist
 from skmnist.cli._parser import make_parser
+from skmnist.model_selection._sentences import say_pair
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")])
@@ -149,8 +150,9 @@ def test_headline_is_the_output_of_the_full_run(page):
         values = (row.training_accuracy, row.validation_accuracy, row.test_accuracy)
         shown = [f"{value:.2f}" for value in (*values, row.test_low, row.test_high)]
         assert re.findall(r"\d+\.\d\d", line)[:5] == shown
-    for sentence in pd.read_csv(results / "significance.csv")["sentence"]:
-        assert sentence in flat
+    for pair in pd.read_csv(results / "significance.csv").itertuples():
+        assert pair.sentence in flat
+        assert pair.sentence == say_pair(pair, 3)
     command = flat[flat.index("skmnist compare --data train.csv.gz") :].split("```")[0]
     recorded = (results / "report.html").read_text()
     assert " ".join(command.replace("\\", "").split()) in html.unescape(recorded)

@@ -44,9 +44,7 @@ def compare(args):
             progress=args.progress,
             **args.params,
         )
-    if args.output is None:
-        args.written = "all networks are trained, and nothing was left to be saved"
-    else:
+    if args.output is not None:
         args.written = f"the results are only in part in {args.output}"
     if args.reports:
         say(report.reports(comparison))

@@ -39,7 +39,9 @@ def within(constraint):
 
 
 _BOOLEAN = checked(
-    {"true": True, "false": False}.get, lambda x: x is not None, "true or false"
+    lambda text: {"true": True, "false": False}.get(text.lower()),
+    lambda value: value is not None,
+    "true or false",
 )
 
 
@@ -105,6 +107,8 @@ def _setting(text):
             f"{text!r} does not begin with one of {', '.join(HYPERPARAMETERS)} (spaces "
             "separate several numbers of one, as in 'filters=64 128')"
         )
+    if value.lower() == "none" and None in each.constraints:
+        return name, None
     read = _reader(each)
     several = isinstance(each.default, tuple)
     return name, tuple(map(read, value.split())) if several else read(value)

@@ -117,12 +117,21 @@ def _run(argv):
         try:
             getattr(_commands, args.command)(args)
         except KeyboardInterrupt as stop:
-            if hasattr(args, "written"):
-                stop.add_note(args.written)
-            elif hasattr(args, "checkpoint"):
-                stop.add_note(_how_to_resume(args.checkpoint))
+            # In place of those for callers in Python.
+            stop.__notes__ = list(_what_is_left(args))
             raise
     return 0
+
+
+def _what_is_left(args):
+    """Yield what an interrupted command has written, and how to go on."""
+    written = getattr(args, "written", None)
+    if written:
+        yield written
+    if args.command == "compare" or (args.command == "train" and not written):
+        yield _how_to_resume(args.checkpoint, written)
+    elif args.command == "predict" and args.output:
+        yield f"{args.output} was not written"
 
 
 def _shows_progress(args):
@@ -143,11 +152,11 @@ def _check_hyperparameters(parser, args):
     check_params({k: each.default for k, each in HYPERPARAMETERS.items()} | args.params)
 
 
-def _how_to_resume(checkpoint):
+def _how_to_resume(checkpoint, written):
     if checkpoint is None:
-        return (
-            "nothing was saved. With --checkpoint DIR, the same command resumes after "
-            "the last finished epoch"
+        return "nothing was saved. " * (not written) + (
+            "With --checkpoint DIR, the same command resumes after the last finished "
+            "epoch"
         )
     if not any(name.endswith(".safetensors") for name in os.listdir(checkpoint)):
         return f"no epoch was finished, and nothing was saved in {checkpoint}"

@@ -3,7 +3,7 @@
 import sys
 import warnings
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from numbers import Integral
 
@@ -185,7 +185,16 @@ def compare_variants(
             for pipeline in pipelines[0].values()
         ),
     )
-    with _sending_once(), warnings.catch_warnings(), progress:
+    is_kept = any(
+        pipeline.get_params().get("cnn__checkpoint_dir")
+        for pipeline in pipelines[0].values()
+    )
+    with (
+        _sending_once(),
+        warnings.catch_warnings(),
+        progress,
+        _saying_how_to_go_on(is_kept),
+    ):
         # Other classifiers do not report their progress.
         warnings.filterwarnings("ignore", ".* does not support callbacks")
         searches = [
@@ -305,6 +314,21 @@ def _describe_call(variants, **arguments):
 
 def _settings(params):
     return {name: v for name, v in params.items() if name != "checkpoint_dir"}
+
+
+@contextmanager
+def _saying_how_to_go_on(is_kept):
+    """Add a note to Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.add_note(
+            "Finished epochs are in checkpoint_dir: the same call resumes after them."
+            if is_kept
+            else "With checkpoint_dir and an integer random_state, the same call "
+            "resumes after the last finished epoch."
+        )
+        raise
 
 
 def _name_dashboard():

@@ -56,7 +56,7 @@ def render_report(comparison, command=None):
         repeats=list(comparison.repeats_.itertuples()),
         folds=bool(comparison.searches_),
         resumed=_is_resumed(comparison),
-        duration=say_duration(_seconds(comparison)),
+        duration=_duration(comparison),
         settings=_settings(comparison),
         command=command,
         environment=comparison.environment_,
@@ -89,13 +89,16 @@ def _first_screen(comparison):
     }
 
 
-def _seconds(comparison):
-    """Return how long the fits took that did not come from checkpoints."""
+def _duration(comparison):
+    """Return how long the fits took that did not come from checkpoints, if any."""
+    seconds = comparison.repeats_["seconds"]
+    if seconds.isna().all():
+        return None
     of_searches = [
         search.n_splits_ * search.cv_results_["mean_fit_time"].sum()
         for search in comparison.searches_
     ]
-    return comparison.repeats_["seconds"].sum() + sum(of_searches)
+    return say_duration(seconds.sum() + sum(of_searches))
 
 
 def _is_resumed(comparison):

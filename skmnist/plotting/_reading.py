@@ -47,8 +47,10 @@ def pick(values, rows):
 
 def images_of(X, image_shape):
     """Return images of shape (n_samples, height, width)."""
+    if len(X) == 0:
+        return np.zeros((0, *(image_shape or (1, 1))))
     rows, seen = as_rows(X)
-    rows = check_array(rows, input_name="X", ensure_min_samples=0)
+    rows = check_array(rows, input_name="X")
     return rows.reshape(-1, *resolve_image_shape(rows.shape[1], image_shape, seen))
 
 
@@ -62,7 +64,7 @@ def images_for(estimator, X, image_shape):
     estimator = getattr(estimator, "best_estimator_", estimator)
     first = estimator.steps[0][1] if hasattr(estimator, "steps") else None
     if hasattr(first, "box_size"):  # a MnistNormalizer
-        return first.transform(X) if len(X) else np.zeros((0, *first.image_shape))
+        X = first.transform(X) if len(X) else X
     return images_of(X, image_shape)
 
 

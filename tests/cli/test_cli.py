@@ -164,6 +164,13 @@ def test_variants():
     ]
 
 
+def test_variants_in_the_spelling_of_python():
+    args = "a:anneal=True,augment=False,validation_fraction=None,dtype=none"
+    args = make_parser().parse_args(["compare", "--variants", args])
+    expected = {"anneal": True, "augment": False, "validation_fraction": None}
+    assert args.variants == [("a", expected | {"dtype": None})]
+
+
 def test_variants_option_twice_and_spaces():
     args = ["--variants", "plain", "--variants", "a:epochs=2, filters=4 8"]
     args = make_parser().parse_args(["compare", *args])

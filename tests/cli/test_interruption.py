@@ -156,13 +156,14 @@ def test_compare_interrupted_while_results_are_written(
     from skmnist.cli import _report
 
     monkeypatch.setattr(_report, "write_models", interrupt)
-    results = tmp_path / "results"
-    assert main(["compare", *quick, "--output", str(results)]) == 130
+    results, points = tmp_path / "results", tmp_path / "points"
+    options = ["--checkpoint", str(points), "--output", str(results)]
+    assert main(["compare", *quick, *options]) == 130
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.endswith(
-        f"interrupted; the results are only in part in {results}\n"
-    )
+    words = f"interrupted; the results are only in part in {results}; finished epochs "
+    words += f"are in {points}, and the same command resumes after them\n"
+    assert said.err.endswith(words)
     assert (results / "report.html").exists()
     assert not (results / "figures").exists()
 

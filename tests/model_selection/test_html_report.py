@@ -166,6 +166,25 @@ def test_report_after_failed_write(comparison, tmp_path):
     assert path.is_dir() and not list(path.iterdir())
 
 
+def test_report_of_fits_from_checkpoints(tmp_path):
+    durations = []
+    for _ in range(2):
+        found = compare_variants(
+            *(DIGITS[:300], LABELS[:300]),
+            variants={"network": {"filters": (4, 8), "epochs": 1}},
+            cv="holdout",
+            max_value=16,
+            random_state=0,
+            checkpoint_dir=tmp_path / "points",
+        )
+        found.to_html(tmp_path / "report.html")
+        text = " ".join(Reader((tmp_path / "report.html").read_text()).text.split())
+        durations.append(text.partition("Duration ")[2].partition(" Seeds,")[0])
+    trained, resumed = durations
+    assert re.fullmatch(r"\d+ s for all fits, one after the other", trained)
+    assert resumed == "not known, since all fits have epochs from checkpoints"
+
+
 @pytest.mark.parametrize(
     ("n_classes", "cv"), [(10, 2), (10, "holdout"), (2, "holdout")]
 )

@@ -130,6 +130,19 @@ def test_call_without_folders_and_with_all_settings(tmp_path):
     assert call["variants"]["svm"][-1].C == 3.25
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_interruption_says_how_to_go_on(kept, tmp_path, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MnistCNN, "_fit", interrupt)
+    settings = QUICK | ({"checkpoint_dir": tmp_path} if kept else {})
+    with pytest.raises(KeyboardInterrupt) as caught:
+        compare_variants(DIGITS, LABELS, variants={"net": {}}, **settings)
+    (note,) = caught.value.__notes__
+    assert note.startswith("Finished epochs are in" if kept else "With checkpoint_dir")
+
+
 def test_splitter_of_all_rows():
     folds = PredefinedSplit(np.arange(500) % 2)
     with pytest.raises(ValueError, match="cv must split the 400 rows.*Predefined"):

@@ -148,6 +148,14 @@ def test_pictures_of_any_size_as_the_network_sees_them(raw_digits):
     assert right.figure_.get_suptitle() == "0 mistakes among 12 images"
 
 
+def test_from_mistakes_of_a_list_without_mistakes(X, y):
+    found = LogisticRegression(max_iter=10_000).fit(X, y)
+    display = ImageGridDisplay.from_mistakes(
+        found, X[:9].tolist(), found.predict(X[:9])
+    )
+    assert display.figure_.get_suptitle() == "0 mistakes among 9 images"
+
+
 def test_image_shape_of_estimator(X, y):
     network = MnistCNN(image_shape=(4, 16), filters=(4, 8), dense_units=16, epochs=1)
     network.fit(X[:60] / 16, y[:60])
