@@ -29,10 +29,11 @@ class Folder:
         found = []
         for folder in _folders(self.path):
             for entry in os.scandir(folder):
-                name = os.path.relpath(entry.path, self.path)
                 # A link to what is missing is named when it is opened.
-                if entry.is_file() or (entry.is_symlink() and not entry.is_dir()):
-                    found.append(name)
+                if not _HIDDEN.search(entry.name) and (
+                    entry.is_file() or (entry.is_symlink() and not entry.is_dir())
+                ):
+                    found.append(os.path.relpath(entry.path, self.path))
         return _visible(found)
 
     @contextmanager
@@ -72,19 +73,27 @@ class Archive:
 
 
 def _folders(path):
-    """Yield a folder and all folders below it, linked ones included, each once."""
+    """Yield a folder and the visible ones below it.
 
+    Links are followed to folders that are elsewhere, to each once.
+    """
+    seen = {os.path.realpath(folder) for folder, _ in _walk(path, followlinks=False)}
+    for folder, inner in _walk(path, followlinks=True):
+        yield folder
+        for name in [name for name in inner if os.path.islink(f"{folder}/{name}")]:
+            real = os.path.realpath(f"{folder}/{name}")
+            if real in seen:
+                inner.remove(name)
+            seen.add(real)
+
+
+def _walk(path, followlinks):
     def refuse(error):
         raise error
 
-    seen = set()
-    for folder, inner, _ in os.walk(path, followlinks=True, onerror=refuse):
-        inner.sort()
-        if (real := os.path.realpath(folder)) in seen:
-            inner.clear()
-            continue
-        seen.add(real)
-        yield folder
+    for folder, inner, _ in os.walk(path, followlinks=followlinks, onerror=refuse):
+        inner[:] = sorted(name for name in inner if not _HIDDEN.search(f"{name}/"))
+        yield folder, inner
 
 
 def _visible(names):

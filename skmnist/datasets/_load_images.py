@@ -123,7 +123,8 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     -----
     UserWarning
         If files beside pictures are skipped because they are not pictures, or
-        pictures beside tables of images.
+        pictures beside tables of images, or if ``subset="all"`` leaves out a third
+        part, such as ``val/``.
 
     See Also
     --------

@@ -26,7 +26,10 @@ _STARTS = (
 )
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")
 _INTEGER = re.compile(r"-?\d{1,15}", re.ASCII)
-_PART = re.compile(WORD + "(?i:train|test|t10k|val|dev|eval|extra|holdout)")
+_PART = re.compile(
+    WORD + "(?i:train(?:ing)?|test(?:s|ing)?|t10k|val(?:id(?:ation)?)?|dev|"
+    "eval(?:uation)?|extra|holdout)(?![a-z])"
+)
 _SMALL = 64  # pixels; larger pictures are not kept as they are
 _INK = 0.3 * 255  # light enough for a stroke
 

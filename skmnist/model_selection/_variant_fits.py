@@ -135,7 +135,8 @@ def _fit_variant(caller, task, name, pipeline, X, y, split):
     try:
         return _measure_variant(caller, task, name, pipeline, X, y, split)
     except ValueError as error:
-        raise ValueError(f"{split.fit_name(name)}: {error}") from error
+        error.args = (f"{split.fit_name(name)}: {error}",)
+        raise
 
 
 def _measure_variant(caller, task, name, pipeline, X, y, split):

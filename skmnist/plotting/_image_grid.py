@@ -185,7 +185,7 @@ class ImageGridDisplay:
         return cls.from_predictions(
             images_for(estimator, X, image_shape),
             np.asarray(y)[:n_images],
-            estimator.predict(X),
+            np.ravel(estimator.predict(X)),
             n_images=n_images,
             ax=ax,
             **kwargs,

@@ -48,7 +48,7 @@ def pick(values, rows):
 def images_of(X, image_shape):
     """Return images of shape (n_samples, height, width)."""
     if len(X) == 0:
-        return np.zeros((0, *(image_shape or (1, 1))))
+        return np.zeros((0, 1, 1))
     rows, seen = as_rows(X)
     rows = check_array(rows, input_name="X")
     return rows.reshape(-1, *resolve_image_shape(rows.shape[1], image_shape, seen))

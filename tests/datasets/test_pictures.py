@@ -229,6 +229,24 @@ def test_pictures_linked_class_folders(tmp_path):
     assert images.target.tolist() == [0, 1, 2, 3]
 
 
+def test_pictures_links_to_folders_inside(tmp_path):
+    """The real path counts, wherever the link comes in the order of names."""
+    write_pictures(tmp_path, {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)})
+    (tmp_path / "0" / "more").symlink_to(tmp_path / "2")
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "x").symlink_to(tmp_path / "1")
+    (tmp_path / ".round").symlink_to(tmp_path / ".round")
+    assert load_images(tmp_path).target.tolist() == [0, 1, 2]
+
+
+def test_pictures_writers_named_like_parts(tmp_path):
+    for writer in ("Tom", "Valerie", "Devin"):
+        write_pictures(
+            tmp_path / writer, {f"{i}/a.png": encoded(PICTURES[i]) for i in range(2)}
+        )
+    assert set(load_images(tmp_path).target) == {"Tom", "Valerie", "Devin"}
+
+
 def test_pictures_link_to_a_missing_file(tmp_path):
     write_pictures(tmp_path, {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)})
     (tmp_path / "1" / "b.png").symlink_to(tmp_path / "missing.png")

@@ -156,6 +156,15 @@ def test_from_mistakes_of_a_list_without_mistakes(X, y):
     assert display.figure_.get_suptitle() == "0 mistakes among 9 images"
 
 
+@pytest.mark.parametrize("image_shape", [None, (8, -1)])
+def test_from_mistakes_without_mistakes_any_shape(X, y, image_shape):
+    model = LogisticRegression(max_iter=10_000).fit(X, y)
+    display = ImageGridDisplay.from_mistakes(
+        model, X[:9], model.predict(X[:9]), image_shape=image_shape
+    )
+    assert display.figure_.get_suptitle() == "0 mistakes among 9 images"
+
+
 def test_image_shape_of_estimator(X, y):
     network = MnistCNN(image_shape=(4, 16), filters=(4, 8), dense_units=16, epochs=1)
     network.fit(X[:60] / 16, y[:60])
