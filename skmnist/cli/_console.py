@@ -54,8 +54,8 @@ def is_sentence(error):
 def describe(error):
     """Return the message of an error in one line."""
     if isinstance(error, OSError) and error.filename is not None:
-        return as_one_line(f"{os.fsdecode(error.filename)}: {error.strerror}")
-    return as_one_line(error)
+        return _one_line(f"{os.fsdecode(error.filename)}: {error.strerror}")
+    return _one_line(error)
 
 
 @contextlib.contextmanager
@@ -87,13 +87,13 @@ class _Warnings:
         self.seen = set()
 
     def show(self, message, category, filename, lineno, file=None, line=None):
-        text = as_one_line(message)
+        text = _one_line(message)
         if text not in self.seen:
             self.seen.add(text)
             print(f"skmnist: warning: {text}", file=sys.stderr)
 
 
-def as_one_line(text):
+def _one_line(text):
     """Return a text in one line, without characters that control a terminal."""
     return printable(" ".join(str(text).split()))
 

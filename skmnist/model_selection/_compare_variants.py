@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from joblib.parallel import get_active_backend
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold, check_cv, train_test_split
 from sklearn.utils import (
     _safe_indexing,
     check_consistent_length,
@@ -21,8 +20,14 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 
 from skmnist._utils import full_repr
+from skmnist.model_selection._splits import (
+    Split,
+    check_folds,
+    held_out_ratio,
+    split_rows,
+)
 from skmnist.model_selection._variant_comparison import VariantComparison
-from skmnist.model_selection._variant_fits import Split, VariantFits
+from skmnist.model_selection._variant_fits import VariantFits
 from skmnist.model_selection._variants import make_variant_search, variant_pipeline
 from skmnist.neural_network._progress import TrainingProgress, fit_cost
 from skmnist.neural_network._recipes import VARIANTS
@@ -141,7 +146,7 @@ def compare_variants(
     """
     y = _check_labels(y)
     check_consistent_length(X, y)
-    _check_cv(cv)
+    check_folds(cv)
     _check_repeats(repeats)
     seed = _first_seed(random_state)
     make_search = partial(
@@ -153,7 +158,7 @@ def compare_variants(
         **cnn_params,
     )
     template = make_search(random_state=seed).estimator
-    _check_resumable(random_state, [cnn_params, *variants.values()])
+    is_kept = _is_kept([cnn_params, *variants.values()], random_state)
     call = _describe_call(
         variants,
         **{"repeats": repeats, "cv": cv, "test_size": test_size, "random_state": seed},
@@ -164,7 +169,9 @@ def compare_variants(
         warnings.simplefilter("ignore")
         image_shape = clone(template["scale"]).fit(X).image_shape_
     splits = [
-        _split(X, y, cv, test_size, Split(repeat, repeats, (seed + repeat) % _SEEDS))
+        split_rows(
+            X, y, cv, test_size, Split(repeat, repeats, (seed + repeat) % _SEEDS)
+        )
         for repeat in range(repeats)
     ]
     pipelines = [
@@ -184,10 +191,6 @@ def compare_variants(
             pipeline.get_params().get("cnn__early_stopping")
             for pipeline in pipelines[0].values()
         ),
-    )
-    is_kept = any(
-        pipeline.get_params().get("cnn__checkpoint_dir")
-        for pipeline in pipelines[0].values()
     )
     with (
         _sending_once(),
@@ -212,48 +215,9 @@ def compare_variants(
         _safe_indexing(X, first),
         y[first],
         searches=searches,
-        test_to_train=_test_to_train(splits),
+        test_to_train=held_out_ratio(splits),
         call=call,
     )
-
-
-def _split(X, y, cv, test_size, split):
-    """Choose the rows of one repeat."""
-    holdout = _is_holdout(cv)
-    _check_counts(y, 3 if holdout else 2, "the split into parts needs")
-    train, test = train_test_split(
-        np.arange(len(y)), test_size=test_size, stratify=y, random_state=split.seed
-    )
-    if not holdout:
-        folds = _fold(X, y, cv, train)
-        return split._replace(train=train, test=test, folds=folds)
-    if len(test) >= len(train):
-        raise ValueError(
-            f"test_size={test_size} takes {len(test)} of {len(y)} rows, and as "
-            "many again are needed for validation: make it smaller."
-        )
-    train, validation = train_test_split(
-        train, test_size=len(test), stratify=y[train], random_state=split.seed
-    )
-    return split._replace(train=train, test=test, validation=validation)
-
-
-def _fold(X, y, cv, rows):
-    """Split rows into folds: pairs of rows to train on and to test on."""
-    labels = y[rows]
-    folds = check_cv(cv, labels, classifier=True)
-    if isinstance(folds, StratifiedKFold):
-        n_folds = folds.get_n_splits()
-        _check_counts(
-            labels, n_folds, f"{n_folds} folds of what the test set leaves need"
-        )
-    parts = list(folds.split(_safe_indexing(X, rows), labels))
-    if any(np.max(np.concatenate(part), initial=0) >= len(rows) for part in parts):
-        raise ValueError(
-            f"cv must split the {len(rows)} rows that the test set leaves, but its "
-            f"folds have row numbers beyond them: {cv!r}."
-        )
-    return [(rows[train], rows[test]) for train, test in parts]
 
 
 def _search(make_search, split, X, y, callbacks):
@@ -261,14 +225,6 @@ def _search(make_search, split, X, y, callbacks):
     search = make_search(cv=split.folds, random_state=split.seed)
     search.set_params(refit=False, error_score="raise")
     return search.set_callbacks(*callbacks).fit(X, y).set_callbacks()
-
-
-def _test_to_train(splits):
-    """Return the ratio of test to training rows in the folds; None without folds."""
-    ratios = [
-        len(test) / len(train) for split in splits for train, test in split.folds or ()
-    ]
-    return float(np.mean(ratios)) if ratios else None
 
 
 def _lengths(splits, pipelines, image_shape):
@@ -344,14 +300,15 @@ def _first_seed(random_state):
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def _check_resumable(random_state, settings):
-    """Check that checkpoints would be found again."""
+def _is_kept(settings, random_state):
+    """Return whether there are checkpoints, which must be found again."""
     is_kept = any(isinstance(s, Mapping) and s.get("checkpoint_dir") for s in settings)
     if is_kept and not isinstance(random_state, Integral):
         raise ValueError(
             "checkpoint_dir needs an integer random_state, to recognize the same fits. "
             f"Got random_state={random_state!r}."
         )
+    return is_kept
 
 
 def _check_repeats(repeats):
@@ -359,20 +316,6 @@ def _check_repeats(repeats):
     if not is_number or repeats < 1:
         raise ValueError(
             f"repeats must be an integer of at least 1, but it is {repeats!r}."
-        )
-
-
-def _is_holdout(cv):
-    return isinstance(cv, str) and cv == "holdout"
-
-
-def _check_cv(cv):
-    is_number = isinstance(cv, Integral) and cv >= 2
-    is_splitter = hasattr(cv, "split") and hasattr(cv, "get_n_splits")
-    if not (is_number or is_splitter or _is_holdout(cv)):
-        raise ValueError(
-            f"cv must be an integer of at least 2, a cross-validation splitter or "
-            f"'holdout', but it is {cv!r}."
         )
 
 
@@ -391,13 +334,3 @@ def _check_labels(y):
             f"{', '.join(map(str, classes)) or 'none'}."
         )
     return y
-
-
-def _check_counts(y, least, need):
-    classes, counts = np.unique(y, return_counts=True)
-    rarest = counts.argmin()
-    if counts[rarest] < least:
-        raise ValueError(
-            f"Class {classes[rarest]} has {counts[rarest]} of {len(y)} rows, but "
-            f"{need} at least {least} of each class: add rows or leave the class out."
-        )

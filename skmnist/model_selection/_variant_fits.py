@@ -1,43 +1,12 @@
 """The fits of a comparison, all repeats and variants in one parallel loop."""
 
 from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, config_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
-
-from skmnist._utils import display_name
-
-
-class Split(NamedTuple):
-    """The rows of one repeat, by number, and its seed."""
-
-    repeat: int
-    n_repeats: int
-    seed: int
-    train: np.ndarray | None = None
-    test: np.ndarray | None = None
-    # Rows given to the network as X_val; None leaves the validation to it.
-    validation: np.ndarray | None = None
-    # Pairs of rows to train on and to test on, of `train`; None without a search.
-    folds: list | None = None
-
-    def fit_name(self, variant, fold=None):
-        """Return the name of the fit of a variant, in a fold counted from 0."""
-        parts = [display_name(variant)]
-        if self.n_repeats > 1:
-            parts.append(f"repeat {self.repeat + 1}")
-        if fold is not None:
-            parts.append(f"fold {fold + 1} of {len(self.folds)}")
-        return ", ".join(parts)
-
-    def fold_names(self, variants):
-        """Return the names of the fits of a search, in its order."""
-        folds = range(len(self.folds or ()))
-        return [self.fit_name(variant, fold) for variant in variants for fold in folds]
 
 
 class VariantFits(CallbackSupportMixin, BaseEstimator):

@@ -10,7 +10,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV
 
 from skmnist import MnistCNN, make_mnist_pipeline, make_variant_search
-from skmnist.model_selection._variant_fits import Split, VariantFits
+from skmnist.model_selection._splits import Split
+from skmnist.model_selection._variant_fits import VariantFits
 from skmnist.model_selection._variants import variant_pipeline
 from skmnist.neural_network._progress import (
     Report,

@@ -1,0 +1,110 @@
+"""The rows that each repeat of a comparison trains and is measured on."""
+
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold, check_cv, train_test_split
+from sklearn.utils import _safe_indexing
+
+from skmnist._utils import display_name
+
+
+class Split(NamedTuple):
+    """The rows of one repeat, by number, and its seed."""
+
+    repeat: int
+    n_repeats: int
+    seed: int
+    train: np.ndarray | None = None
+    test: np.ndarray | None = None
+    # Rows given to the network as X_val; None leaves the validation to it.
+    validation: np.ndarray | None = None
+    # Pairs of rows to train on and to test on, of `train`; None without a search.
+    folds: list | None = None
+
+    def fit_name(self, variant, fold=None):
+        """Return the name of the fit of a variant, in a fold counted from 0."""
+        parts = [display_name(variant)]
+        if self.n_repeats > 1:
+            parts.append(f"repeat {self.repeat + 1}")
+        if fold is not None:
+            parts.append(f"fold {fold + 1} of {len(self.folds)}")
+        return ", ".join(parts)
+
+    def fold_names(self, variants):
+        """Return the names of the fits of a search, in its order."""
+        folds = range(len(self.folds or ()))
+        return [self.fit_name(variant, fold) for variant in variants for fold in folds]
+
+
+def split_rows(X, y, cv, test_size, split):
+    """Choose the rows of one repeat."""
+    holdout = _is_holdout(cv)
+    _check_counts(y, 3 if holdout else 2, "the split into parts needs")
+    train, test = train_test_split(
+        np.arange(len(y)), test_size=test_size, stratify=y, random_state=split.seed
+    )
+    if not holdout:
+        folds = _fold(X, y, cv, train)
+        return split._replace(train=train, test=test, folds=folds)
+    if len(test) >= len(train):
+        raise ValueError(
+            f"test_size={test_size} takes {len(test)} of {len(y)} rows, and as "
+            "many again are needed for validation: make it smaller."
+        )
+    train, validation = train_test_split(
+        train, test_size=len(test), stratify=y[train], random_state=split.seed
+    )
+    return split._replace(train=train, test=test, validation=validation)
+
+
+def _fold(X, y, cv, rows):
+    """Split rows into folds: pairs of rows to train on and to test on."""
+    labels = y[rows]
+    folds = check_cv(cv, labels, classifier=True)
+    if isinstance(folds, StratifiedKFold):
+        n_folds = folds.get_n_splits()
+        _check_counts(
+            labels, n_folds, f"{n_folds} folds of what the test set leaves need"
+        )
+    parts = list(folds.split(_safe_indexing(X, rows), labels))
+    if any(np.max(np.concatenate(part), initial=0) >= len(rows) for part in parts):
+        raise ValueError(
+            f"cv must split the {len(rows)} rows that the test set leaves, but its "
+            f"folds have row numbers beyond them: {cv!r}."
+        )
+    return [(rows[train], rows[test]) for train, test in parts]
+
+
+def held_out_ratio(splits):
+    """Return the ratio of test to training rows in the folds; None without folds."""
+    ratios = [
+        len(test) / len(train) for split in splits for train, test in split.folds or ()
+    ]
+    return float(np.mean(ratios)) if ratios else None
+
+
+def _is_holdout(cv):
+    return isinstance(cv, str) and cv == "holdout"
+
+
+def check_folds(cv):
+    """Check the argument `cv` of a comparison."""
+    is_number = isinstance(cv, Integral) and cv >= 2
+    is_splitter = hasattr(cv, "split") and hasattr(cv, "get_n_splits")
+    if not (is_number or is_splitter or _is_holdout(cv)):
+        raise ValueError(
+            f"cv must be an integer of at least 2, a cross-validation splitter or "
+            f"'holdout', but it is {cv!r}."
+        )
+
+
+def _check_counts(y, least, need):
+    classes, counts = np.unique(y, return_counts=True)
+    rarest = counts.argmin()
+    if counts[rarest] < least:
+        raise ValueError(
+            f"Class {classes[rarest]} has {counts[rarest]} of {len(y)} rows, but "
+            f"{need} at least {least} of each class: add rows or leave the class out."
+        )
