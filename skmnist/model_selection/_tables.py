@@ -127,8 +127,9 @@ def _compare_repeats(fits, variant, baseline):
     mean, low, high = corrected_interval(100 * (ours - theirs), ratio)
     return {
         "mean_difference": mean,
-        "mean_low": low,
-        "mean_high": high,
+        # Accuracies cannot differ by more.
+        "mean_low": np.clip(low, -100, 100),
+        "mean_high": np.clip(high, -100, 100),
         "repeats_p": corrected_t_test(ours - theirs, ratio),
     }
 
