@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skmnist import compare_variants
+from skmnist.model_selection._tables import _compare_repeats
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS, LABELS = DIGITS[:600], LABELS[:600]
@@ -262,3 +263,15 @@ if __name__ == "__main__":
         check=True,
     )
     assert run.stdout == "same\n"
+
+
+def test_interval_of_difference_within_100_points():
+    rows = {"n_test": 20, "n_training": 60}
+    fits = [
+        {"model": model, "test": accuracy} | rows
+        for model, accuracies in {"a": (0.9, 1.0, 0.9), "b": (0.1, 0.8, 0.4)}.items()
+        for accuracy in accuracies
+    ]
+    pair = _compare_repeats(fits, "a", "b")
+    assert pair["mean_difference"] == pytest.approx(50)
+    assert -100 < pair["mean_low"] < 0 and pair["mean_high"] == 100
