@@ -145,6 +145,14 @@ def interrupt(*args, **kwargs):
     raise KeyboardInterrupt
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_works_afterwards():
+    """An interrupted command ignores Ctrl-C until its process has ended."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def quick(tiny):
     return [*tiny, "--variants", "plain", "annealed", "--cv", "holdout"]
