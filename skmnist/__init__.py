@@ -27,27 +27,7 @@ _MODULES = {
     "TrainingCurveDisplay": "plotting._training_curve",
 }
 
-__all__ = [  # noqa: F822  found by __getattr__
-    "__version__",
-    "BatchLossDisplay",
-    "ComparisonDisplay",
-    "ImageGridDisplay",
-    "ImageScaler",
-    "LearningRateDisplay",
-    "MnistCNN",
-    "MnistNormalizer",
-    "RECIPES",
-    "TrainingCurveDisplay",
-    "VARIANTS",
-    "VariantComparison",
-    "compare_variants",
-    "load_images",
-    "load_model",
-    "load_pretrained",
-    "make_mnist_pipeline",
-    "make_variant_search",
-    "save_model",
-]
+__all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name):

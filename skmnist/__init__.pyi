@@ -1,52 +1,21 @@
 # What editors and type checkers read: the module loads these on first use.
-from skmnist.datasets._load_images import load_images
-from skmnist.model_selection._compare_variants import (
-    compare_variants,
-)
-from skmnist.model_selection._variant_comparison import (
-    VariantComparison,
-)
-from skmnist.model_selection._variants import (
-    make_variant_search,
-)
-from skmnist.neural_network._classifier import MnistCNN
-from skmnist.neural_network._pipeline import make_mnist_pipeline
-from skmnist.neural_network._recipes import RECIPES, VARIANTS
-from skmnist.persistence._model_file import (
-    load_model,
-    save_model,
-)
-from skmnist.persistence._pretrained import load_pretrained
-from skmnist.plotting._batch_loss import BatchLossDisplay
-from skmnist.plotting._comparison import ComparisonDisplay
-from skmnist.plotting._image_grid import ImageGridDisplay
-from skmnist.plotting._learning_rate import LearningRateDisplay
-from skmnist.plotting._training_curve import (
-    TrainingCurveDisplay,
-)
-from skmnist.preprocessing._image_scaler import ImageScaler
-from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
+from .datasets._load_images import load_images as load_images
+from .model_selection._compare_variants import compare_variants as compare_variants
+from .model_selection._variant_comparison import VariantComparison as VariantComparison
+from .model_selection._variants import make_variant_search as make_variant_search
+from .neural_network._classifier import MnistCNN as MnistCNN
+from .neural_network._pipeline import make_mnist_pipeline as make_mnist_pipeline
+from .neural_network._recipes import RECIPES as RECIPES
+from .neural_network._recipes import VARIANTS as VARIANTS
+from .persistence._model_file import load_model as load_model
+from .persistence._model_file import save_model as save_model
+from .persistence._pretrained import load_pretrained as load_pretrained
+from .plotting._batch_loss import BatchLossDisplay as BatchLossDisplay
+from .plotting._comparison import ComparisonDisplay as ComparisonDisplay
+from .plotting._image_grid import ImageGridDisplay as ImageGridDisplay
+from .plotting._learning_rate import LearningRateDisplay as LearningRateDisplay
+from .plotting._training_curve import TrainingCurveDisplay as TrainingCurveDisplay
+from .preprocessing._image_scaler import ImageScaler as ImageScaler
+from .preprocessing._mnist_normalizer import MnistNormalizer as MnistNormalizer
 
 __version__: str
-
-__all__ = [
-    "__version__",
-    "BatchLossDisplay",
-    "ComparisonDisplay",
-    "ImageGridDisplay",
-    "ImageScaler",
-    "LearningRateDisplay",
-    "MnistCNN",
-    "MnistNormalizer",
-    "RECIPES",
-    "TrainingCurveDisplay",
-    "VARIANTS",
-    "VariantComparison",
-    "compare_variants",
-    "load_images",
-    "load_model",
-    "load_pretrained",
-    "make_mnist_pipeline",
-    "make_variant_search",
-    "save_model",
-]

@@ -69,16 +69,12 @@ class ManualLinks:
         return manual.rstrip("/") + "/api/skmnist.{estimator_name}.html"
 
 
-# How people write the names that the package itself gives to variants.
-_DISPLAY_NAMES = {"annealed_augmented": "annealed, augmented"}
-
-
 def display_name(name):
-    """Return the name of a variant for people, such as "annealed, augmented".
+    """Return the name of a variant for people.
 
-    Other names are not changed: their underscores may mean commas or spaces.
+    Only the package's own is changed: in others, underscores may mean anything.
     """
-    return _DISPLAY_NAMES.get(name, str(name))
+    return "annealed, augmented" if name == "annealed_augmented" else str(name)
 
 
 class ArrayOutputMixin:

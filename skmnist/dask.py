@@ -88,13 +88,9 @@ class DurableDaskBackend(DaskDistributedBackend):
     def start_call(self):
         """Start a loop."""
         self._running = set()
-        self._drop_data()
 
     def stop_call(self):
         """End a loop; let the workers drop what was sent to them."""
-        self._drop_data()
-
-    def _drop_data(self):
         if not self._keeps_data:
             self._sent = {}
 
@@ -131,8 +127,6 @@ class DurableDaskBackend(DaskDistributedBackend):
         self._running.add(future)
         future.add_done_callback(callback)
         return future
-
-    apply_async = submit  # its name before joblib 1.5
 
     def _send(self, value, sent):
         """Return a value, or its place in the list of those sent separately."""

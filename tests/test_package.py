@@ -79,7 +79,9 @@ def test_stub_names_equal_public_names():
     }
     assert seen.keys() == set(skmnist.__all__) - {"__version__"}
     for name, module in seen.items():
-        assert getattr(import_module(module), name) is getattr(skmnist, name)
+        assert getattr(import_module(f"skmnist.{module}"), name) is getattr(
+            skmnist, name
+        )
 
 
 def test_import_changes_nothing_in_process():

@@ -8,7 +8,7 @@ import tempfile
 
 from skmnist.cli._console import say
 from skmnist.cli._log_filter import start_keras
-from skmnist.cli._reader import Reader
+from skmnist.cli._reader import Reader, load
 
 _HINT = "Draw a digit"
 # Gradio's own Sketchpad makes people choose the brush before each drawing (6.31).
@@ -81,11 +81,7 @@ def _listen(port):
 
 def open_reader(path):
     """Open a model to read drawings in dark ink, the pretrained one without a path."""
-    from skmnist.persistence._model_file import load_model
-    from skmnist.persistence._pretrained import load_pretrained
-
-    model = load_pretrained() if path is None else load_model(path)
-    reader = Reader(model, path or "the pretrained network")
+    reader = Reader(load(path), path)
     reader.normalizer.set_params(ink="dark")
     return reader
 

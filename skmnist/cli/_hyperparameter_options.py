@@ -66,19 +66,10 @@ def _reader(each):
 
 
 def variant(text):
-    """Read ``NAME:param=value,...``; spaces separate the entries of a tuple.
+    """Return name and hyperparameters of ``NAME:param=value,...``.
 
-    Parameters
-    ----------
-    text : str
-        Such as ``wide:filters=64 128,epochs=10``.
-
-    Returns
-    -------
-    name : str
-        The name.
-    settings : dict
-        The hyperparameters, on top of those of the variant or recipe of that name.
+    Spaces separate the entries of a tuple, as in ``wide:filters=64 128,epochs=10``. The
+    name of a variant or a recipe stands for its settings, which the others override.
     """
     name, colon, settings = text.partition(":")
     if not re.fullmatch(r"\w[\w +-]*", name):
@@ -154,7 +145,9 @@ def add_hyperparameters(parser, *groups):
 def _add_hyperparameter(group, option, name, each):
     # None for options that were not given.
     if "boolean" in each.constraints:
-        group.add_argument(option, action="store_const", const=True, help=each.help)
+        group.add_argument(
+            option, action=argparse.BooleanOptionalAction, help=each.help
+        )
         return
     several = isinstance(each.default, tuple)
     shown = " ".join(map(str, each.default)) if several else each.default

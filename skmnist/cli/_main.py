@@ -23,18 +23,10 @@ from skmnist.cli._console import (
 
 
 def main(argv=None):
-    """Run the command.
+    """Run the command with these arguments, or those of the process.
 
-    Parameters
-    ----------
-    argv : list of str, default=None
-        The arguments; None takes those of the process.
-
-    Returns
-    -------
-    status : int
-        0 after success, 2 after an error, 130 after Ctrl-C, 143 after SIGTERM. One
-        line on the standard error stream says what happened.
+    Returns 0 after success, 2 after an error, 130 after Ctrl-C and 143 after SIGTERM.
+    One line on the standard error stream says what happened.
     """
     try:
         with one_line_warnings(), _stopped_by_signals():

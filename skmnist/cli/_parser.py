@@ -189,9 +189,15 @@ def _add_train(commands):
         "neither; --anneal alone is plateau)",
     )
     group.add_argument(
-        "--augment",
+        "--no-anneal",
+        dest="anneal",
         action="store_const",
-        const=True,
+        const=False,
+        help="keep the learning rate of a --recipe constant",
+    )
+    group.add_argument(
+        "--augment",
+        action=argparse.BooleanOptionalAction,
         help="transform the training images at random at every epoch",
     )
     group.add_argument(

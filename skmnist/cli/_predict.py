@@ -10,7 +10,7 @@ import numpy as np
 
 from skmnist.cli._console import printable, say
 from skmnist.cli._log_filter import start_keras
-from skmnist.cli._reader import Reader
+from skmnist.cli._reader import Reader, load
 from skmnist.datasets._load_images import load_tracked
 from skmnist.io._atomic import open_regular, write_atomically
 
@@ -51,9 +51,8 @@ def predict(args):
     options = (args.label_column, args.subset)
     loaded = [(s, load_tracked(s, *options, track=track)) for s in args.data]
     start_keras()
-    open_model = _open_pickle if pickled else _open_safely
-    model = _default_model() if args.model is None else open_model(args.model)
-    reader = Reader(model, args.model or "the pretrained network")
+    model = _open_pickle(args.model) if pickled else load(args.model)
+    reader = Reader(model, args.model)
     sources = [_rows(reader, *each, options, track) for each in loaded]
     if args.output is None:
         labels = _print_labels(model, sources, loaded, args.progress)
@@ -62,13 +61,6 @@ def predict(args):
         _write_labels(labels, loaded, args.output)
         say(f"{args.output} holds {len(labels):,} labels.")
     _compare_with_known(labels, loaded, getattr(model, "classes_", labels))
-
-
-def _default_model():
-    """Return the pretrained model, the default of --model."""
-    from skmnist.persistence._pretrained import load_pretrained
-
-    return load_pretrained()
 
 
 def _start_of(path):
@@ -99,12 +91,6 @@ def _is_pickle(path):
         return False
     named = path.lower().endswith(_PICKLED)
     return named or start.startswith((_PICKLE, *_COMPRESSED))
-
-
-def _open_safely(path):
-    from skmnist.persistence._model_file import load_model
-
-    return load_model(path)
 
 
 def _open_pickle(path):

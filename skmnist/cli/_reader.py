@@ -5,22 +5,30 @@ import re
 import numpy as np
 
 
+def load(path):
+    """Open a model file that cannot run code; None is the pretrained network."""
+    from skmnist.persistence._model_file import load_model
+    from skmnist.persistence._pretrained import load_pretrained
+
+    return load_pretrained() if path is None else load_model(path)
+
+
 class Reader:
     """A model, and what it needs to read tables, pictures and drawings.
 
     `normalizer` makes images of pictures, where the size of the images is known.
     """
 
-    def __init__(self, model, name):
+    def __init__(self, model, path):
         from sklearn.pipeline import Pipeline
 
         from skmnist.neural_network._classifier import MnistCNN
         from skmnist.preprocessing._image_scaler import ImageScaler
         from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
-        self.model, self.name = model, name
+        self.model, self.name = model, path or "the pretrained network"
         self._names = getattr(model, "feature_names_in_", None)
-        self._ranks = None if self._names is None else _ranks(self._names, name)
+        self._ranks = None if self._names is None else _ranks(self._names, self.name)
         # What takes images that are normalized already.
         self._network = network = getattr(model, "best_estimator_", model)
         steps = [network]

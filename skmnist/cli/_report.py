@@ -6,7 +6,6 @@ from functools import partial
 from textwrap import fill, wrap
 
 import joblib
-import numpy as np
 import pandas as pd
 
 from skmnist._utils import display_name
@@ -86,8 +85,8 @@ def write_tables(comparison, folder):
     """Write the tables and the reports of a comparison into a folder that exists."""
     history = pd.concat(
         [
-            pd.DataFrame(pipeline["cnn"].history_).assign(variant=name)
-            for name, pipeline in _networks(comparison).items()
+            pd.DataFrame(first).assign(variant=name)
+            for name, (first, *_) in comparison.histories_.items()
         ]
     )
     history = history.rename_axis("epoch").reset_index()
@@ -107,31 +106,17 @@ def write_tables(comparison, folder):
 
 def write_models(comparison, folder):
     """Save the best network, and in `models` all variants."""
-    best = _best_network(comparison)
-    save_model(best, os.path.join(folder, "model.safetensors"))
+    scores = comparison.chosen_by_[list(comparison.histories_)]
+    best = comparison.best_variant_
+    best = best if best in scores else scores.idxmax()
+    model = os.path.join(folder, "model.safetensors")
+    save_model(comparison.estimators_[best], model)
     for name, pipeline in comparison.estimators_.items():
         path = os.path.join(folder, "models", name)
-        if name in _networks(comparison):
+        if name in comparison.histories_:
             save_model(pipeline, f"{path}.safetensors")
         else:
             write_atomically(f"{path}.joblib", partial(joblib.dump, pipeline))
-
-
-def _networks(comparison):
-    """Return the pipelines of the variants that are networks."""
-    return {
-        name: pipeline
-        for name, pipeline in comparison.estimators_.items()
-        if "cnn" in pipeline.named_steps
-    }
-
-
-def _best_network(comparison):
-    networks, best = _networks(comparison), comparison.best_variant_
-    if best not in networks:
-        scores = comparison.chosen_by_[list(networks)]
-        best = scores.index[np.isclose(scores, scores.max(), rtol=1e-9)][0]
-    return networks[best]
 
 
 def write_figures(comparison, folder):

@@ -69,11 +69,6 @@ def is_table(stream, path, label_column):
     return sum(_is_pixel(name, label_column) for name in names) > 1
 
 
-def read_names(stream, path):
-    """Read the names of the columns."""
-    return _split(_first_line(stream, path))
-
-
 def _first_line(stream, path):
     line = stream.readline(_MAX_NAMES).removeprefix(codecs.BOM_UTF8)
     text = line.decode().strip()

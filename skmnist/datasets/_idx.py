@@ -71,17 +71,10 @@ def read_idx_images(folder, name):
 
 
 def _labels_beside(folder, name):
+    names = sorted(os.listdir(folder.path or "."))
+    files = find_idx_files(each for each in names if os.path.isfile(folder.where(each)))
     mine = _NAME.fullmatch(name)
-    for other in sorted(os.listdir(folder.path or ".")) if mine else ():
-        found = _NAME.fullmatch(other)
-        if (
-            found
-            and os.path.isfile(folder.where(other))
-            and (found[1], found[2].lower()) == (mine[1], "labels")
-            and part_of(other) == part_of(name)
-        ):
-            return other
-    return None
+    return mine and files[mine[1]].get((part_of(name), "labels"))
 
 
 def _find(tree, files, part, role):

@@ -10,6 +10,7 @@ from http.client import HTTPException
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils import Bunch
 
 from skmnist._utils import warn_user
 from skmnist.datasets._archive import ZIP, Archive, Folder
@@ -163,7 +164,7 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
     else:
         path = os.path.expanduser(os.fsdecode(source))
         image_set = _read_path(path, _Options(label_column, subset, normalize, track))
-        descr = _described(image_set, path)
+        descr = ""
     if normalize and not image_set.normalized:
         # MnistNormalizer expects pixels up to 1 or 255.
         images = normalizer_of(normalize).transform(
@@ -171,7 +172,7 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
         )
         max_value = 255
         image_set = image_set._replace(images=images, normalized=True)
-    from sklearn.utils import Bunch  # takes a second, not needed for invalid files
+        descr = descr and f"{descr}\nHere each image went through MnistNormalizer."
 
     images = image_set.images
     return Bunch(
@@ -181,7 +182,7 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
         normalized=image_set.normalized,
         image_shape=images.shape[1:],
         max_value=max_value,
-        DESCR=descr,
+        DESCR=descr or _described(image_set, path),
     )
 
 

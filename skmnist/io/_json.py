@@ -191,11 +191,6 @@ def pack_labels(labels):
     return {"dtype": dtype, "values": values}
 
 
-def check_labels_storable(labels):
-    """Raise a ValueError if a model file cannot hold these labels."""
-    pack_labels(np.unique(labels))
-
-
 def unpack_labels(packed):
     """Convert JSON to labels: at least two, sorted and all different."""
     dtype, values = get(packed, "dtype", str), get(packed, "values", list)

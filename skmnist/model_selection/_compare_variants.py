@@ -17,15 +17,15 @@ from sklearn.utils import (
     check_random_state,
     column_or_1d,
 )
+from sklearn.utils._param_validation import (
+    HasMethods,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.multiclass import check_classification_targets
 
-from skmnist._utils import full_repr
-from skmnist.model_selection._splits import (
-    Split,
-    check_folds,
-    held_out_ratio,
-    split_rows,
-)
+from skmnist._utils import Number, full_repr
+from skmnist.model_selection._splits import Split, held_out_ratio, split_rows
 from skmnist.model_selection._variant_comparison import VariantComparison
 from skmnist.model_selection._variant_fits import VariantFits
 from skmnist.model_selection._variants import make_variant_search, variant_pipeline
@@ -33,8 +33,14 @@ from skmnist.neural_network._progress import TrainingProgress, fit_cost
 from skmnist.neural_network._recipes import VARIANTS
 from skmnist.neural_network._targets import plain_labels
 
-# One more than the largest seed that scikit-learn takes.
-_SEEDS = 2**32
+_CONSTRAINTS = {
+    "cv": [
+        Number(Integral, 2, None, closed="left"),
+        HasMethods(["split", "get_n_splits"]),
+        StrOptions({"holdout"}),
+    ],
+    "repeats": [Number(Integral, 1, None, closed="left")],
+}
 
 
 def compare_variants(
@@ -124,14 +130,6 @@ def compare_variants(
     make_variant_search : The search alone.
     ComparisonDisplay : A picture of the accuracies.
 
-    References
-    ----------
-    C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
-    Learning 52, 2003.
-
-    R. R. Bouckaert and E. Frank, "Evaluating the replicability of significance tests
-    for comparing learning algorithms", PAKDD 2004.
-
     Examples
     --------
     >>> from sklearn.neighbors import KNeighborsClassifier
@@ -146,8 +144,9 @@ def compare_variants(
     """
     y = _check_labels(y)
     check_consistent_length(X, y)
-    check_folds(cv)
-    _check_repeats(repeats)
+    validate_parameter_constraints(
+        _CONSTRAINTS, {"cv": cv, "repeats": repeats}, caller_name="compare_variants"
+    )
     seed = _first_seed(random_state)
     make_search = partial(
         make_variant_search,
@@ -169,9 +168,7 @@ def compare_variants(
         warnings.simplefilter("ignore")
         image_shape = clone(template["scale"]).fit(X).image_shape_
     splits = [
-        split_rows(
-            X, y, cv, test_size, Split(repeat, repeats, (seed + repeat) % _SEEDS)
-        )
+        split_rows(X, y, cv, test_size, Split(repeat, repeats, seed + repeat))
         for repeat in range(repeats)
     ]
     pipelines = [
@@ -309,14 +306,6 @@ def _is_kept(settings, random_state):
             f"Got random_state={random_state!r}."
         )
     return is_kept
-
-
-def _check_repeats(repeats):
-    is_number = isinstance(repeats, Integral) and not isinstance(repeats, bool)
-    if not is_number or repeats < 1:
-        raise ValueError(
-            f"repeats must be an integer of at least 1, but it is {repeats!r}."
-        )
 
 
 def _check_labels(y):

@@ -4,6 +4,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 
 from skmnist._utils import display_name
 
@@ -23,11 +24,7 @@ def figure_functions(comparison):
     best, data = comparison.best_estimator_, (comparison.X_test_, comparison.y_test_)
     shape = best["scale"].image_shape_
     found = {
-        "accuracy": partial(
-            ComparisonDisplay.from_table,
-            comparison.table_,
-            repeats=comparison.repeats_,
-        ),
+        "accuracy": partial(ComparisonDisplay.from_comparison, comparison),
         "confusion_matrix": partial(_draw_confusion, comparison),
     }
     if len(comparison.significance_):
@@ -37,11 +34,7 @@ def figure_functions(comparison):
     else:
         draw = partial(_draw_mistakes, comparison, shape)
     found["worst_mistakes"] = draw
-    networks = {
-        name: pipeline
-        for name, pipeline in comparison.estimators_.items()
-        if "cnn" in pipeline.named_steps
-    }
+    networks = {name: comparison.estimators_[name] for name in comparison.histories_}
     if networks:
         augmented = [each for each in networks.values() if each["cnn"].augment]
         network = [*augmented, *networks.values()][0]
@@ -89,7 +82,7 @@ def _draw_differences(comparison):
 def _draw_mistakes(comparison, image_shape):
     """Draw the mistakes of a classifier that does not tell probabilities."""
     from skmnist.plotting._image_grid import ImageGridDisplay
-    from skmnist.plotting._reading import images_of, pick
+    from skmnist.plotting._reading import images_of
 
     X, y, best = comparison.X_test_, comparison.y_test_, comparison.best_estimator_
     predicted = comparison.predictions_[comparison.best_variant_]
@@ -105,7 +98,7 @@ def _draw_mistakes(comparison, image_shape):
     if len(worst) < len(wrong):
         heading = f"{len(worst)} of {heading}"
     return ImageGridDisplay(
-        images_of(pick(X, worst), image_shape),
+        images_of(_safe_indexing(X, worst), image_shape),
         titles=[f"true {y[i]},\npredicted {predicted[i]}" for i in worst],
         wrong=np.ones(len(worst), dtype=bool),
         heading=f"{heading} among {len(y):,} images",

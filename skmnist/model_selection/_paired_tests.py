@@ -7,60 +7,14 @@ from scipy import stats
 _ROUNDING = 1e-12
 
 
-def wilson_interval(n_right, n_samples, confidence=0.95):
-    """Return the Wilson interval of an accuracy.
-
-    Parameters
-    ----------
-    n_right : int
-        Number of right predictions.
-    n_samples : int
-        Number of predictions, at least 1.
-    confidence : float, default=0.95
-        Confidence level, between 0 and 1.
-
-    Returns
-    -------
-    low, high : float
-        Bounds of the accuracy, fractions between 0 and 1.
-
-    References
-    ----------
-    E. B. Wilson, "Probable inference, the law of succession, and statistical
-    inference", Journal of the American Statistical Association 22, 1927.
-    """
-    test = stats.binomtest(int(n_right), int(n_samples))
-    return tuple(map(float, test.proportion_ci(confidence, method="wilson")))
-
-
 def mcnemar(right, baseline_right):
     """Test whether two classifiers err equally often on the same samples.
 
-    Only samples that exactly one of the two gets right bear on the question. If
-    both err equally often, each of these falls to either side like a fair coin.
-
-    Parameters
-    ----------
-    right, baseline_right : array-like of bool, shape (n_samples,)
-        Whether the classifier, and the one that it is compared with, predicted
-        each sample right.
-
-    Returns
-    -------
-    gained : int
-        Number of samples that only the first gets right.
-    lost : int
-        Number of samples that only the second gets right.
-    p : float
-        Exact two-sided p-value; 1 if they never differ.
-
-    References
-    ----------
-    Q. McNemar, "Note on the sampling error of the difference between correlated
-    proportions or percentages", Psychometrika 12, 1947.
+    If so, each of the samples that exactly one of them gets right falls to either side
+    like a fair coin (McNemar, 1947). `right` and `baseline_right` are arrays of bool.
+    Returns the numbers of samples that only the first and only the second gets right,
+    and the exact two-sided p-value.
     """
-    right = np.asarray(right, dtype=bool)
-    baseline_right = np.asarray(baseline_right, dtype=bool)
     gained = int(np.sum(right & ~baseline_right))
     lost = int(np.sum(baseline_right & ~right))
     if gained + lost == 0:
@@ -68,37 +22,17 @@ def mcnemar(right, baseline_right):
     return gained, lost, float(stats.binomtest(gained, gained + lost).pvalue)
 
 
-def paired_interval(gained, lost, n_samples, confidence=0.95):
-    """Give the interval of the difference of two accuracies on the same samples.
+def paired_interval(gained, lost, n_samples):
+    """Return the 95% interval of the difference of two accuracies on the same samples.
 
-    The adjusted Wald interval of Bonett and Price: both counts and the sample size
-    are raised by 1, 1 and 2. It may exclude zero where :func:`mcnemar`, which is
+    The adjusted Wald interval of Bonett and Price (2012): both counts and the sample
+    size are raised by 1, 1 and 2. It may exclude zero where :func:`mcnemar`, which is
     conservative, does not reject.
-
-    Parameters
-    ----------
-    gained, lost : int
-        Number of samples that only the first, and that only the second gets right.
-    n_samples : int
-        Number of all samples, 1 or more.
-    confidence : float, default=0.95
-        Confidence level, between 0 and 1.
-
-    Returns
-    -------
-    low, high : float
-        Bounds of the accuracy of the first minus that of the second.
-
-    References
-    ----------
-    D. G. Bonett and R. M. Price, "Adjusted Wald confidence interval for a difference
-    of binomial proportions based on paired data", Journal of Educational and
-    Behavioral Statistics 37, 2012.
     """
     n = n_samples + 2
     center = (gained - lost) / n
     variance = ((gained + lost + 2) / n - center**2) / n
-    reach = float(stats.norm.ppf((1 + confidence) / 2) * np.sqrt(variance))
+    reach = float(stats.norm.ppf(0.975) * np.sqrt(variance))
     return max(center - reach, -1.0), min(center + reach, 1.0)
 
 
@@ -107,28 +41,10 @@ def corrected_t_test(differences, test_to_train):
 
     The splits share training rows, so that an ordinary t-test takes their scores for
     more independent than they are. The correction enlarges the variance of the mean
-    from 1/J to 1/J + n_test/n_train times the variance over the J splits.
-
-    Parameters
-    ----------
-    differences : array-like of shape (n_splits,)
-        Difference of the two scores in each split.
-    test_to_train : float
-        Rows tested on for each row trained on in a split; 1/(k - 1) for k folds.
-
-    Returns
-    -------
-    p : float
-        Two-sided p-value; NaN for less than two splits, and where all splits differ
-        by the same amount other than 0.
-
-    References
-    ----------
-    C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
-    Learning 52, 2003.
-
-    R. R. Bouckaert and E. Frank, "Evaluating the replicability of significance tests
-    for comparing learning algorithms", PAKDD 2004.
+    from 1/J to 1/J + n_test/n_train times the variance over the J splits (Nadeau and
+    Bengio, 2003; Bouckaert and Frank, 2004). `test_to_train` is n_test/n_train, which
+    is 1/(k - 1) for k folds. Returns the two-sided p-value; NaN for less than two
+    splits, and where all splits differ by the same amount other than 0.
     """
     mean, error = _mean_and_error(differences, test_to_train)
     if np.isnan(error):
@@ -138,27 +54,10 @@ def corrected_t_test(differences, test_to_train):
 
 
 def corrected_interval(scores, test_to_train, confidence=0.95):
-    """Return a mean over repeated splits, with the interval of the corrected t-test.
+    """Return a mean over repeated splits, and the interval of the corrected t-test.
 
-    Parameters
-    ----------
-    scores : array-like of shape (n_splits,)
-        The score, or the difference of two scores, in each split.
-    test_to_train : float
-        Rows tested on for each row trained on in a split.
-    confidence : float, default=0.95
-        Confidence level, between 0 and 1.
-
-    Returns
-    -------
-    mean, low, high : float
-        The mean and the bounds of its interval; the bounds are NaN for less than
-        two splits, and where all scores are equal.
-
-    References
-    ----------
-    C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
-    Learning 52, 2003.
+    Returns the mean and the bounds, which are NaN for less than two splits, and where
+    all scores are equal.
     """
     mean, error = _mean_and_error(scores, test_to_train)
     half = error * stats.t.ppf((1 + confidence) / 2, max(len(scores) - 1, 1))
@@ -175,22 +74,9 @@ def _mean_and_error(scores, test_to_train):
 
 
 def holm(p_values):
-    """Correct p-values for the number of tests, by Holm's step-down method.
+    """Correct p-values for the number of tests, by Holm's step-down method (1979).
 
-    Parameters
-    ----------
-    p_values : array-like of shape (n_tests,)
-        The p-values of one family of tests. NaN where there is no test.
-
-    Returns
-    -------
-    corrected : ndarray of shape (n_tests,)
-        The corrected p-values, at most 1, in the order given; NaN stays NaN.
-
-    References
-    ----------
-    S. Holm, "A simple sequentially rejective multiple test procedure",
-    Scandinavian Journal of Statistics 6, 1979.
+    NaN, where there is no test, stays NaN.
     """
     # Not np.array(), which does not copy a column of pandas 2.2.
     corrected = np.asarray(p_values, dtype=float).copy()

@@ -1,6 +1,5 @@
 """The rows that each repeat of a comparison trains and is measured on."""
 
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +39,7 @@ class Split(NamedTuple):
 
 def split_rows(X, y, cv, test_size, split):
     """Choose the rows of one repeat."""
-    holdout = _is_holdout(cv)
+    holdout = isinstance(cv, str)
     _check_counts(y, 3 if holdout else 2, "the split into parts needs")
     train, test = train_test_split(
         np.arange(len(y)), test_size=test_size, stratify=y, random_state=split.seed
@@ -83,21 +82,6 @@ def held_out_ratio(splits):
         len(test) / len(train) for split in splits for train, test in split.folds or ()
     ]
     return float(np.mean(ratios)) if ratios else None
-
-
-def _is_holdout(cv):
-    return isinstance(cv, str) and cv == "holdout"
-
-
-def check_folds(cv):
-    """Check the argument `cv` of a comparison."""
-    is_number = isinstance(cv, Integral) and cv >= 2
-    is_splitter = hasattr(cv, "split") and hasattr(cv, "get_n_splits")
-    if not (is_number or is_splitter or _is_holdout(cv)):
-        raise ValueError(
-            f"cv must be an integer of at least 2, a cross-validation splitter or "
-            f"'holdout', but it is {cv!r}."
-        )
 
 
 def _check_counts(y, least, need):

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from skmnist.model_selection._paired_tests import (
     corrected_interval,
@@ -11,7 +12,6 @@ from skmnist.model_selection._paired_tests import (
     holm,
     mcnemar,
     paired_interval,
-    wilson_interval,
 )
 
 # Parts of the data on which each variant is scored.
@@ -70,7 +70,8 @@ def _summarize(fits, part):
     accuracy, n_rows = values[0], fits[0][f"n_{part}"]
     bounds = np.nan, np.nan
     if not np.isnan(accuracy):
-        bounds = wilson_interval(round(accuracy * n_rows), n_rows)
+        test = stats.binomtest(round(accuracy * n_rows), n_rows)
+        bounds = test.proportion_ci(method="wilson")
     return 100 * np.array([accuracy, *bounds])
 
 

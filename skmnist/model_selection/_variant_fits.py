@@ -14,11 +14,6 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
 
     An estimator, because scikit-learn's progress bars need one.
 
-    Parameters
-    ----------
-    n_jobs : int, default=None
-        Number of fits that run at once.
-
     Attributes
     ----------
     results_ : list of dict
@@ -35,24 +30,9 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
 
     @with_callbacks
     def fit(self, X, y, pipelines, splits):
-        """Fit the variants, and predict the test rows.
+        """Fit the pipelines of each split, and predict its test rows.
 
-        Parameters
-        ----------
-        X : array-like
-            Pixels of all rows. The tasks take their rows of it, so that it is sent
-            to workers once.
-        y : ndarray of shape (n_samples,)
-            Labels.
-        pipelines : list of dict of str to Pipeline
-            The variants, for each split.
-        splits : list of Split
-            The rows of each repeat.
-
-        Returns
-        -------
-        self : VariantFits
-            With its results.
+        The tasks take their rows of `X`, so that it is sent to workers once.
         """
         fits = [
             (split, name, pipeline)
@@ -67,11 +47,10 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
             context.subcontext(task_name=split.fit_name(name), task_id=i)
             for i, (split, name, _) in enumerate(fits)
         ]
-        results = Parallel(n_jobs=self.n_jobs)(
+        self.results_ = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_variant)(self, task, name, pipeline, X, y, split)
             for task, (split, name, pipeline) in zip(tasks, fits, strict=True)
         )
-        self.results_ = results
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
@@ -82,8 +61,8 @@ def score_held_out(pipeline, X, y):
     Returns the unweighted accuracy and the number of these rows; NaN and 0 without
     any.
     """
-    held_out = pipeline["cnn"]._rows_held_out(y)
-    if not len(held_out):
+    held_out = pipeline["cnn"]._held_out
+    if held_out is None:
         return np.nan, 0
     rows, labels = (_safe_indexing(part, held_out) for part in (X, y))
     return _accuracy(pipeline, rows, labels), len(held_out)
@@ -147,7 +126,7 @@ def _measure_variant(caller, task, name, pipeline, X, y, split):
         "predictions": predictions,
         "right": right,
         "seconds": seconds,
-        "history": _history(pipeline),
+        "history": getattr(pipeline[-1], "history_", None),
         "pipeline": pipeline if split.repeat == 0 else None,
     }
 
@@ -159,9 +138,3 @@ def _validate(pipeline, X_train, y_train, validation):
     if "cnn" in pipeline.named_steps:
         return score_held_out(pipeline, X_train, y_train)
     return np.nan, 0
-
-
-def _history(pipeline):
-    if "cnn" not in pipeline.named_steps:
-        return None
-    return {name: list(values) for name, values in pipeline["cnn"].history_.items()}

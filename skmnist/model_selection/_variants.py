@@ -7,7 +7,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skmnist._utils import display_name
 from skmnist.neural_network._classifier import MnistCNN
 from skmnist.neural_network._param_constraints import check_params
 from skmnist.neural_network._pipeline import make_mnist_pipeline
@@ -122,18 +121,11 @@ def check_variants(variants, cnn_params):
             "variants must be a dict that maps at least one name to hyperparameters "
             f"of MnistCNN or to a classifier, but it is {variants!r}."
         )
-    shown = {}
     for name, variant in variants.items():
         if not isinstance(name, str) or not name.strip():
             raise ValueError(
                 f"The name of a variant must be a text that is not empty, but it is "
                 f"{name!r}."
-            )
-        other = shown.setdefault(display_name(name), name)
-        if other != name:
-            raise ValueError(
-                f"The variants {other!r} and {name!r} would both be shown as "
-                f"{display_name(name)!r}: rename one."
             )
         if isinstance(variant, Mapping):
             _check_hyperparameters(name, variant, cnn_params)

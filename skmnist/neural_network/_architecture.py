@@ -37,13 +37,8 @@ class Architecture(NamedTuple):
         return weight_shapes(*self[:5], self.batch_norm)
 
 
-def _convolutions(filters, kernel_sizes):
-    """Yield name, filters and kernel size of the two convolutions of each block."""
-    for block, (n_filters, kernel_size) in enumerate(
-        zip(filters, kernel_sizes, strict=True), start=1
-    ):
-        for letter in "ab":
-            yield f"conv{block}{letter}", n_filters, kernel_size
+def _blocks(filters, kernel_sizes):
+    return enumerate(zip(filters, kernel_sizes, strict=True), start=1)
 
 
 def weight_shapes(
@@ -60,11 +55,11 @@ def weight_shapes(
         else:
             shapes[f"{name}/bias"] = kernel_shape[-1:]
 
-    for name, n_filters, size in _convolutions(filters, kernel_sizes):
-        add(name, (size, size, channels, n_filters), batch_norm)
+    height, width = image_shape
+    for block, (n_filters, size) in _blocks(filters, kernel_sizes):
+        add(f"conv{block}a", (size, size, channels, n_filters), batch_norm)
+        add(f"conv{block}b", (size, size, n_filters, n_filters), batch_norm)
         channels = n_filters
-    (height, width) = image_shape
-    for _ in filters:
         height, width = -(-height // _POOL), -(-width // _POOL)
     add("dense", (height * width * channels, dense_units), batch_norm)
     add("softmax", (dense_units, n_classes), False)
@@ -78,35 +73,24 @@ def trainable_shapes(shapes):
     }
 
 
-def build_cnn(
-    image_shape,
-    n_classes,
-    *,
-    filters,
-    kernel_sizes,
-    dense_units,
-    dropout,
-    batch_norm=False,
-    augmentation=None,
-    dtype="float32",
-):
+def build_cnn(architecture):
     """Build the uncompiled network, from (n, height, width, 1) to (n, n_classes).
 
-    `augmentation` holds the three ranges of :class:`RandomAffine`, or is None. `dtype`
-    names Keras's policy for the layers; the augmentation and the softmax always have 32
-    bits. Every random layer has its own seed, so that building one draws nothing from
-    Python's or Keras's global generators.
+    The dtype of the architecture names Keras's policy for the layers; the augmentation
+    and the softmax always have 32 bits. Every random layer has its own seed, so that
+    building one draws nothing from Python's or Keras's global generators.
     """
+    dtype, dropout = architecture.dtype, architecture.dropout
     layers = keras.layers
-    stack = [keras.Input((*image_shape, 1), dtype="float32", name="image")]
-    if augmentation is not None:
-        stack.append(RandomAffine(*augmentation, name="augmentation"))
+    stack = [keras.Input((*architecture.image_shape, 1), dtype="float32", name="image")]
+    if architecture.augmentation is not None:
+        stack.append(RandomAffine(*architecture.augmentation, name="augmentation"))
 
     def activated(layer, name, *args, **kwargs):
         """Add a layer with weights and a ReLU, with batch normalization in between."""
         glorot = keras.initializers.GlorotUniform(seed=0)
         kwargs |= {"dtype": dtype, "kernel_initializer": glorot, "name": name}
-        if not batch_norm:
+        if not architecture.batch_norm:
             stack.append(layer(*args, activation="relu", **kwargs))
             return
         stack.append(layer(*args, use_bias=False, **kwargs))
@@ -123,23 +107,24 @@ def build_cnn(
     # The default of data_format is a setting of the process, which model files do not
     # hold.
     images = {"padding": "same", "data_format": "channels_last"}
-    for name, n_filters, size in _convolutions(filters, kernel_sizes):
-        activated(layers.Conv2D, name, n_filters, size, **images)
-        if name.endswith("b"):
-            block = name.removeprefix("conv").removesuffix("b")
-            # Padding keeps odd edges and one-row images.
-            stack.append(
-                layers.MaxPooling2D(_POOL, **images, dtype=dtype, name=f"pool{block}")
-            )
-            dropped(dropout[int(block) - 1], f"dropout{block}")
+    for block, (n_filters, size) in _blocks(
+        architecture.filters, architecture.kernel_sizes
+    ):
+        for letter in "ab":
+            activated(layers.Conv2D, f"conv{block}{letter}", n_filters, size, **images)
+        # Padding keeps odd edges and one-row images.
+        stack.append(
+            layers.MaxPooling2D(_POOL, **images, dtype=dtype, name=f"pool{block}")
+        )
+        dropped(dropout[block - 1], f"dropout{block}")
     stack.append(
         layers.Flatten(data_format="channels_last", dtype=dtype, name="flatten")
     )
-    activated(layers.Dense, "dense", dense_units)
+    activated(layers.Dense, "dense", architecture.dense_units)
     dropped(dropout[-1], "dropout_dense")
     stack.append(
         layers.Dense(
-            n_classes,
+            architecture.n_classes,
             activation="softmax",
             kernel_initializer=keras.initializers.GlorotUniform(seed=0),
             dtype="float32",

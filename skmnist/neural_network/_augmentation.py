@@ -67,10 +67,7 @@ class RandomAffine(keras.layers.Layer):
     def __init__(self, rotation_range, zoom_range, shift_range, seed=0, **kwargs):
         # With the 8 bits of bfloat16, coordinates would be off by a part of a pixel.
         super().__init__(**{"dtype": "float32"} | kwargs)
-        self.rotation_range = rotation_range
-        self.zoom_range = zoom_range
-        self.shift_range = shift_range
-        self.seed = seed
+        self.ranges = (rotation_range, zoom_range, shift_range)
         self.seed_generator = keras.random.SeedGenerator(seed, name=f"{self.name}_seed")
         # TensorFlow's resampling does not have an XLA kernel.
         self.supports_jit = keras.config.backend() != "tensorflow"
@@ -82,22 +79,9 @@ class RandomAffine(keras.layers.Layer):
             return images
         _, height, width, _ = images.shape
         n = keras.ops.shape(images)[0]
-        ranges = (self.rotation_range, self.zoom_range, self.shift_range)
-        transforms = draw_transforms(n, (height, width), ranges, self.seed_generator)
+        shape, generator = (height, width), self.seed_generator
+        transforms = draw_transforms(n, shape, self.ranges, generator)
         return resample(images, transforms)
-
-    def compute_output_shape(self, input_shape):
-        """Return the input's shape."""
-        return input_shape
-
-    def get_config(self):
-        """Return the arguments that rebuild the layer."""
-        return super().get_config() | {
-            "rotation_range": self.rotation_range,
-            "zoom_range": self.zoom_range,
-            "shift_range": self.shift_range,
-            "seed": self.seed,
-        }
 
 
 def transform_alike(images, transform):

@@ -5,11 +5,6 @@ import numpy as np
 from skmnist.neural_network._training_state import split_generator
 
 
-def _share(n_rows, fraction):
-    """Return how many rows of a class are held out."""
-    return min(round(fraction * n_rows), n_rows - 1)
-
-
 def stratified_holdout(codes, fraction, seed):
     """Return which rows are held out for validation, given the class of each row.
 
@@ -20,7 +15,7 @@ def stratified_holdout(codes, fraction, seed):
     order = rng.permutation(len(codes))
     for code in np.unique(codes):
         rows = order[codes[order] == code]
-        held_out[rows[: _share(len(rows), fraction)]] = True
+        held_out[rows[: min(round(fraction * len(rows)), len(rows) - 1)]] = True
     return held_out
 
 
@@ -31,20 +26,8 @@ class Batches:
     last one is filled up with the first rows of the epoch at weight 0, so that the
     statistics of batch normalization are those of a whole batch.
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n, height * width)
-        Pixels of any numeric dtype.
-    codes : ndarray of int of shape (n,)
-        Class of each row, from 0.
-    weight : ndarray of float of shape (n,) or None
-        Sample weights, whose mean over the training rows is 1.
-    image_shape : tuple of int
-        Height and width.
-    batch_size : int
-        Rows in a batch.
-    index : ndarray of int, default=None
-        The rows that are used; None for all.
+    `rows` has the shape (n, height * width). `weight` is None, or has a mean of 1 over
+    the training rows. `index` names the rows that are used, None all.
     """
 
     def __init__(self, rows, codes, weight, image_shape, batch_size, index=None):

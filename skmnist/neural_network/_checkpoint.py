@@ -82,12 +82,6 @@ def _settings(cnn):
     }
 
 
-def _versions():
-    """Return the versions of the libraries that affect the bits."""
-    back_end = keras.config.backend()
-    return library_versions() | {back_end: sys.modules[back_end].__version__}
-
-
 class Checkpoint(keras.callbacks.Callback):
     """Write the state of a fit after every epoch, and find it again.
 
@@ -112,7 +106,10 @@ class Checkpoint(keras.callbacks.Callback):
             "image_shape": cnn.image_shape_,
             "feature_names": None,
         }
-        self.extra = {"fit": name, "versions": _versions()}
+        back_end = keras.config.backend()
+        # Of the libraries that affect the bits.
+        versions = library_versions() | {back_end: sys.modules[back_end].__version__}
+        self.extra = {"fit": name, "versions": versions}
         self.is_finished = False
 
     def load(self, start):

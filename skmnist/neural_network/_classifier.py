@@ -46,7 +46,8 @@ class MnistCNN(BaseNetwork):
     epochs : int, default=30
         Passes over the training rows in one call of `fit`, 1 or more.
     batch_size : int, default=42
-        Images per training step, 1 or more. Does not affect prediction.
+        Images per training step, 1 or more; 2 or more with `batch_norm`. Does not
+        affect prediction.
     learning_rate : float, default=0.001
         Initial learning rate of Adam, or the peak of one cycle. From 1.2e-38 to
         3.4e38, the range of 32-bit floats; useful values are below 0.1.

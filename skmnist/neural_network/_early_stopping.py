@@ -13,8 +13,7 @@ class EarlyStopping(keras.callbacks.Callback):
 
     As in scikit-learn's `MLPClassifier`, the best epoch is that of the lowest loss, and
     only a loss lower than the best one so far by 0.001 counts as an improvement.
-    ``state.schedule`` and ``state.best_weights`` are changed in place. `first_epoch` is
-    the next epoch of the fit.
+    ``state.schedule`` and ``state.best_weights`` are changed in place.
     """
 
     # Whether a member of the memory is valid after so many epochs.
@@ -29,12 +28,11 @@ class EarlyStopping(keras.callbacks.Callback):
     }
     snapshot = None
 
-    def __init__(self, *, patience, state, first_epoch):
+    def __init__(self, *, patience, state):
         super().__init__()
         self.patience = patience
         self.memory = state.schedule
         self.best_weights = state.best_weights
-        self.n_before = state.n_epochs - first_epoch
 
     @property
     def is_over(self):
@@ -49,13 +47,8 @@ class EarlyStopping(keras.callbacks.Callback):
             0 if loss < best - MIN_DELTA else waited
         )
         if loss < best:
-            self.memory |= {"best_loss": loss, "best_epoch": self.n_before + epoch + 1}
-            self.best_weights |= self.snapshot().weights
+            state = self.snapshot()
+            self.memory |= {"best_loss": loss, "best_epoch": state.n_epochs}
+            self.best_weights |= state.weights
         if self.is_over:
             self.model.stop_training = True
-
-
-def forget_early_stopping(memory):
-    """Remove the entries of early stopping from the memory of a fit."""
-    for name in EarlyStopping.remembered:
-        memory.pop(name, None)

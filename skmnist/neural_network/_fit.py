@@ -32,7 +32,6 @@ from skmnist.neural_network._targets import (
     encode_labels,
     plain_labels,
     scale_weights,
-    warn_nothing_held_out,
     warn_other_scale,
     warn_slow,
     warn_unscaled,
@@ -109,12 +108,20 @@ class BaseNetwork(FittedNetwork):
             y, classes, known=self.classes_ if resumes else None
         )
         codes = encode_labels(y, self.classes_)
+        before = self._fitted_architecture if resumes else None
         self._fitted_architecture = self._architecture()
         warn_slow(self._fitted_architecture.dtype)
-        state = self._resume() if resumes else self._begin()
+        state = self._resume(before) if resumes else self._begin()
         given = self._validate_given(X_val, y_val, rows)
         split_seed = None if incremental else state.seed
-        return state, *self._split(rows, codes, sample_weight, given, split_seed)
+        batches = self._split(rows, codes, sample_weight, given, split_seed)
+        if self.batch_norm and batches[0].batch_size == 1:
+            warn_user(
+                "Batches of one image have no variance, so that with batch_norm=True "
+                "the network learns nothing of the images: set a larger batch_size, "
+                "and give more rows."
+            )
+        return state, *batches
 
     def _validate_rows(self, X, y, reset):
         rows, seen = as_rows(X)
@@ -152,7 +159,7 @@ class BaseNetwork(FittedNetwork):
         shapes = self._fitted_architecture.weight_shapes()
         return TrainingState.begin(int(seed), shapes, self.learning_rate)
 
-    def _resume(self):
+    def _resume(self, before):
         shapes = {name: w.shape for name, w in self._state.weights.items()}
         if shapes != self._fitted_architecture.weight_shapes():
             raise ValueError(
@@ -165,7 +172,8 @@ class BaseNetwork(FittedNetwork):
                 "The model was saved without the state of its optimizer: training "
                 "continues with a fresh optimizer."
             )
-        return self._state.resumed(self.learning_rate)
+        same_loss = self._fitted_architecture.label_smoothing == before.label_smoothing
+        return self._state.resumed(self.learning_rate, same_loss)
 
     # Split
 
@@ -179,6 +187,7 @@ class BaseNetwork(FittedNetwork):
         held_out = None
         if given is None and split_seed is not None:
             index, held_out = self._hold_out(codes, index, split_seed)
+        self._held_out = held_out
         # Held-out rows have the scale of the training rows.
         weight = scale_weights(weight, index)
         batches = Batches(rows, codes, weight, shape, int(self.batch_size), index)
@@ -200,7 +209,11 @@ class BaseNetwork(FittedNetwork):
             return index, None
         chosen = stratified_holdout(codes[index], self.validation_fraction, seed)
         if not chosen.any():
-            warn_nothing_held_out(self.validation_fraction)
+            warn_user(
+                f"validation_fraction={self.validation_fraction:g} of each class is "
+                "less than one row: nothing is held out, and the training loss is "
+                "monitored."
+            )
             return index, None
         return index[~chosen], index[chosen]
 
@@ -215,11 +228,9 @@ class BaseNetwork(FittedNetwork):
             checkpoint, state, first = self._find_checkpoint(state, batches, validation)
             checkpoints.append(checkpoint)
             self._n_found = first
-        callbacks = make_schedule(self, first_epoch=first, memory=state.schedule)
+        callbacks = make_schedule(self, state.schedule)
         if self.early_stopping and not incremental:
-            stopping = EarlyStopping(
-                patience=int(self.n_iter_no_change), state=state, first_epoch=first
-            )
+            stopping = EarlyStopping(patience=int(self.n_iter_no_change), state=state)
             callbacks.append(stopping)
             last = first if stopping.is_over else last
         return state, range(first, last), callbacks + checkpoints

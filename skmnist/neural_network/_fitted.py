@@ -5,7 +5,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmnist._utils import as_rows, resolve_image_shape, validate_images
 from skmnist.neural_network._architecture import Architecture
-from skmnist.neural_network._batches import stratified_holdout
 from skmnist.neural_network._inference import augment_rows, predict_in_batches
 from skmnist.neural_network._keras import keras, standard_settings
 from skmnist.neural_network._keras_classifier import ScikitLearnKerasClassifier
@@ -15,7 +14,6 @@ from skmnist.neural_network._param_constraints import (
     DTYPES,
     check_averaging,
 )
-from skmnist.neural_network._targets import encode_labels, weigh_classes
 from skmnist.neural_network._training_state import TrainingState
 
 
@@ -194,20 +192,6 @@ class FittedNetwork(ScikitLearnKerasClassifier):
         shape = resolve_image_shape(rows.shape[1], known, seen)
         with standard_settings():
             return augment_rows(rows, shape, self._augmentation(), seed)
-
-    def _rows_held_out(self, y):
-        """Return the indices of the rows that `fit` held out, given these labels.
-
-        For fits without sample weights that did not resume another.
-        """
-        codes = encode_labels(y, self.classes_)
-        of_class = weigh_classes(self.class_weight, codes, self.classes_)
-        taking_part = np.ones(len(codes)) if of_class is None else of_class[codes]
-        index = np.flatnonzero(taking_part)
-        if self.validation_fraction is None:
-            return index[:0]
-        seed = self._state.seed
-        return index[stratified_holdout(codes[index], self.validation_fraction, seed)]
 
     @property
     def model_(self):

@@ -5,17 +5,9 @@ import os
 import re
 import sys
 from contextlib import contextmanager
-from operator import attrgetter
 
 import numpy as np
 
-# scikeras 0.13.0 replaces these in every process that imports it.
-_PATCHED = {
-    "Model": ("__reduce__", "__deepcopy__"),
-    "losses.Loss": ("__reduce__",),
-    "metrics.Metric": ("__reduce__",),
-    "optimizers.Optimizer": ("__reduce__",),
-}
 # The names of 16-bit instructions, of Intel and AMD, then of Arm.
 _INSTRUCTIONS = {
     "mixed_bfloat16": {"avx512_bf16", "amx_bf16", "bf16"},
@@ -30,16 +22,6 @@ _STANDARD = {
     "epsilon": 1e-7,
 }
 _process = None  # the one that has used networks
-
-
-def _share_cores():
-    """Limit TensorFlow to the threads that this worker process was given.
-
-    Does nothing outside of workers, or where the user has set TensorFlow's variables.
-    """
-    if given := _given_threads():
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", given)
-        os.environ.setdefault("TF_NUM_INTEROP_THREADS", given)
 
 
 def _given_threads():
@@ -61,24 +43,17 @@ def _given_threads():
 
 
 def _import_scikeras():
-    """Import scikeras and undo what the import changes in Keras's classes."""
-    if "scikeras" in sys.modules:  # imported by the user
-        from scikeras.wrappers import KerasClassifier
-
-        return KerasClassifier
-    before = {
-        (dotted, name): vars(attrgetter(dotted)(keras)).get(name)
-        for dotted, names in _PATCHED.items()
-        for name in names
-    }
+    """Import scikeras and undo what its import (0.13.0) changes in Keras's classes."""
+    kinds = keras.Model, keras.losses.Loss, keras.metrics.Metric, keras.Optimizer
+    names = ("__reduce__", "__deepcopy__")
+    before = {(kind, name): vars(kind).get(name) for kind in kinds for name in names}
     from scikeras.wrappers import KerasClassifier
 
-    for (dotted, name), value in before.items():
-        owner = attrgetter(dotted)(keras)
+    for (kind, name), value in before.items():
         if value is not None:
-            setattr(owner, name, value)
-        elif name in vars(owner):
-            delattr(owner, name)
+            setattr(kind, name, value)
+        elif name in vars(kind):
+            delattr(kind, name)
     return KerasClassifier
 
 
@@ -103,22 +78,16 @@ def standard_settings():
     _refuse_fork()
     _refuse_graph_mode()
     config = keras.config
-    found = {name: getattr(config, name)() for name in _STANDARD}
-    changed = {
-        name: _STANDARD[name] for name in found if found[name] != _STANDARD[name]
-    }
-    policy = config.dtype_policy()
+    wanted = _STANDARD | {"dtype_policy": keras.DTypePolicy("float32")}
+    found = {name: getattr(config, name)() for name in wanted}
+    changed = [name for name in wanted if found[name] != wanted[name]]
     try:
         for name in changed:
-            getattr(config, f"set_{name}")(_STANDARD[name])
-        if policy.name != "float32":
-            config.set_dtype_policy("float32")
+            getattr(config, f"set_{name}")(wanted[name])
         yield
     finally:
         for name in changed:
             getattr(config, f"set_{name}")(found[name])
-        if policy.name != "float32":
-            config.set_dtype_policy(policy)
 
 
 def _refuse_fork():
@@ -147,7 +116,9 @@ def lacks_instructions(dtype, cpu_info="/proc/cpuinfo"):
     False where there is a GPU, or where the processor cannot be looked up.
     """
     wanted = _INSTRUCTIONS.get(dtype)
-    if wanted is None or keras.distribution.list_devices("gpu"):
+    # Naming the kind is an error under JAX where there is none.
+    devices = keras.distribution.list_devices() if wanted else ()
+    if not wanted or any(device.startswith("gpu") for device in devices):
         return False
     try:
         with open(cpu_info) as file:
@@ -167,7 +138,11 @@ def circumstances():
     return back_end, strategy, device, tf.config.functions_run_eagerly()
 
 
-_share_cores()
+# In a worker process, TensorFlow takes no more threads than that was given, unless the
+# user has set its variables.
+if _given := _given_threads():
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", _given)
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", _given)
 import keras  # noqa: E402  after the number of threads is set
 
 KerasClassifier = _import_scikeras()

@@ -17,7 +17,7 @@ _SCIKERAS_ONLY = {
 class _NotAvailable:
     """An attribute of scikeras's classes that this estimator does not have."""
 
-    def __set_name__(self, owner, name):
+    def __init__(self, name):
         self.name = name
 
     def __get__(self, instance, owner=None):
@@ -49,12 +49,6 @@ class ScikitLearnKerasClassifier(
     set_params = BaseEstimator.set_params
     __repr__ = BaseEstimator.__repr__
     score = ClassifierMixin.score
-    current_epoch = _NotAvailable()
-    feature_encoder = _NotAvailable()
-    initialize = _NotAvailable()
-    initialized_ = _NotAvailable()
-    scorer = _NotAvailable()
-    target_encoder = _NotAvailable()
 
     def __sklearn_tags__(self):
         tags = BaseEstimator.__sklearn_tags__(self)
@@ -66,3 +60,7 @@ class ScikitLearnKerasClassifier(
 
     def __dir__(self):
         return sorted(set(super().__dir__()) - _SCIKERAS_ONLY)
+
+
+for _name in _SCIKERAS_ONLY:
+    setattr(ScikitLearnKerasClassifier, _name, _NotAvailable(_name))

@@ -15,20 +15,14 @@ class _Schedule(keras.callbacks.Callback):
 
     The memory is a dict of numbers that is changed in place and kept by the estimator
     between calls of ``partial_fit`` and in saved models. It has all members that
-    `remembered` names, or none of them.
+    `remembered` of a schedule names, or none of them.
     """
-
-    # Whether a member of the memory is valid after so many epochs.
-    remembered = {}
 
     def __init__(self, *, learning_rate, min_learning_rate, memory):
         super().__init__()
         self.learning_rate = learning_rate
         self.min_learning_rate = min(min_learning_rate, learning_rate)
         self.memory = memory
-
-    def set_rate(self, rate):
-        self.model.optimizer.learning_rate = rate
 
 
 class Plateau(_Schedule):
@@ -39,6 +33,7 @@ class Plateau(_Schedule):
     ``partial_fit``.
     """
 
+    # Whether a member of the memory is valid after so many epochs.
     remembered = {
         "best": lambda best, n_epochs: True,
         "wait": lambda wait, n_epochs: type(wait) is int and 0 <= wait <= n_epochs,
@@ -59,7 +54,8 @@ class Plateau(_Schedule):
         if self.memory["wait"] >= self.patience:
             rate = float(self.model.optimizer.learning_rate)
             if rate > self.min_learning_rate:
-                self.set_rate(max(rate * self.factor, self.min_learning_rate))
+                rate = max(rate * self.factor, self.min_learning_rate)
+                self.model.optimizer.learning_rate = rate
             self.memory["wait"] = 0
 
 
@@ -72,20 +68,16 @@ class OneCycle(_Schedule):
     have become usual since). After the last step the rate stays constant.
     """
 
-    def __init__(self, *, first_epoch, epochs, **kwargs):
+    def __init__(self, *, epochs, **kwargs):
         super().__init__(**kwargs)
-        self.first_epoch = first_epoch
         self.epochs = epochs
 
-    def on_train_begin(self, logs=None):
-        self.epoch = self.first_epoch - 1
-
     def on_epoch_begin(self, epoch, logs=None):
-        self.epoch += 1
+        self.epoch = epoch
 
     def on_train_batch_begin(self, batch, logs=None):
         progress = (self.epoch + (batch + 1) / self.params["steps"]) / self.epochs
-        self.set_rate(self.rate_at(min(progress, 1.0)))
+        self.model.optimizer.learning_rate = self.rate_at(min(progress, 1.0))
 
     def rate_at(self, progress):
         """Return the rate at a part of the cycle, from 0 to 1."""
@@ -127,7 +119,7 @@ def check_memory(memory, n_epochs):
                 )
 
 
-def make_schedule(cnn, *, first_epoch, memory):
+def make_schedule(cnn, memory):
     """Return the callback that `cnn.anneal` names, in a list that may be empty."""
     if not cnn.anneal:
         return []
@@ -137,5 +129,5 @@ def make_schedule(cnn, *, first_epoch, memory):
         "memory": memory,
     }
     if cnn.anneal == "one_cycle":
-        return [OneCycle(first_epoch=first_epoch, epochs=cnn.epochs, **shared)]
+        return [OneCycle(epochs=cnn.epochs, **shared)]
     return [Plateau(factor=cnn.anneal_factor, patience=cnn.anneal_patience, **shared)]

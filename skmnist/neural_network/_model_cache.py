@@ -19,16 +19,16 @@ from skmnist.neural_network._keras import (
 
 _MAX_MODELS = 8
 _MOMENTS = ("momentum", "velocity")
+LOSS_SCALE = ("step_counter", "dynamic_scale")  # under mixed_float16
 
 
 class CompiledModel:
     """A compiled Keras model with its state as plain, named arrays."""
 
     def __init__(self, architecture):
-        described = architecture._asdict()
-        self._smoothing = described.pop("label_smoothing")
+        self._smoothing = architecture.label_smoothing
         self._n_classes = architecture.n_classes
-        self.model = build_cnn(**described)
+        self.model = build_cnn(architecture)
         losses, metrics = keras.losses, keras.metrics
         if self._smoothing:
             loss = losses.CategoricalCrossentropy(
@@ -38,8 +38,12 @@ class CompiledModel:
         else:
             loss = losses.SparseCategoricalCrossentropy(dtype="float32")
             accuracy = metrics.SparseCategoricalAccuracy
+        optimizer = keras.optimizers.Adam()
+        if architecture.dtype == "mixed_float16":
+            # Keras would wrap it, but leave it out of its own files.
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         self.model.compile(
-            optimizer=keras.optimizers.Adam(),
+            optimizer=optimizer,
             loss=loss,
             weighted_metrics=[accuracy("accuracy", dtype="float32")],
         )
@@ -51,14 +55,7 @@ class CompiledModel:
             for weight in layer.weights
         }
         self._optimizer = self._name_optimizer(adam)
-        # Under mixed_float16 there are others, which scale the loss: they are reset.
-        known = {id(variable) for variable in self._optimizer.values()}
-        self._others = [
-            (variable, as_array(variable).copy())
-            for variable in adam.variables
-            if id(variable) not in known
-        ]
-        self._generators = [
+        self.generators = [
             layer.seed_generator
             for layer in self.model.layers
             if hasattr(layer, "seed_generator")
@@ -67,12 +64,11 @@ class CompiledModel:
 
     def _name_optimizer(self, adam):
         """Name Adam's variables; Keras names its moments after their weight's path."""
-        moments = {variable.name: variable for variable in adam.variables}
-        return {
-            "iterations": adam.iterations,
-            "learning_rate": adam.learning_rate,
-        } | {
-            f"{name}/{moment}": moments[f"{weight.path.replace('/', '_')}_{moment}"]
+        variables = {variable.name: variable for variable in adam.variables}
+        named = {"iterations": adam.iterations, "learning_rate": adam.learning_rate}
+        named |= {name: variables[name] for name in LOSS_SCALE if name in variables}
+        return named | {
+            f"{name}/{moment}": variables[f"{weight.path.replace('/', '_')}_{moment}"]
             for name, weight in self._weights.items()
             if weight.trainable
             for moment in _MOMENTS
@@ -86,13 +82,16 @@ class CompiledModel:
             self._loaded = weights
 
     def load(self, state):
-        """Set weights and optimizer; missing entries of the latter are zero."""
+        """Set weights and optimizer; missing entries of the latter are initial."""
         self.load_weights(state.weights)
         self._loaded = None
         for name, variable in self._optimizer.items():
-            variable.assign(state.optimizer.get(name, np.zeros(variable.shape)))
-        for variable, value in self._others:
-            variable.assign(value)
+            if name in state.optimizer:
+                variable.assign(state.optimizer[name])
+            elif name == "dynamic_scale":
+                variable.assign(self.model.optimizer.initial_scale)
+            else:
+                variable.assign(np.zeros(variable.shape))
 
     def targets(self, codes):
         """Return labels as the loss takes them; Keras smooths one-hot vectors only."""
@@ -102,13 +101,8 @@ class CompiledModel:
 
     def seed(self, seeds):
         """Set the generators of dropout and augmentation."""
-        for generator, seed in zip(self._generators, seeds, strict=True):
+        for generator, seed in zip(self.generators, seeds, strict=True):
             generator.state.assign([seed, 0])
-
-    @property
-    def n_generators(self):
-        """Number of seeds that an epoch needs."""
-        return len(self._generators)
 
     def weights(self):
         """Return a copy of the weights."""

@@ -4,6 +4,7 @@ Free of Keras, so that the command's help costs none of the seconds of its impor
 """
 
 import os
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ _POSITIVE_INT = Number(Integral, 1, LARGEST_INT, closed="both")
 _FRACTION = Number(Real, 0, 1, closed="left")
 _FRACTION_OR_ONE = Number(Real, 0, 1, closed="both")
 _PROPER_FRACTION = Number(Real, 0, 1, closed="neither")
+_HALF_TURN = Number(Real, 0, 180, closed="both")
 # A kernel of 257 x 257 aborts the process (TensorFlow 2.21 on a CPU).
 _KERNEL_SIDE = Number(Integral, 1, 255, closed="both")
 # A model file may set it, and each copy takes as long as a prediction.
@@ -39,67 +41,46 @@ class Hyperparameter(NamedTuple):
 
     default: Any
     constraints: list
-    # What each entry of a tuple, or each value of a dict, must be.
-    entries: Number | None = None
-    # The command's option: its group ("" for no option), the name of its value, help.
-    group: str = ""
+    # The command's option: the name of its value, help, its group ("" for no option).
     metavar: str = ""
     help: str = ""
+    group: str = ""
+    # What each entry of a tuple, or each value of a dict, must be.
+    entries: Number | None = None
     # Whether the name of a checkpoint depends on it. False if it does not affect the
     # trained network, or only through the rows, their weights, the architecture or the
     # initial state, on which the name depends anyway.
     in_checkpoint: bool = True
 
 
-def _training(default, constraint, metavar, help, **others):
-    return Hyperparameter(
-        default, constraint, None, "training", metavar, help, **others
-    )
-
-
-def _augmentation(default, constraint, metavar, help):
-    return Hyperparameter(default, [constraint], None, "augmentation", metavar, help)
-
-
-def _network(default, entries, metavar, help):
-    return Hyperparameter(default, [tuple, list], entries, "network", metavar, help)
-
-
-def _unlisted(default, *constraints, in_checkpoint=False, entries=None):
-    return Hyperparameter(
-        default, list(constraints), entries, in_checkpoint=in_checkpoint
-    )
-
+_training = partial(Hyperparameter, group="training")
+_augmentation = partial(Hyperparameter, group="augmentation")
+_network = partial(Hyperparameter, group="network")
+_unlisted = partial(Hyperparameter, in_checkpoint=False)
 
 # One line for each hyperparameter, with its constraints in scikit-learn's notation.
 HYPERPARAMETERS = {
-    "anneal": _unlisted(
-        False, "boolean", StrOptions(set(SCHEDULES)), in_checkpoint=True
-    ),
+    "anneal": Hyperparameter(False, ["boolean", StrOptions(set(SCHEDULES))]),
     "anneal_factor": _training(
         0.3, [_PROPER_FRACTION], "FACTOR", "what annealing multiplies the rate by"
     ),
     "anneal_patience": _training(
         2, [_POSITIVE_INT], "N", "epochs without progress before that"
     ),
-    "augment": _unlisted(False, "boolean", in_checkpoint=True),
+    "augment": Hyperparameter(False, ["boolean"]),
     "rotation_range": _augmentation(
-        10.0,
-        Number(Real, 0, 180, closed="both"),
-        "DEGREES",
-        "largest rotation to either side",
+        10.0, [_HALF_TURN], "DEGREES", "largest rotation to either side"
     ),
     "zoom_range": _augmentation(
-        0.05, _FRACTION, "FRACTION", "largest zoom along each axis"
+        0.05, [_FRACTION], "FRACTION", "largest zoom along each axis"
     ),
     "shift_range": _augmentation(
-        0.05, _FRACTION_OR_ONE, "FRACTION", "largest shift, of each side"
+        0.05, [_FRACTION_OR_ONE], "FRACTION", "largest shift, of each side"
     ),
     "early_stopping": _training(
         False,
         ["boolean"],
-        "",
-        "stop when the validation loss does not improve, and keep the best epoch",
+        help="stop when the validation loss does not improve, and keep the best epoch",
     ),
     "n_iter_no_change": _training(
         5, [_POSITIVE_INT], "N", "epochs without progress before early stopping"
@@ -122,52 +103,52 @@ HYPERPARAMETERS = {
         "part of the rows to hold out",
         in_checkpoint=False,
     ),
-    "filters": _network((32, 64), _POSITIVE_INT, "N", "filters of each block"),
+    "filters": _network(
+        (32, 64), [tuple, list], "N", "filters of each block", entries=_POSITIVE_INT
+    ),
     "kernel_sizes": _network(
-        (5, 3), _KERNEL_SIDE, "N", "side of their kernels, in pixels"
+        (5, 3),
+        [tuple, list],
+        "N",
+        "side of their kernels, in pixels",
+        entries=_KERNEL_SIDE,
     ),
-    "dense_units": Hyperparameter(
-        384, [_POSITIVE_INT], None, "network", "N", "units of the dense layer"
-    ),
+    "dense_units": _network(384, [_POSITIVE_INT], "N", "units of the dense layer"),
     "dropout": _network(
         (0.4, 0.5, 0.5),
-        _FRACTION,
+        [tuple, list],
         "FRACTION",
         "after each block and after the dense layer",
+        entries=_FRACTION,
     ),
-    "batch_norm": Hyperparameter(
-        False, ["boolean"], None, "network", "", "normalize the outputs of each block"
+    "batch_norm": _network(
+        False, ["boolean"], help="batch normalization before each activation"
     ),
-    "dtype": Hyperparameter(
+    "dtype": _network(
         "float32",
         [StrOptions(set(DTYPES)), None],
-        None,
-        "network",
         "DTYPE",
         "float32, or mixed_bfloat16 or mixed_float16 for mixed precision",
     ),
-    "image_shape": _unlisted(None, tuple, list, None),
-    "class_weight": Hyperparameter(
+    "image_shape": _unlisted(None, [tuple, list, None]),
+    "class_weight": _training(
         None,
         [dict, StrOptions({"balanced"}), None],
-        NOT_NEGATIVE_FLOAT,
-        "training",
         "balanced",
         "let all classes weigh the same",
+        entries=NOT_NEGATIVE_FLOAT,
         in_checkpoint=False,
     ),
-    "warm_start": _unlisted(False, "boolean"),
-    "random_state": _unlisted(None, "random_state"),
-    "verbose": _unlisted(0, "verbose"),
+    "warm_start": _unlisted(False, ["boolean"]),
+    "random_state": _unlisted(None, ["random_state"]),
+    "verbose": _unlisted(0, ["verbose"]),
     "callbacks": _unlisted(
-        None, list, tuple, HasMethods("on_epoch_end"), callable, None
+        None, [list, tuple, HasMethods("on_epoch_end"), callable, None]
     ),
-    "checkpoint_dir": _unlisted(None, str, os.PathLike, None),
-    "tta_copies": Hyperparameter(
+    "checkpoint_dir": _unlisted(None, [str, os.PathLike, None]),
+    "tta_copies": _network(
         0,
         [_COPIES],
-        None,
-        "network",
         "N",
         "transformed copies to average predictions over",
         in_checkpoint=False,

@@ -49,14 +49,14 @@ def make_mnist_pipeline(
     ...     digits.data, digits.target) > 0.7)
     True
     """
+    largest = 255 if normalize else max_value
     steps = [
-        ("scale", ImageScaler(image_shape=image_shape, max_value=max_value)),
+        ("scale", ImageScaler(image_shape=image_shape, max_value=largest)),
         ("cnn", MnistCNN().set_params(**cnn_params)),
     ]
     if normalize:
         normalizer = MnistNormalizer()
         if image_shape is not None:
             normalizer.set_params(image_shape=image_shape)
-        steps[0][1].set_params(max_value=255)
         steps.insert(0, ("normalize", normalizer))
     return Pipeline(steps)

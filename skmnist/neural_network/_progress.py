@@ -192,7 +192,9 @@ class TimeLeft:
         for worker in range(len(self.running), self._n_at_once):
             workers[worker] = scoring
         # The running fits are at work already, and the others follow.
-        for name, work in sorted(self.remaining.items(), key=self._is_waiting):
+        for name, work in sorted(
+            self.remaining.items(), key=lambda item: item[0] not in self.latest
+        ):
             seconds = work * pace(self.fits[name]) + scoring
             if work and (name not in self._first or not self._first[name].epoch):
                 seconds += building
@@ -223,9 +225,6 @@ class TimeLeft:
             return (spent[kind] + weight * of_all) / (trained[kind] + weight)
 
         return pace
-
-    def _is_waiting(self, item):
-        return item[0] not in self.latest
 
 
 class TrainingProgress:

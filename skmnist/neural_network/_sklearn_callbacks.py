@@ -19,7 +19,6 @@ class EpochTasks(keras.callbacks.Callback):
     def __init__(self, estimator, context, attributes, X, y, weight):
         super().__init__()
         self.context = context
-        self.task = None
         self.of_batches = [
             callback.on_batch_end
             for callback in context._callbacks

@@ -34,8 +34,10 @@ _MEMBERS = (
 _HISTORY = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 _GROUPS = ("weights", "best_weights", "optimizer")
 _COUNTER = "optimizer/iterations"
+# Of Keras's LossScaleOptimizer.
+_SCALE, _STEPS = "optimizer/dynamic_scale", "optimizer/step_counter"
 _RATE = "optimizer/learning_rate"
-_NOT_NEGATIVE = ("/velocity", "/moving_variance")
+_NOT_NEGATIVE = ("/velocity", "/moving_variance", _COUNTER, _RATE, _SCALE, _STEPS)
 # 4096 x 4096: a network that halves its images often enough has small weights for
 # images of any size.
 _MAX_PIXELS = 2**24
@@ -69,9 +71,9 @@ def pack_state(params, state, extra):
     tensors = {"batch_loss": state["batch_loss"]}
     for group in _GROUPS:
         tensors |= {f"{group}/{name}": a for name, a in state[group].items()}
-    if _COUNTER in tensors:
+    for counter in tensors.keys() & {_COUNTER, _STEPS}:
         # Some of Keras's back ends count in 32 bits.
-        tensors[_COUNTER] = np.asarray(tensors[_COUNTER], dtype=np.int64)
+        tensors[counter] = np.asarray(tensors[counter], dtype=np.int64)
     return pack_tensors(document, tensors)
 
 
@@ -204,6 +206,9 @@ def _expected_tensors(params, image_shape, n_classes, names):
     expected = {name: ("F32", shape) for name, shape in shapes.items()}
     if _COUNTER in names:
         expected[_COUNTER] = ("I64", ())
+    # Of fits with dtype="mixed_float16".
+    if _SCALE in names:
+        expected |= {_SCALE: ("F32", ()), _STEPS: ("I64", ())}
     return expected | {_RATE: ("F32", ()), "batch_loss": ("F32", (None,))}
 
 
@@ -215,10 +220,9 @@ def _check_values(arrays):
         is_weight = name.startswith(("weights/", "best_weights/"))
         is_trained = is_weight and "/moving_" not in name
         high = LARGEST_WEIGHT if is_trained else LARGEST_FLOAT
-        if name == _COUNTER:
+        if name in (_COUNTER, _STEPS):
             high = 2**53
-        is_positive = name in (_COUNTER, _RATE) or name.endswith(_NOT_NEGATIVE)
-        low = 0 if is_positive else -high
+        low = 0 if name.endswith(_NOT_NEGATIVE) else -high
         # Comparing all values would take a second array of that size.
         if not (low <= array.min() and array.max() <= high):
             raise ValueError(

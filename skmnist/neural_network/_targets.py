@@ -132,14 +132,6 @@ def scale_weights(weight, index):
     return (weight / (mean or 1.0)).astype(np.float32)
 
 
-def warn_nothing_held_out(fraction):
-    """Warn that no class is large enough for a validation row."""
-    warn_user(
-        f"validation_fraction={fraction:g} of each class is less than one row: nothing "
-        "is held out, and the training loss is monitored.",
-    )
-
-
 def warn_slow(dtype):
     """Warn if the processor has to emulate 16-bit floats."""
     if lacks_instructions(dtype):

@@ -83,6 +83,9 @@ def _check_weights(model, images, epoch):
 
     Weights of ordinary size cannot overflow. For larger ones, a batch is predicted.
     """
+    for statistic in model.non_trainable_variables:
+        if not np.isfinite(as_array(statistic)).all():
+            raise _divergence(statistic.name, math.inf, epoch, model)
     weights = (as_array(v) for v in model.trainable_variables)
     largest = np.max([(w.max(), -w.min()) for w in weights])
     if largest <= _ORDINARY_WEIGHT:
@@ -113,28 +116,11 @@ def train(
     own_callbacks,
     verbose,
 ):
-    """Train for some epochs from a state, and return the state after them.
+    """Train for the range `epochs` from a state, and return the state after them.
 
-    Parameters
-    ----------
-    network : CompiledModel
-        Its present content is overwritten.
-    state : TrainingState
-        Where to start; left as it is, but for `schedule` and `best_weights`, the
-        memory of `own_callbacks`.
-    batches, validation : Batches
-        Training and validation rows; `validation` may be None.
-    epochs : range
-        The epochs to train. Only the callbacks and the progress bar see the numbers;
-        there may be none.
-    callbacks : list of keras.callbacks.Callback
-        The user's, called as ``keras.Model.fit`` calls them.
-    own_callbacks : list of keras.callbacks.Callback
-        Called after those of the user, at the end of an epoch when the history has
-        it. Their attribute `snapshot` is set to a function that returns the present
-        state.
-    verbose : int
-        0, 1 or 2, as in ``keras.Model.fit``.
+    Overwrites the content of `network`; `state` stays as it is, but for `schedule` and
+    `best_weights`, the memory of `own_callbacks`. These are called after those of the
+    user, when the history has the epoch; their `snapshot` returns the present state.
     """
     model = network.model
     network.load(state)
@@ -172,7 +158,7 @@ def train(
         hooks.on_epoch_begin(epoch)
         own.on_epoch_begin(epoch)
         n_done = len(history.get("loss", ()))
-        shuffle_seed, seeds = epoch_seeds(state.seed, n_done, network.n_generators)
+        shuffle_seed, seeds = epoch_seeds(state.seed, n_done, len(network.generators))
         network.seed(seeds)
         means = _Means()
         for step, (images, codes, loss_weight, n, weight) in enumerate(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from skmnist.neural_network._architecture import initial_weights
-from skmnist.neural_network._early_stopping import forget_early_stopping
+from skmnist.neural_network._early_stopping import EarlyStopping
 
 # The streams of random numbers that one seed feeds.
 _WEIGHTS, _SPLIT, _EPOCH, _COPIES = range(4)
@@ -23,32 +23,16 @@ class TrainingState:
 
     All randomness in epoch k is a function of `seed` and k, so that two runs from the
     same state give the same bits, in one process or in two.
-
-    Parameters
-    ----------
-    seed : int
-        All other seeds are derived from it.
-    weights : dict of str to ndarray
-        Named as by :func:`weight_shapes`.
-    optimizer : dict of str to ndarray
-        Adam's variables; missing ones are zero.
-    schedule : dict of str to number
-        The memory of the learning-rate schedule and of early stopping.
-    history : dict of str to list of float
-        Per epoch.
-    batch_loss : ndarray of float32 of shape (n_batches,)
-        Over all epochs.
-    best_weights : dict of str to ndarray
-        With early stopping, those of the best epoch so far, otherwise empty.
     """
 
     seed: int
-    weights: dict
-    optimizer: dict = field(default_factory=dict)
+    weights: dict  # arrays, named as by `weight_shapes`
+    optimizer: dict = field(default_factory=dict)  # Adam's arrays; missing ones are 0
+    # Numbers, the memory of the learning-rate schedule and of early stopping.
     schedule: dict = field(default_factory=dict)
-    history: dict = field(default_factory=dict)
+    history: dict = field(default_factory=dict)  # lists with a number for each epoch
     batch_loss: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
-    best_weights: dict = field(default_factory=dict)
+    best_weights: dict = field(default_factory=dict)  # of early stopping, or empty
 
     @classmethod
     def begin(cls, seed, shapes, learning_rate):
@@ -61,10 +45,15 @@ class TrainingState:
             schedule={"learning_rate": learning_rate},
         )
 
-    def resumed(self, learning_rate):
-        """Return a copy to train further, with a new learning rate if it changed."""
+    def resumed(self, learning_rate, same_loss):
+        """Return a copy to train further, with a new learning rate if it changed.
+
+        Losses with other smoothing of the labels cannot be compared with those before.
+        """
         optimizer, schedule = dict(self.optimizer), dict(self.schedule)
-        forget_early_stopping(schedule)
+        forgotten = EarlyStopping.remembered if same_loss else schedule.keys()
+        for name in set(forgotten) - {"learning_rate"}:
+            schedule.pop(name, None)
         if schedule.get("learning_rate") != learning_rate:
             optimizer["learning_rate"] = np.float32(learning_rate)
             schedule["learning_rate"] = learning_rate

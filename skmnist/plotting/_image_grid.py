@@ -1,6 +1,7 @@
 """A grid of images with their labels."""
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 
 from skmnist.plotting._axes import open_axes
 from skmnist.plotting._image_grid_layout import Sheet
@@ -9,7 +10,6 @@ from skmnist.plotting._reading import (
     check_images,
     images_for,
     images_of,
-    pick,
 )
 
 
@@ -93,7 +93,7 @@ class ImageGridDisplay:
             If images and labels differ in number, or if `n_images` is below 1.
         """
         check_images(X, n_images, y)
-        images = images_of(pick(X, slice(n_images)), image_shape)
+        images = images_of(_safe_indexing(X, slice(n_images)), image_shape)
         heading = f"{len(images):,} of {len(X):,} images"
         display = cls(images, titles=_titles(y, n_images), heading=heading)
         return display.plot(ax=ax, **kwargs)
@@ -139,7 +139,7 @@ class ImageGridDisplay:
             f"true {true},\npredicted {predicted}" if differs else f"{true}"
             for true, predicted, differs in zip(y_true, y_pred, wrong, strict=True)
         ]
-        images = images_of(pick(X, slice(n_images)), image_shape)
+        images = images_of(_safe_indexing(X, slice(n_images)), image_shape)
         heading = f"{wrong.sum():,} of {len(images):,} predictions are wrong"
         display = cls(images, titles=titles, wrong=wrong, heading=heading)
         return display.plot(ax=ax, **kwargs)
@@ -181,7 +181,7 @@ class ImageGridDisplay:
             If images and labels differ in number, or if `n_images` is below 1.
         """
         check_images(X, n_images, y)
-        X = pick(X, slice(n_images))
+        X = _safe_indexing(X, slice(n_images))
         return cls.from_predictions(
             images_for(estimator, X, image_shape),
             np.asarray(y)[:n_images],
@@ -245,7 +245,7 @@ class ImageGridDisplay:
         if len(worst) < len(mistakes):
             heading = f"The {len(worst)} worst of {heading}"
         display = cls(
-            images_for(estimator, pick(X, worst), image_shape),
+            images_for(estimator, _safe_indexing(X, worst), image_shape),
             titles=titles,
             wrong=np.ones(len(worst), dtype=bool),
             heading=f"{heading} among {len(y):,} images",
@@ -291,7 +291,7 @@ class ImageGridDisplay:
             If images and labels differ in number, or if `n_images` is below 1.
         """
         check_images(X, n_images, y)
-        X = augment_images(estimator, pick(X, slice(n_images)), random_state)
+        X = augment_images(estimator, _safe_indexing(X, slice(n_images)), random_state)
         display = cls(
             images_of(X, None), titles=_titles(y, n_images), heading="Augmented images"
         )

@@ -38,13 +38,6 @@ def record_of(network, attribute):
     return getattr(network, attribute)
 
 
-def pick(values, rows):
-    """Return some rows of an array-like; a DataFrame or a list stays one."""
-    if isinstance(values, list | tuple):  # pictures may have different sizes
-        return [values[i] for i in np.arange(len(values))[rows]]
-    return values.iloc[rows] if hasattr(values, "iloc") else np.asarray(values)[rows]
-
-
 def images_of(X, image_shape):
     """Return images of shape (n_samples, height, width)."""
     if len(X) == 0:

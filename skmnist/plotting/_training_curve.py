@@ -123,10 +123,8 @@ class TrainingCurveDisplay(RecordDisplay):
                 _mark_epochs(panel, history, best, mark_kw)
                 count_from_one(panel, n_epochs, "epoch")
                 tidy(panel)
-        for panel, label in zip(
-            self.axes_[:, 0], ("loss", "accuracy (%)"), strict=True
-        ):
-            panel.set_ylabel(label)
+        self.axes_[0, 0].set_ylabel("loss")
+        self.axes_[1, 0].set_ylabel("accuracy (%)")
         self._finish_panels(ax)
         return self
 

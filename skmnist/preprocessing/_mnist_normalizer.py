@@ -1,9 +1,10 @@
 """Normalization of photographs and drawings of digits to MNIST's format."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import StrOptions
 
 from skmnist._utils import ArrayOutputMixin, ManualLinks, Number
@@ -11,7 +12,9 @@ from skmnist._utils import ArrayOutputMixin, ManualLinks, Number
 MNIST_SIDE = 28
 
 
-class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstimator):
+class MnistNormalizer(
+    ArrayOutputMixin, ManualLinks, CallbackSupportMixin, TransformerMixin, BaseEstimator
+):
     """Normalize pictures of digits to MNIST's format.
 
     The ink of each picture is separated from its paper, scaled to fit a box with its
@@ -87,6 +90,7 @@ class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstim
         self.box_size = box_size
         self.ink = ink
 
+    @with_callbacks
     def fit(self, X, y=None):
         """Validate the parameters; nothing is learned.
 
@@ -108,7 +112,12 @@ class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstim
             If a parameter is not of its range.
         """
         self._validate_params()
+        context = self._init_callback_context()
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         self._validated_shape()
+        context.call_on_fit_task_end(
+            estimator=self, X=X, y=y, reconstruction_attributes={}
+        )
         return self
 
     def transform(self, X):
@@ -154,14 +163,13 @@ class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstim
         return np.array(images)
 
     def _validated_shape(self):
-        image_shape = tuple(self.image_shape)
-        is_pair = len(image_shape) == 2
-        if not is_pair or not all(_is_size(length) for length in image_shape):
+        shape = tuple(self.image_shape)
+        if len(shape) != 2 or not all(isinstance(n, Integral) and n > 3 for n in shape):
             raise ValueError(
                 "image_shape must be (height, width), two integers of 4 or more, but "
                 f"it is {self.image_shape!r}."
             )
-        return image_shape
+        return shape
 
     def __sklearn_is_fitted__(self):
         return True
@@ -172,10 +180,6 @@ class MnistNormalizer(ArrayOutputMixin, ManualLinks, TransformerMixin, BaseEstim
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _is_size(length):
-    return isinstance(length, int | np.integer) and length >= 4
 
 
 def _place(coverage, image_shape, box_size):

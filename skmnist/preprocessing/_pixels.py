@@ -13,27 +13,12 @@ FORMS = (
 _OVERSHOOT = 1.2
 
 
-def read_pixels(X, image_shape, ink="auto"):
-    """Read a batch of pictures, one after the other.
+def read_pixels(X, image_shape, ink):
+    """Yield the pixels of each picture of a batch, of shape (height, width, 1 or 3).
 
-    Parameters
-    ----------
-    X : array-like or list of array-like and PIL.Image.Image
-        As :meth:`MnistNormalizer.transform` takes it.
-    image_shape : tuple of (int, int)
-        Height and width of the images that rows are taken for.
-    ink : {"auto", "dark", "light"}, default="auto"
-        Transparent pixels become paper, of the other brightness.
-
-    Yields
-    ------
-    pixels : ndarray of shape (height, width, 1 or 3), dtype uint8 or float32
-        From 0 to its :func:`full_scale`.
-
-    Raises
-    ------
-    ValueError
-        If `X` is not such a batch, or a picture in it is not one.
+    They are uint8 or float32, from 0 to their :func:`full_scale`. `X` is as
+    :meth:`MnistNormalizer.transform` takes it; rows are images of `image_shape`.
+    Transparent pixels become paper, of the other brightness than `ink`.
     """
     for position, picture in enumerate(_split(X, image_shape)):
         try:

@@ -42,21 +42,12 @@ SHORTEST_OUTLINE = 8  # pixels; what has a shorter one is a speck
 EVEN_PAPER = 1.2
 
 
-def find_ink(picture, ink="auto"):
-    """Cut out the ink of one character.
+def find_ink(picture, ink):
+    """Return the coverage by ink of one character, or None where no ink was found.
 
-    Parameters
-    ----------
-    picture : ndarray of shape (height, width, n_channels), dtype uint8 or float32
-        From 0 to its :func:`full_scale`.
-    ink : {"auto", "dark", "light"}, default="auto"
-        Whether the ink is darker or lighter than the paper.
-
-    Returns
-    -------
-    coverage : ndarray of shape (ink_height, ink_width), dtype float32, or None
-        From 0, paper, to 1, full ink, without empty rows or columns around. None
-        where no ink was found.
+    `picture` has the shape (height, width, n_channels) and values from 0 to its
+    :func:`full_scale`. The coverage is float32, from 0 for paper to 1 for full ink,
+    without empty rows or columns around.
     """
     scale = full_scale(picture)
     ink, coverage = _look(picture, ink, scale)
@@ -100,13 +91,9 @@ def _reduce(picture):
     filter = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     # Pillow reduces three channels at once, but only of eight bits.
     if picture.dtype == np.uint8 and picture.shape[2] == 3:
-        return np.asarray(_resize(picture, size, filter), dtype=np.float32)
+        return np.asarray(Image.fromarray(picture).resize(size, filter), np.float32)
     channels = np.moveaxis(picture, 2, 0).astype(np.float32)
-    return np.stack([_resize(channel, size, filter) for channel in channels], axis=2)
-
-
-def _resize(pixels, size, filter):
-    return Image.fromarray(pixels).resize(size, filter)
+    return np.stack([Image.fromarray(c).resize(size, filter) for c in channels], axis=2)
 
 
 def _to_grey(picture):

@@ -132,6 +132,14 @@ def test_wrong_argument(refused, args, named):
     assert named in refused(*args.split())
 
 
+def test_recipe_switched_off_in_parts():
+    options = ["--no-augment", "--no-anneal", "--no-batch-norm", "--epochs", "2"]
+    args = ["train", "--output", "m.joblib", "--data", "x", "--recipe", "accurate"]
+    found = given_hyperparameters(make_parser().parse_args([*args, *options]))
+    changed = {"augment": False, "anneal": False, "batch_norm": False, "epochs": 2}
+    assert found == RECIPES["accurate"] | changed | {"random_state": 0}
+
+
 def test_hyperparameter_defaults():
     args = make_parser().parse_args(["train", "--output", "m.joblib", "--data", "x"])
     assert given_hyperparameters(args) == {"random_state": 0}

@@ -7,6 +7,7 @@ import struct
 import zlib
 
 import numpy as np
+import pandas as pd
 import pytest
 from image_files import encoded, loading_memory, mnist_like, refusal
 from PIL import Image, ImageDraw
@@ -293,6 +294,16 @@ def test_pictures_lossless_formats(tmp_path, kind):
     np.testing.assert_array_equal(images.data, PICTURES.reshape(10, -1))
 
 
+def test_table_normalize(tmp_path):
+    path = tmp_path / "digits.csv"
+    digits = load_images("digits")
+    columns = [f"pixel{i}" for i in range(64)]
+    pd.DataFrame(15 * digits.data[:20], columns=columns).to_csv(path, index=False)
+    images = load_images(path, normalize=True)
+    assert images.image_shape == (28, 28)
+    assert "20 images of 28x28" in images.DESCR and "MnistNormalizer" in images.DESCR
+
+
 def test_pictures_jpeg(tmp_path):
     members = {f"{i}.JPG": encoded(PICTURES[i], "JPEG", quality=95) for i in range(10)}
     images = load_images(write_pictures(tmp_path, members))
@@ -471,6 +482,7 @@ def test_pictures_normalize_false_different_sizes(tmp_path):
 
 def test_pictures_normalize_table(tmp_path):
     images = load_images("digits", normalize=True)
+    assert "each image went through MnistNormalizer" in images.DESCR
     assert images.image_shape == (28, 28)
     assert images.max_value == 255
     expected = MnistNormalizer().fit_transform(

@@ -25,7 +25,6 @@ from skmnist import (
     make_mnist_pipeline,
     make_variant_search,
 )
-from skmnist.model_selection._paired_tests import wilson_interval
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 SMALL = {"max_value": 16, "filters": (8, 16), "dense_units": 32}
@@ -152,7 +151,8 @@ def test_accuracy_with_class_weight():
             n_rows = sum(round(0.3 * count) for count in counts)
             n_right = row.validation_accuracy / 100 * n_rows
             assert n_right == pytest.approx(round(n_right), abs=1e-9)
-            low, high = wilson_interval(round(n_right), n_rows)
+            test = stats.binomtest(round(n_right), n_rows)
+            low = test.proportion_ci(method="wilson").low
             assert row.validation_low == pytest.approx(100 * low)
 
 
@@ -415,10 +415,14 @@ MISSING = np.where(LABELS == 3, np.nan, LABELS)
         (fewer(7, 2), {"cv": "holdout"}, "Class 7 has 2 of .* at least 3 of each"),
         (fewer(7, 5), {"cv": 5}, "Class 7 has 4 of .* 5 folds .* at least 5 of each"),
         ((DIGITS, LABELS), {"test_size": 5}, "test_size = 5.*number of classes"),
-        ((DIGITS, LABELS), {"cv": 1}, "cv must be .*'holdout', but it is 1"),
-        ((DIGITS, LABELS), {"cv": "hold-out"}, "cv must be .* 'hold-out'"),
-        ((DIGITS, LABELS), {"cv": None}, "cv must be .* None"),
-        ((DIGITS, LABELS), {"cv": 2.5}, "cv must be .* 2.5"),
+        (
+            (DIGITS, LABELS),
+            {"cv": 1},
+            "'cv' parameter of compare_variants must .*'holdout'.* Got 1 ",
+        ),
+        ((DIGITS, LABELS), {"cv": "hold-out"}, "'cv' parameter .* Got 'hold-out'"),
+        ((DIGITS, LABELS), {"cv": None}, "'cv' parameter .* Got None"),
+        ((DIGITS, LABELS), {"cv": 2.5}, "'cv' parameter .* Got 2.5"),
         ((DIGITS, LABELS), {"random_state": "0"}, "seed"),
         ((DIGITS[:, :63], LABELS), {}, "63 columns, which do not make a square"),
         ((DIGITS[:, :63], LABELS), {"cv": "holdout"}, "63 columns, which do not make"),

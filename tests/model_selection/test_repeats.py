@@ -229,7 +229,7 @@ def test_repeats_with_folds():
 
 @pytest.mark.parametrize("repeats", [0, -1, 1.5, True, "2"])
 def test_repeats_invalid(repeats):
-    with pytest.raises(ValueError, match="repeats must be an integer of at least 1"):
+    with pytest.raises(ValueError, match="'repeats' parameter of compare_variants"):
         compare_variants(DIGITS, LABELS, repeats=repeats, **OPTIONS)
 
 

@@ -186,10 +186,6 @@ def test_hyperparameter_overridden_by_all_networks():
         ([SVC()], "variants must be a dict"),
         ({"": {}}, "a text that is not empty, but it is ''"),
         ({3: {}}, "a text that is not empty, but it is 3"),
-        (
-            {"annealed_augmented": {}, "annealed, augmented": {}},
-            "'annealed_augmented' and 'annealed, augmented' would both be shown as",
-        ),
         ({"long": {"epoch": 3}}, "'long' cannot be trained: .*'epoch'.*'epochs'"),
         ({"long": {"epochs": 0}}, "'long' cannot be trained: .*'epochs'.*Got 0"),
         ({"deep": {"filters": (4, 4, 4)}}, "'deep' cannot be trained: .*kernel_sizes"),

@@ -11,9 +11,9 @@ from scipy import ndimage
 from skmnist import MnistCNN
 from skmnist.neural_network import _augmentation as _network
 from skmnist.neural_network._architecture import (
+    Architecture,
     build_cnn,
     initial_weights,
-    weight_shapes,
 )
 from skmnist.neural_network._augmentation import (
     RandomAffine,
@@ -176,7 +176,7 @@ def test_augment_not_in_validation_or_prediction(digits, small):
     strong = {"augment": True, "rotation_range": 180.0, "shift_range": 0.5}
     cnn = MnistCNN(epochs=2, random_state=0, **strong, **small)
     cnn.fit(X, y, X_val=X_val, y_val=y_val)
-    bare = build_cnn((8, 8), 10, **_sizes(cnn))
+    bare = build_cnn(Architecture((8, 8), 10, **_sizes(cnn)))
     bare.set_weights(list(cnn._state.weights.values()))
     proba = bare.predict(X_val.reshape(-1, 8, 8, 1), verbose=0)
     assert_allclose(cnn.predict_proba(X_val), proba, atol=1e-6)
@@ -226,16 +226,17 @@ def _sizes(cnn):
 def test_weight_shapes_equal_model(
     image_shape, n_classes, filters, kernel_sizes, dense_units, augmentation
 ):
-    model = build_cnn(
+    architecture = Architecture(
         image_shape,
         n_classes,
-        filters=filters,
-        kernel_sizes=kernel_sizes,
-        dense_units=dense_units,
+        filters,
+        kernel_sizes,
+        dense_units,
         dropout=(0.0,) * (len(filters) + 1),
         augmentation=augmentation,
     )
-    shapes = weight_shapes(image_shape, n_classes, filters, kernel_sizes, dense_units)
+    model = build_cnn(architecture)
+    shapes = architecture.weight_shapes()
     assert list(shapes.items()) == [
         (weight.path.split("/", 1)[-1], tuple(weight.shape))
         for weight in model.trainable_variables
@@ -251,7 +252,7 @@ def test_build_cnn_global_random_state(small):
     def draws(build):
         keras.utils.set_random_seed(0)
         if build:
-            model = build_cnn((8, 8), 10, **sizes, augmentation=RANGES)
+            model = build_cnn(Architecture((8, 8), 10, **sizes, augmentation=RANGES))
             model(as_images(2, (8, 8)), training=True)
             initial_weights({"dense/kernel": (3, 4)}, seed=1)
         seeded = keras.initializers.RandomUniform(0, 1)  # takes a global seed
@@ -269,7 +270,8 @@ def test_build_cnn_global_random_state(small):
 
 
 def test_initial_weights_glorot_uniform():
-    shapes = weight_shapes((28, 28), 10, (32, 64), (5, 3), 384)
+    sizes = (28, 28), 10, (32, 64), (5, 3), 384
+    shapes = Architecture(*sizes, dropout=(0.4, 0.5, 0.5)).weight_shapes()
     weights = initial_weights(shapes, seed=0)
     assert {name: weight.shape for name, weight in weights.items()} == shapes
     for name, weight in weights.items():

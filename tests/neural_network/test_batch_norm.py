@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import MIXED
+from helpers import MIXED, needs_16_bits
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
@@ -139,3 +139,32 @@ def test_fused_batch_norm_equals_keras(dtype, shape):
     tolerance = 1e-5 if dtype == "float32" else 3e-2
     for keras_part, part in zip(*steps, strict=True):
         assert_allclose(part, keras_part, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("rows", [slice(1), slice(20)])
+def test_batch_norm_warns_of_batches_of_one_image(rows, digits, small):
+    X, y = (part[rows] for part in digits[:2])
+    cnn = MnistCNN(batch_norm=True, random_state=0, **small | {"batch_size": 1})
+    with pytest.warns(UserWarning, match="one image.*set a larger batch_size"):
+        cnn.partial_fit(X, y, classes=range(10))
+
+
+def test_batch_norm_statistics_not_finite(digits, small):
+    X, y = digits[0][:60] * np.float32(1e19), digits[1][:60]
+    cnn = MnistCNN(batch_norm=True, epochs=1, random_state=0, **small)
+    with (
+        pytest.warns(UserWarning, match="does not scale"),
+        pytest.raises(ValueError, match="variance became inf in epoch 1"),
+    ):
+        cnn.fit(X, y)
+    assert not hasattr(cnn, "history_")
+
+
+@needs_16_bits
+def test_keras_file_of_mixed_float16_keeps_optimizer(digits, small, tmp_path):
+    X, y = (part[:60] for part in digits[:2])
+    cnn = MnistCNN(dtype="mixed_float16", epochs=2, random_state=0, **small).fit(X, y)
+    cnn.model_.save(tmp_path / "model.keras")
+    optimizer = keras.saving.load_model(tmp_path / "model.keras").optimizer
+    for name in ("iterations", "dynamic_scale"):
+        assert getattr(optimizer, name) == cnn._state.optimizer[name]

@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
-from helpers import assert_same_fit
+from helpers import assert_same_fit, needs_16_bits
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skmnist import MnistCNN
+from skmnist import MnistCNN, load_model, save_model
 from skmnist.io._tensor_file import TensorFile
 from skmnist.neural_network._keras import keras
 from skmnist.neural_network._state_file import pack_state, unpack_state
@@ -226,6 +226,28 @@ def test_fit_checkpoint_other_hyperparameter(name, few, small, tmp_path):
     assert_same_fit(found, expected)
     X, _ = few
     assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
+
+
+@needs_16_bits
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_fit_checkpoint_keeps_scale_of_loss(batch_norm, few, small, tmp_path):
+    settings = {"dtype": "mixed_float16", "batch_norm": batch_norm, "epochs": 3}
+    cnn = MnistCNN(**small | settings | {"batch_size": 2, "random_state": 0})
+    whole = clone(cnn).fit(*few)
+    # Steps were dropped, and the scale was lowered.
+    assert whole._state.optimizer["iterations"] < 3 * 67
+    assert 0 < whole._state.optimizer["dynamic_scale"] < 2**15
+    cnn.set_params(checkpoint_dir=tmp_path)
+    interrupt(cnn, *few, after=2)
+    found, n_epochs = fit_counted(cnn, *few)
+    assert n_epochs == 1
+    assert_same_fit(found, whole)
+    save_model(found, tmp_path / "model")
+    assert_same_fit(load_model(tmp_path / "model"), whole)
+    parts = clone(cnn).set_params(validation_fraction=None, checkpoint_dir=None)
+    for _ in range(3):
+        parts.partial_fit(*few)
+    assert_same_fit(parts, clone(parts).fit(*few))
 
 
 def test_fit_checkpoint_renamed_from_other_fit(few, cnn, finished, tmp_path):

@@ -151,6 +151,10 @@ print(json.dumps({
     "rates": len(set(rates)) == len(rates),
     "weighted": clone(whole).fit(X, y, sample_weight=np.where(y == 8, 1e4, 1e-3))
     .predict(X_test).tolist().count(8) > 0.9 * len(X_test),
+    "precisions": all(
+        same_fit(*(MnistCNN(dtype=dtype, **net).fit(X[:60], y[:60]) for _ in range(2)))
+        for dtype in ("mixed_bfloat16", "mixed_float16")
+    ),
 }))
 """
     outcome = under_jax(code, tmp_path / "points")

@@ -90,6 +90,19 @@ def test_change_between_warm_fits_acts(digits):
     assert_allclose(cnn.history_["loss"], losses, rtol=1e-4)
 
 
+def test_change_between_warm_fits_restarts_plateau(digits):
+    X, y = digits[:2]
+    cnn = MnistCNN(**NET | {"label_smoothing": 0.0, "learning_rate": 0.003})
+    cnn.set_params(anneal=True, warm_start=True, epochs=4).fit(X, y)
+    best = cnn._state.schedule["best"]
+    cnn.set_params(label_smoothing=0.5, epochs=3).fit(X, y)
+    # A smoothed loss is larger than any before, which does not mean a plateau.
+    assert cnn._state.schedule["best"] == min(cnn.history_["val_loss"][4:]) > best
+    assert cnn.history_["learning_rate"] == [np.float32(0.003).item()] * 7 or (
+        cnn.history_["learning_rate"] == [0.003] * 7
+    )
+
+
 def test_keras_loads_a_copy_without_skmnist_classes(digits, tmp_path):
     import keras
 

@@ -25,7 +25,7 @@ def annealed_rates(losses, memory=None, monitor="val_loss", **params):
     """Return the rate after each epoch with these losses."""
     cnn = MnistCNN(anneal="plateau", **params)
     memory = {} if memory is None else memory
-    [schedule] = make_schedule(cnn, first_epoch=0, memory=memory)
+    [schedule] = make_schedule(cnn, memory)
     model = make_model(cnn.learning_rate)
     schedule.set_model(model)
     schedule.on_train_begin()
@@ -127,7 +127,7 @@ def test_plateau_without_validation():
 def cycle_rates(epochs=10, steps=10, first_epoch=0, **params):
     """Return the rate of every batch."""
     cnn = MnistCNN(anneal="one_cycle", epochs=epochs, **params)
-    [schedule] = make_schedule(cnn, first_epoch=first_epoch, memory={})
+    [schedule] = make_schedule(cnn, {})
     model = make_model(cnn.learning_rate)
     schedule.set_model(model)
     schedule.set_params({"steps": steps})
@@ -174,12 +174,12 @@ def test_one_cycle_continues_after_first_epochs():
 
 def test_one_cycle_after_its_end():
     cnn = MnistCNN(anneal="one_cycle", epochs=2)
-    [schedule] = make_schedule(cnn, first_epoch=5, memory={})
+    [schedule] = make_schedule(cnn, {})
     model = make_model(cnn.learning_rate)
     schedule.set_model(model)
     schedule.set_params({"steps": 3})
     schedule.on_train_begin()
-    schedule.on_epoch_begin(0)
+    schedule.on_epoch_begin(5)
     schedule.on_train_batch_begin(0)
     assert rate_of(model) == pytest.approx(cnn.min_learning_rate, rel=1e-5)
 
@@ -201,4 +201,4 @@ def test_fit_anneal_lowers_rate(anneal, digits, small):
 
 
 def test_make_schedule_without_anneal():
-    assert make_schedule(MnistCNN(), first_epoch=0, memory={}) == []
+    assert make_schedule(MnistCNN(), {}) == []

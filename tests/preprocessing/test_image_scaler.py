@@ -19,6 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from skmnist._utils import as_rows, resolve_image_shape
 from skmnist.preprocessing._image_scaler import ImageScaler
+from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
 
 DIGITS = load_digits().data.astype(np.uint8)[:200]
 PIXELS = np.arange(256, dtype=np.uint8).reshape(1, 256)
@@ -299,9 +300,10 @@ def test_fit_transform_global_pandas_output(output):
 def test_progress_bar_in_pipeline(monkeypatch):
     printed = io.StringIO()
     monkeypatch.setattr(sys, "stdout", printed)
-    pipe = Pipeline([("scale", ImageScaler(max_value=16)), ("last", "passthrough")])
+    pipe = Pipeline([("normalize", MnistNormalizer((8, 8))), ("scale", ImageScaler())])
     pipe.set_callbacks(ProgressBar(max_propagation_depth=2)).fit(DIGITS)
-    assert "ImageScaler - fit" in printed.getvalue()
+    for name in ("MnistNormalizer", "ImageScaler"):
+        assert f"{name} - fit" in printed.getvalue()
 
 
 def test_callbacks_teardown_after_failed_fit():
