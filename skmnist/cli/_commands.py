@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import tempfile
 from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
 from time import perf_counter
@@ -186,13 +187,31 @@ def _workers(args):
             yield
         return
     try:
-        with joblib.parallel_config(backend="loky", initializer=begin_worker):
+        with (
+            _warnings_of_workers(args.progress) as path,
+            joblib.parallel_config("loky", initializer=partial(begin_worker, path)),
+        ):
             yield
     except BrokenExecutor as error:
         raise ChildProcessError(
             "a worker process was killed, perhaps for lack of memory: give fewer "
             "--n-jobs"
         ) from error
+
+
+@contextlib.contextmanager
+def _warnings_of_workers(are_kept):
+    """Yield a file for the warnings of workers, and show them in the end, or None."""
+    if not are_kept:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="skmnist-") as folder:
+        path = os.path.join(folder, "warnings")
+        try:
+            yield path
+        finally:
+            with contextlib.suppress(FileNotFoundError), open(path) as file:
+                sys.stderr.write("".join(dict.fromkeys(file)))
 
 
 @contextlib.contextmanager

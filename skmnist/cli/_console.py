@@ -66,11 +66,15 @@ def one_line_warnings():
         yield
 
 
-def begin_worker():
-    """Set up warnings and Keras in a worker process, which ends with its parent."""
+def begin_worker(path):
+    """Set up warnings and Keras in a worker process, which ends with its parent.
+
+    Warnings are appended to the file `path`, if it is not None, so that they do not
+    break the display of the progress.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # left to the parent
     Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    warnings.showwarning = _Warnings().show
+    warnings.showwarning = _Warnings(path).show
     from skmnist.cli._log_filter import start_keras
 
     start_keras()
@@ -83,14 +87,19 @@ def _end_with(parent):
 
 
 class _Warnings:
-    def __init__(self):
+    def __init__(self, path=None):
         self.seen = set()
+        self.path = path
 
     def show(self, message, category, filename, lineno, file=None, line=None):
         text = _one_line(message)
         if text not in self.seen:
             self.seen.add(text)
-            print(f"skmnist: warning: {text}", file=sys.stderr)
+            with contextlib.ExitStack() as stack:
+                stream = sys.stderr
+                if self.path is not None:
+                    stream = stack.enter_context(open(self.path, "a"))
+                print(f"skmnist: warning: {text}", file=stream)
 
 
 def _one_line(text):

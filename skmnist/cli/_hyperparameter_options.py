@@ -72,6 +72,7 @@ def variant(text):
     name of a variant or a recipe stands for its settings, which the others override.
     """
     name, colon, settings = text.partition(":")
+    name = name.strip()
     if not re.fullmatch(r"\w[\w +-]*", name):
         raise argparse.ArgumentTypeError(
             f"{text!r} does not begin with a name of letters, digits and underscores"
@@ -91,7 +92,7 @@ def variant(text):
 
 
 def _setting(text):
-    name, _, value = text.partition("=")
+    name, _, value = map(str.strip, text.partition("="))
     each = HYPERPARAMETERS.get(name)
     if each is None:
         raise argparse.ArgumentTypeError(

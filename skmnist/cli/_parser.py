@@ -57,6 +57,9 @@ _CV = checked(
     "'holdout' or a whole number of at least 2",
 )
 _NOT_EMPTY = checked(str, bool, "a name")
+# Names of files that may be models; those of the first kind can run code.
+PICKLED = (".joblib", ".pkl", ".pickle")
+MODELS = (".safetensors", *PICKLED)
 
 
 def make_parser():
@@ -244,7 +247,12 @@ def _add_predict(commands):
     _add_source_details(parser, subset="all")
     parser.add_argument(
         "--output",
-        type=_NOT_EMPTY,
+        # Where a model is named by mistake, it is kept.
+        type=checked(
+            str,
+            lambda path: path and not path.lower().endswith(MODELS),
+            "a name for a CSV file",
+        ),
         metavar="CSV",
         help="file to write, such as submission.csv; compressed if the name ends in "
         ".gz, .bz2, .xz or .zip",

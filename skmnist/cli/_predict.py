@@ -10,12 +10,11 @@ import numpy as np
 
 from skmnist.cli._console import printable, say
 from skmnist.cli._log_filter import start_keras
+from skmnist.cli._parser import MODELS, PICKLED
 from skmnist.cli._reader import Reader, load
 from skmnist.datasets._load_images import load_tracked
 from skmnist.io._atomic import open_regular, write_atomically
 
-_PICKLED = (".joblib", ".pkl", ".pickle")
-_MODELS = (".safetensors", *_PICKLED)
 # First bytes of pickles, and of files that joblib compressed.
 _PICKLE = b"\x80"
 _COMPRESSED = (
@@ -78,7 +77,7 @@ def _is_safetensors(start):
 
 def _is_model(path):
     """Return whether a file is a model, by its name or its content."""
-    if path.lower().endswith(_MODELS):
+    if path.lower().endswith(MODELS):
         return True
     start = _start_of(path) if os.path.isfile(path) else b""
     return _is_safetensors(start) or start.startswith(_PICKLE)
@@ -89,7 +88,7 @@ def _is_pickle(path):
     start = _start_of(path)
     if _is_safetensors(start):
         return False
-    named = path.lower().endswith(_PICKLED)
+    named = path.lower().endswith(PICKLED)
     return named or start.startswith((_PICKLE, *_COMPRESSED))
 
 

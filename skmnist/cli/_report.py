@@ -17,6 +17,7 @@ _WIDTH = 79
 # With the line that names the folder, an empty one and the shell's prompt: 24.
 _LINES = 21
 _MOST_ROWS = 12  # of the table; in a longer one, names are shortened to a line each
+_MOST_VARIANTS = 10
 
 
 def as_text(comparison):
@@ -50,8 +51,24 @@ def _count_lines(texts):
 
 
 def _table(comparison):
-    """Return the table, whose names are broken into lines or shortened."""
+    """Return the table of the best variants and its caption."""
     text = comparison.as_text()
+    n_left_out = len(text) - _MOST_VARIANTS
+    if n_left_out > 0:
+        best = comparison.chosen_by_.argsort()[::-1][:_MOST_VARIANTS]
+        text = text.iloc[sorted(best)]
+    return "\n".join(
+        [
+            *_rows(text),
+            *[f"({n_left_out} more are printed with --reports.)"] * (n_left_out > 0),
+            "",
+            _wrap(comparison.caption),
+        ]
+    )
+
+
+def _rows(text):
+    """Return the lines of a table, whose names are broken into lines or shortened."""
     names = ["model", *text.pop("model")]
     numbers = text.to_string(index=False).splitlines()
     width = min(max(map(len, names)), _WIDTH - 1 - len(numbers[0]))
@@ -63,7 +80,7 @@ def _table(comparison):
     for name, of_name in zip(names, numbers, strict=True):
         first, *rest = wrap(name, width, subsequent_indent="  ")
         lines += [f"{first:{width}} {of_name}", *rest]
-    return "\n".join([*lines, "", _wrap(comparison.caption)])
+    return lines
 
 
 def reports(comparison):
@@ -72,6 +89,9 @@ def reports(comparison):
         f"{display_name(name)}, on the test set\n\n{comparison.report(name)}"
         for name in comparison.estimators_
     ]
+    table = comparison.as_text()
+    if len(table) > _MOST_VARIANTS:
+        parts.append("\n".join([*_rows(table), ""]))
     return "\n".join([*parts, *map(_wrap, comparison.significance_["sentence"])])
 
 

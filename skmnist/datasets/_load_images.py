@@ -259,8 +259,13 @@ def _read_tree(tree, options):
     known = [name for name, kind in kinds.items() if kind or len(kinds) == 1]
     if len(known) == 1:
         return _read_entry(tree, known[0], options)
+    if not kinds:
+        raise ValueError(f"{tree.path} holds 0 files. {DIRECTLY}")
+    for name in kinds:
+        with tree.open(name) as (stream, _):
+            _refuse_unreadable(stream, tree.where(name))
     raise ValueError(
-        f"{tree.path} holds {len(kinds)} files ({shortened(tree.names) or 'none'}), "
+        f"{tree.path} holds {len(kinds)} files ({shortened(tree.names)}), "
         "which are not idx files, tables of pixels, Parquet files or pictures that "
         f"belong together: give one of them. {DIRECTLY}"
     )
@@ -316,11 +321,16 @@ def _kind(stream):
     return "picture" if is_picture(start) else "csv"
 
 
-def _unreadable(start):
-    """Return what a file is that many have in place of pictures, or None."""
-    if start[4:8] == b"ftyp":
-        return "a HEIC or AVIF picture, or a film"
-    return "a PDF document" if start.startswith(b"%PDF") else None
+def _refuse_unreadable(stream, path):
+    """Name what many have in place of pictures that can be read."""
+    start = stream.peek(12)
+    is_pdf = start.startswith(b"%PDF")
+    if is_pdf or start[4:8] == b"ftyp":
+        what = "a PDF document" if is_pdf else "a HEIC or AVIF picture, or a film"
+        raise ValueError(
+            f"{path} is {what}, which cannot be read: save it as JPEG or PNG. "
+            f"{DIRECTLY}"
+        )
 
 
 def _read_entry(tree, name, options):
@@ -329,10 +339,7 @@ def _read_entry(tree, name, options):
     with tree.open(name) as (stream, limit):
         if not stream.peek(1):
             raise ValueError(f"{path} is empty.")
-        if what := _unreadable(stream.peek(12)):
-            raise ValueError(
-                f"{path} is {what}, which cannot be read: save it as JPEG or PNG."
-            )
+        _refuse_unreadable(stream, path)
         match _kind(stream):
             case "zip":
                 archive = Archive(seekable(stream, limit, path), path, limit)

@@ -201,7 +201,7 @@ def _normalize(picture, name, normalize):
 
 def decode(content, name):
     """Return a picture as uint8 (h, w, 3 or 4), or as uint8 or uint16 (h, w)."""
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -212,6 +212,11 @@ def decode(content, name):
                 return _as_array(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"{name} is too large a picture: {error}") from error
+    except UnidentifiedImageError as error:
+        raise ValueError(
+            f"{name} is a damaged picture, or of a kind that Pillow cannot read. "
+            f"{DIRECTLY}"
+        ) from error
     except Exception as error:  # decoders raise many on damaged bytes
         raise ValueError(f"{name} is a damaged picture ({one_line(error)}).") from error
 
@@ -252,7 +257,8 @@ def looks_like_mnist(images):
     """
     n_images, height, side = images.shape
     edges = [images[:, [0, -1]], images[:, :, [0, -1]]]
-    if height != side or np.median(np.concatenate([e.ravel() for e in edges])) > _INK:
+    border = np.concatenate([e.reshape(n_images, -1) for e in edges], axis=1)
+    if height != side or (np.median(border, axis=1) > _INK).any():
         return False
     ink = images > _INK
     is_usual = np.zeros(n_images, dtype=bool)

@@ -27,6 +27,7 @@ def figure_functions(comparison):
         "accuracy": partial(ComparisonDisplay.from_comparison, comparison),
         "confusion_matrix": partial(_draw_confusion, comparison),
     }
+    found["digits"] = partial(ImageGridDisplay.from_images, *data, image_shape=shape)
     if len(comparison.significance_):
         found["differences"] = partial(_draw_differences, comparison)
     if hasattr(best, "predict_proba"):
@@ -42,7 +43,6 @@ def figure_functions(comparison):
             "training_curves": partial(TrainingCurveDisplay.from_estimators, networks),
             "learning_rate": partial(LearningRateDisplay.from_estimators, networks),
             "batch_loss": partial(BatchLossDisplay.from_estimators, networks),
-            "digits": partial(ImageGridDisplay.from_images, *data, image_shape=shape),
             "augmented_digits": partial(
                 ImageGridDisplay.from_augmentation, network, *data
             ),

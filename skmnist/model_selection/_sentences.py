@@ -7,8 +7,7 @@ from skmnist._utils import display_name
 # A p-value below this is called unlikely to be chance.
 _LEVEL = 0.05
 _ALMOST_EQUAL = "{} and {} differ by less than 0.01 points"
-# Hyperparameters without effect where the learning rate never fell.
-_OF_ANNEALING = {"anneal", "anneal_factor", "anneal_patience", "min_learning_rate"}
+_MOST_NAMES = 5  # in a sentence
 
 
 def findings(comparison):
@@ -136,7 +135,8 @@ def _say_constant_rates(comparison):
         same = [
             other
             for other, of_other in networks.items()
-            if not of_other["anneal"] and _rest(of_other) == _rest(params)
+            if not of_other["anneal"]
+            and comparison.histories_[other] == comparison.histories_[name]
         ]
         constant.setdefault((*same[:1],), []).append(name)
     # The histories are those of the fits that are tested, not of the folds.
@@ -154,14 +154,11 @@ def _say_constant_rates(comparison):
     ]
 
 
-def _rest(params):
-    """Return the hyperparameters other than those of annealing."""
-    return {name: params[name] for name in params.keys() - _OF_ANNEALING}
-
-
 def _list(names):
     """Write names as a list, in which one with a comma has quotation marks."""
     shown = [display_name(name) for name in names]
     if len(shown) > 1:
         shown = [f'"{name}"' if "," in name else name for name in shown]
+    if len(shown) > _MOST_NAMES:
+        shown[_MOST_NAMES - 1 :] = [f"{len(shown) - _MOST_NAMES + 1} others"]
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)

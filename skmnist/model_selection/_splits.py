@@ -1,5 +1,6 @@
 """The rows that each repeat of a comparison trains and is measured on."""
 
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ def split_rows(X, y, cv, test_size, split):
         np.arange(len(y)), test_size=test_size, stratify=y, random_state=split.seed
     )
     if not holdout:
-        folds = _fold(X, y, cv, train)
+        folds = _fold(X, y, cv, train, split.seed)
         return split._replace(train=train, test=test, folds=folds)
     if len(test) >= len(train):
         raise ValueError(
@@ -58,7 +59,7 @@ def split_rows(X, y, cv, test_size, split):
     return split._replace(train=train, test=test, validation=validation)
 
 
-def _fold(X, y, cv, rows):
+def _fold(X, y, cv, rows, seed):
     """Split rows into folds: pairs of rows to train on and to test on."""
     labels = y[rows]
     folds = check_cv(cv, labels, classifier=True)
@@ -67,6 +68,9 @@ def _fold(X, y, cv, rows):
         _check_counts(
             labels, n_folds, f"{n_folds} folds of what the test set leaves need"
         )
+    if getattr(folds, "random_state", 0) is None:
+        folds = copy(folds)
+        folds.random_state = seed
     parts = list(folds.split(_safe_indexing(X, rows), labels))
     if any(np.max(np.concatenate(part), initial=0) >= len(rows) for part in parts):
         raise ValueError(

@@ -164,6 +164,8 @@ class TimeLeft:
     @property
     def fraction(self):
         """Fraction of the work that is done."""
+        if not any(self.fits.values()):
+            return self.n_over / len(self.fits)
         return 1 - sum(self.remaining.values()) / sum(self.fits.values())
 
     def seconds(self, now):
@@ -236,7 +238,7 @@ class TrainingProgress:
 
     def __init__(self, fits, shown=True, early_stopping=False):
         self.left = TimeLeft(fits)
-        self.shown = shown and any(fits.values())
+        self.shown = shown
         self.early_stopping = early_stopping
 
     def __enter__(self):
@@ -288,7 +290,9 @@ class TrainingProgress:
             accuracy = f"accuracy {report.accuracy:.1%}"
             name = Text(report.name)  # without markup
             running.add_row(name, f"{epoch}, {accuracy}" * (report.epoch > 0))
-        return Group(self._whole(), running)
+        n_hidden = len(self.left.running) - _FEW
+        more = [Text(f"and {n_hidden} more")] * (n_hidden > 0)
+        return Group(self._whole(), running, *more)
 
     def _whole(self):
         n_fits = len(self.left.fits)

@@ -94,7 +94,9 @@ def as_label(name, width):
     """
     text = display_name(name).replace("_", f"_{_BREAK} ")
     lines = "\n".join(wrap(text, width))
-    return lines.replace(f"{_BREAK} ", "").replace(_BREAK, "").replace("$", r"\$")
+    lines = lines.replace(f"{_BREAK} ", "").replace(_BREAK, "").replace("$", r"\$")
+    # Legends leave out what begins with an underscore.
+    return _BREAK + lines if lines.startswith("_") else lines
 
 
 def tidy(ax):

@@ -156,8 +156,9 @@ class MnistNormalizer(
             if coverage is None:
                 raise ValueError(
                     f"Picture {position} of X does not show ink with ink="
-                    f"{self.ink!r}: leave the picture out, or set ink to 'dark' or "
-                    "'light', whichever its ink is."
+                    f"{self.ink!r}: leave it out if it is blank; otherwise cut it "
+                    "closer to the digit, raise its contrast, or set ink to 'dark' or "
+                    "'light'."
                 )
             images.append(_place(coverage, image_shape, self.box_size))
         return np.array(images)

@@ -1,5 +1,7 @@
 """Reading of pictures in various forms, as pixels from 0."""
 
+import os
+
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -46,6 +48,7 @@ def _split(X, image_shape):
     """Return pictures as a list of what each is, or as one array of all."""
     if isinstance(X, Image.Image):
         raise ValueError("X is one picture: give [X], a list of pictures.")
+    X = [X] if isinstance(X, str | os.PathLike) else X
     is_list = not hasattr(X, "shape") or getattr(X, "dtype", None) == np.object_
     X = list(X) if is_list else X
     if not is_list or (X and np.ndim(X[0]) == 1):
@@ -77,6 +80,8 @@ def _as_pixels(picture, ink):
     if isinstance(picture, Image.Image):
         picture = _as_array(picture)
     pixels = np.asarray(picture)
+    if isinstance(picture, str | os.PathLike):
+        raise ValueError(f"is {str(picture)!r}: read files with load_images.")
     if pixels.ndim == 2:
         pixels = pixels[..., np.newaxis]
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
@@ -98,14 +103,18 @@ def _as_pixels(picture, ink):
                 f"has negative pixels, the smallest is {pixels.min():g}: subtract it, "
                 "so that 0 is black."
             )
-    return _composite(pixels, ink) if pixels.shape[2] == 4 else pixels
+    if pixels.shape[2] == 4 and pixels[..., 3].min() < full_scale(pixels):
+        return _composite(pixels, ink)
+    return pixels[..., :3]
 
 
 def _as_array(image):
     image = ImageOps.exif_transpose(image)
+    if image.mode[0] in "IF":  # of 16 or 32 bits, which RGBA would cut off
+        return np.asarray(image)
     if image.has_transparency_data:
         return np.asarray(image.convert("RGBA"))
-    if image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16"):
+    if image.mode in ("1", "L"):
         return np.asarray(image)
     return np.asarray(image.convert("RGB"))
 
@@ -114,8 +123,8 @@ def _composite(pixels, ink):
     """Lay a picture with transparency on paper that its ink differs from."""
     colour, alpha = np.split(pixels / full_scale(pixels), [3], axis=2)
     border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
-    # What is opaque is the ink where the border is transparent, else it is the paper.
+    # Where little is opaque and the border is not, what is opaque is the ink.
     mean = np.average(colour.mean(axis=2), weights=alpha[..., 0] + 1e-6)
     other = {"dark": 1.0, "light": 0.0}.get(ink, float(mean < 0.5))
-    paper = mean if np.median(border) > 0.5 else other
+    paper = mean if np.median(border) > 0.5 or alpha.mean() > 0.5 else other
     return colour * alpha + paper * (1 - alpha)

@@ -36,8 +36,15 @@ MOST_IMBALANCE = 0.25
 FAINTEST_LINE = 0.02  # of the brightness of the paper
 # What is still wider, in heights, is a line of the paper. What has a longer outline,
 # in lengths of the character, or more parts or holes is squares or noise.
-WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 5, 8
+WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 7, 8
 SHORTEST_OUTLINE = 8  # pixels; what has a shorter one is a speck
+# Pixels are alike within this share of full brightness. A border is even, and that of
+# the paper, if such a share of it is alike; what differs by so much from it is clear.
+EVEN, EVEN_BORDER, CLEAR = 0.06, 0.8, 0.15
+# A row belongs to a frame if such a share of it is alike, and the frame ends where such
+# a share of all pixels around differs.
+FRAME, FRAME_STEP = 0.98, 0.9
+LEAST_INK = 0.005  # of the pixels in a frame
 # The simplest paper is taken unless another makes the outlines so much better.
 EVEN_PAPER = 1.2
 
@@ -50,6 +57,7 @@ def find_ink(picture, ink):
     without empty rows or columns around.
     """
     scale = full_scale(picture)
+    picture = _without_frame(picture, scale)
     ink, coverage = _look(picture, ink, scale)
     if coverage is None:
         return None
@@ -61,6 +69,38 @@ def find_ink(picture, ink):
         # What looked like ink from afar may be grain of the paper.
         _, coverage = _look(picture[window], ink, scale)
     return None if coverage is None else coverage[_extent(coverage)]
+
+
+def _without_frame(picture, scale):
+    """Cut off a frame of one colour on all four sides, as scans and screenshots have.
+
+    It is even, and what it encloses differs from it all around, and is paper with ink.
+    """
+    channel = picture[..., picture.shape[2] // 2]
+    border = np.concatenate([channel[0], channel[-1], channel[:, 0], channel[:, -1]])
+    colour, tolerance = np.median(border), EVEN * scale
+    alike = (channel >= colour - tolerance) & (channel <= colour + tolerance)
+    window = []
+    for axis in (0, 1):
+        inner = np.flatnonzero(alike.mean(axis=1 - axis) <= FRAME)
+        if not len(inner) or inner[0] == 0 or inner[-1] == alike.shape[axis] - 1:
+            return picture
+        window.append(slice(inner[0], inner[-1] + 1))
+    seen = alike[tuple(window)]
+    ring = np.concatenate([seen[0], seen[-1], seen[:, 0], seen[:, -1]])
+    if min(seen.shape) < TINY or ring.mean() > 1 - FRAME_STEP:
+        return picture
+    # The edge of the frame may be blurred over a pixel.
+    window = tuple(slice(part.start + 1, part.stop - 1) for part in window)
+    inside = channel[window].astype(np.float32)
+    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    paper = np.median(inside)
+    is_paper = np.abs(np.median(border) - paper) < CLEAR * scale
+    # Not near its ends, where a stroke that is all there is may be round.
+    y, x = (length // 8 for length in inside.shape)
+    middle = inside[y : -y or None, x : -x or None]
+    has_ink = np.mean(np.abs(middle - paper) > CLEAR * scale) > LEAST_INK
+    return picture[window] if is_paper and has_ink else picture
 
 
 def _widened(part, margin, reduction):
@@ -112,6 +152,13 @@ def _to_grey(picture):
 
 def _is_ink_light(grey):
     """Return whether the few pixels that stand out are the lighter ones."""
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    paper = np.median(border)
+    if np.mean(np.abs(border - paper) < EVEN) > EVEN_BORDER:
+        difference = grey - paper
+        stands_out = np.abs(difference) > CLEAR
+        if stands_out.any():
+            return difference[stands_out].sum() > 0
     step = 2 if max(grey.shape) > WORKING_SIDE // 2 else 1
     sample = grey[::step, ::step]
     skewness = 0

@@ -117,6 +117,8 @@ def test_module(run):
         ("train --output model.h5", ".safetensors"),
         ("show --output sheet.txt", ".png"),
         ("predict model.safetensors", "IMAGES"),
+        ("predict test.csv --output m.safetensors", "a name for a CSV file"),
+        ("predict test.csv --output m.joblib", "a name for a CSV file"),
         ("compare --variants a/b", "a/b"),
         ("compare --variants anealed", "'anealed' is not one of plain, annealed"),
         ("compare --variants a:epoch=3", "epoch=3"),
@@ -170,6 +172,20 @@ def test_variants():
         ("a b", {"anneal": "one_cycle", "augment": True}),
         ("c", {"anneal": False, "learning_rate": 0.01}),
     ]
+
+
+def test_variants_with_spaces():
+    args = ["compare", "--variants", "wide : epochs = 3, filters = 8 16"]
+    found = make_parser().parse_args(args).variants
+    assert found == [("wide", {"epochs": 3, "filters": (8, 16)})]
+
+
+def test_names_with_an_underscore_in_front(capsys, tmp_path):
+    size = "--filters 2 --kernel-sizes 3 --dropout 0 0 --dense-units 4 --epochs 1"
+    args = ["compare", "--variants", "_a:", "_b:anneal=one_cycle", "--cv", "holdout"]
+    assert main([*args, *size.split(), "--output", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "report.html").exists()
+    assert capsys.readouterr().err.count("error") == 0
 
 
 def test_variants_in_the_spelling_of_python():

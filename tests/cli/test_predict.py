@@ -307,10 +307,12 @@ def test_predict_wrong_image_size(refused, trained, write_csv, tmp_path):
 def test_predict_output_is_input(refused, trained, table):
     model = trained[0]
     before = model.read_bytes(), table.read_bytes()
-    link = model.with_name("link.csv")
+    assert "not a name for a CSV file" in refused("predict", table, "--output", model)
+    link, to_model = model.with_name("link.csv"), model.with_name("model.csv")
     link.symlink_to(table)
+    to_model.symlink_to(model)
     for output in (
-        model,
+        to_model,
         table,
         link,
         model.parent / "." / "test.csv",

@@ -5,6 +5,7 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
 from skmnist import compare_variants
+from skmnist._utils import display_name
 from skmnist.cli._report import as_text, reports
 
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -25,7 +26,7 @@ def compare(n_variants, repeats, cv):
     )
 
 
-@pytest.mark.parametrize("n_variants", [1, 3, 4, 6, 10])
+@pytest.mark.parametrize("n_variants", [1, 3, 4, 6, 10, 16])
 @pytest.mark.parametrize(("repeats", "cv"), [(1, 2), (3, "holdout")])
 def test_table_and_verdict_fit_a_terminal(n_variants, repeats, cv):
     comparison = compare(n_variants, repeats, cv)
@@ -45,6 +46,18 @@ def test_table_and_verdict_fit_a_terminal(n_variants, repeats, cv):
     )
     in_full = " ".join(reports(comparison).split())
     assert all(sentence in in_full for sentence in pairs)
+
+
+def test_table_of_many_variants_shows_the_best():
+    comparison = compare(16, 1, 2)
+    text, in_full = as_text(comparison), reports(comparison)
+    assert "(6 more are printed with --reports.)" in text
+    order = comparison.chosen_by_.sort_values(ascending=False, kind="stable").index
+    for rank, name in enumerate(order):
+        shown = display_name(name)
+        assert f"\n{shown} " in in_full
+        if rank < 10:
+            assert f"\n{shown[:8]}" in f"\n{text}"
 
 
 def test_pairs_of_the_best_come_first():

@@ -294,6 +294,24 @@ def test_pictures_lossless_formats(tmp_path, kind):
     np.testing.assert_array_equal(images.data, PICTURES.reshape(10, -1))
 
 
+def test_pictures_with_a_few_negatives(tmp_path):
+    members = {f"{i}.png": encoded(PICTURES[i % 10]) for i in range(19)}
+    members["19.png"] = encoded(255 - PICTURES[0])
+    images = load_images(write_pictures(tmp_path, members))
+    assert images.normalized
+    at = [os.path.basename(name) for name in images.filenames]
+    original, negative = (
+        images.data[at.index(f"{i}.png")].astype(int) for i in (0, 19)
+    )
+    assert np.abs(original - negative).mean() < 4
+
+
+def test_pictures_of_telephones_only(tmp_path):
+    content = b"\0\0\0\x18ftypheic" + bytes(100)
+    write_pictures(tmp_path, {"a.heic": content, "b.heic": content})
+    assert "HEIC" in refusal(tmp_path) and "JPEG" in refusal(tmp_path)
+
+
 def test_table_normalize(tmp_path):
     path = tmp_path / "digits.csv"
     digits = load_images("digits")

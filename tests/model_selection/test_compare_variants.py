@@ -4,6 +4,7 @@ import pickle
 import re
 from itertools import combinations
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score, classification_report
-from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
 from skmnist import (
@@ -454,3 +455,18 @@ def test_progress(capsys, monkeypatch):
 def test_no_output_without_progress(capfd):
     compare_variants(DIGITS[FEW], LABELS[FEW], cv="holdout", **QUICK)
     assert capfd.readouterr().out == ""
+
+
+def test_splitter_without_seed_follows_random_state():
+    folds = KFold(2, shuffle=True)
+    one, other = (
+        compare_variants(DIGITS[FEW], LABELS[FEW], cv=folds, **QUICK) for _ in range(2)
+    )
+    assert one.table_["cv_mean"].tolist() == other.table_["cv_mean"].tolist()
+    assert folds.random_state is None
+
+
+def test_annealed_is_plain_with_shared_callbacks():
+    options = QUICK | {"epochs": 2, "callbacks": [keras.callbacks.TerminateOnNaN()]}
+    found = compare_variants(DIGITS[FEW], LABELS[FEW], cv="holdout", **options)
+    assert "the training is that of plain" in " ".join(found.sentences)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_array_equal
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from scipy import ndimage
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -425,6 +425,65 @@ def test_small_digit_in_large_picture():
 
 
 # Refusals
+
+
+FRAMES = {"black": 0.1, "white": 0.1, (120, 60, 40): 0.02}
+
+
+@pytest.mark.parametrize("colour", FRAMES)
+@pytest.mark.parametrize("digit", STROKES)
+def test_transform_leaves_frame_out(digit, colour):
+    size = (200, 160)
+    paper = Image.fromarray(np.full((*size, 3), (205, 200, 190), np.uint8))
+    picture = _stroke(paper, digit, (45, 50, 115, 150), 9, (50, 50, 60))
+    framed = ImageOps.expand(picture, round(FRAMES[colour] * 200), colour)
+    assert difference(normalize(framed), normalize(picture)) < 0.1
+
+
+def test_transform_takes_no_stroke_for_a_frame():
+    # All that the margin encloses is the stroke, with round ends.
+    for margin in (20, 60):
+        picture = Image.new("L", (20 + 2 * margin, 120 + 2 * margin), 235)
+        stroke = (margin, margin, margin + 20, margin + 120)
+        ImageDraw.Draw(picture).rounded_rectangle(stroke, radius=10, fill=40)
+        ink = normalize(picture) > 128
+        height, width = (np.ptp(np.flatnonzero(ink.any(axis=a))) + 1 for a in (1, 0))
+        assert (height, width) == (20, pytest.approx(4, abs=1))
+
+
+@pytest.mark.parametrize("paper", [240, 215, 20])
+def test_transform_card_on_transparency(paper):
+    ink = 40 if paper > 100 else 230
+    card = Image.new("L", (160, 200), paper)
+    card = _stroke(card, 5, (50, 60, 110, 140), 9, ink)
+    opacity = Image.new("L", card.size, 0)
+    ImageDraw.Draw(opacity).ellipse((8, 8, 152, 192), fill=255)
+    cut = Image.merge("LA", (card, opacity)).convert("RGBA")
+    assert difference(normalize(cut), normalize(card)) < 0.1
+
+
+@pytest.mark.parametrize("ink", ["dark", "light"])
+@pytest.mark.parametrize("digit", STROKES)
+def test_transform_bold_ink_in_a_narrow_margin(digit, ink):
+    margin = 4 + 17
+    picture = Image.new("L", (100, 130), 240)
+    box = (margin, margin, 100 - margin, 130 - margin)
+    pixels = np.asarray(_stroke(picture, digit, box, 34, 30))
+    pixels = pixels if ink == "dark" else 255 - pixels
+    assert_array_equal(normalize(pixels), normalize(pixels, ink=ink))
+
+
+def test_transform_names_of_files():
+    for X in ("photo.jpg", ["photo.jpg"]):
+        with pytest.raises(ValueError, match="photo.jpg.*load_images"):
+            MnistNormalizer().transform(X)
+
+
+def test_transform_16_bits_with_transparent_grey():
+    pixels = draw(4)[..., 0].astype(np.uint16) * 257
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", transparency=3)
+    assert_array_equal(normalize(Image.open(file)), normalize(pixels))
 
 
 BLANKS = {
