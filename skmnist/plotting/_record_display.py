@@ -70,6 +70,10 @@ class RecordDisplay:
             If `estimators` is empty.
         """
         networks = {name: network_of(one) for name, one in named(estimators).items()}
+        if not networks:
+            raise ValueError(
+                "There is nothing to plot: `estimators` is empty, give at least one."
+            )
         return cls._from_networks(networks).plot(ax=ax, **kwargs)
 
     @classmethod

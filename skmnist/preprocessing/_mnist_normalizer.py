@@ -33,8 +33,9 @@ class MnistNormalizer(
         image of 28x28. For another `image_shape` the box is scaled with it. In the
         range (0, 28].
     ink : {"auto", "dark", "light"}, default="auto"
-        Whether the ink is darker or lighter than the paper. With "auto", ink is what
-        few pixels of a picture have and its surroundings do not.
+        Whether the ink is darker or lighter than the paper. With "auto", an even border
+        is that of the paper; otherwise ink is what few pixels of a picture have and its
+        surroundings do not.
 
     See Also
     --------
@@ -43,7 +44,8 @@ class MnistNormalizer(
 
     Notes
     -----
-    Colours are reduced to the mixture in which ink and paper differ most. The
+    A frame of one colour around the whole picture is left out. Colours are reduced to
+    the mixture in which ink and paper differ most. The
     brightness of the paper is estimated for each pixel, so that uneven light and the
     edges of shadows are taken out. Ruled and squared lines are removed. Ink is at least
     0.35 of the strongest contrast, with edges on both sides, which shadows do not have;
