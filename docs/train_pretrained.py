@@ -2,8 +2,8 @@
 
     python docs/train_pretrained.py train.csv pretrained.safetensors
 
-The first file is the ``train.csv`` of Kaggle's digit recognizer. About 25 minutes of one
-core.
+The first file is the ``train.csv`` of Kaggle's digit recognizer. About 25 minutes of
+one core.
 """
 
 import sys
