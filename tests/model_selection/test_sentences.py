@@ -35,7 +35,11 @@ def compare(*repeats, validation=None, networks=None, rates=None, n_samples=1000
                     "predictions": predictions,
                     "right": predictions == 0,
                     "seconds": 1.0,
-                    "history": {"learning_rate": (rates or {}).get(name, [1.0, 0.3])},
+                    # Other networks have other losses.
+                    "history": {
+                        "learning_rate": (rates or {}).get(name, [1.0, 0.3]),
+                        "loss": getattr(network, "dense_units", 0),
+                    },
                     "pipeline": Pipeline([step]) if repeat == 0 else None,
                 }
             )
@@ -161,7 +165,7 @@ def test_verdict_annealing_without_effect():
     ]
     networks["other"] = MnistCNN(anneal="plateau", anneal_patience=9)
     said = compare(
-        wrong | {"other": 5}, networks=networks, rates=rates | {"other": [1.0]}
+        wrong | {"other": 5}, networks=networks, rates=rates | {"other": [1.0, 1.0]}
     ).sentences
     assert said[-3] == (
         "annealed and other never lowered the learning rate: the training is that of "
