@@ -95,11 +95,12 @@ class _Warnings:
         text = _one_line(message)
         if text not in self.seen:
             self.seen.add(text)
-            with contextlib.ExitStack() as stack:
-                stream = sys.stderr
-                if self.path is not None:
-                    stream = stack.enter_context(open(self.path, "a"))
-                print(f"skmnist: warning: {text}", file=stream)
+            line = f"skmnist: warning: {text}"
+            if self.path is None:
+                print(line, file=sys.stderr)
+                return
+            with open(self.path, "a") as file:
+                print(line, file=file)
 
 
 def _one_line(text):

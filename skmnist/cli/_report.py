@@ -55,8 +55,9 @@ def _table(comparison):
     text = comparison.as_text()
     n_left_out = len(text) - _MOST_VARIANTS
     if n_left_out > 0:
-        best = comparison.chosen_by_.argsort()[::-1][:_MOST_VARIANTS]
-        text = text.iloc[sorted(best)]
+        # Of equal ones the first is the best.
+        ranks = comparison.chosen_by_.rank(ascending=False, method="first")
+        text = text[(ranks <= _MOST_VARIANTS).to_numpy()]
     return "\n".join(
         [
             *_rows(text),

@@ -19,7 +19,7 @@ from skmnist.neural_network._keras import (
 
 _MAX_MODELS = 8
 _MOMENTS = ("momentum", "velocity")
-LOSS_SCALE = ("step_counter", "dynamic_scale")  # under mixed_float16
+_LOSS_SCALE = ("step_counter", "dynamic_scale")  # under mixed_float16
 
 
 class CompiledModel:
@@ -66,7 +66,7 @@ class CompiledModel:
         """Name Adam's variables; Keras names its moments after their weight's path."""
         variables = {variable.name: variable for variable in adam.variables}
         named = {"iterations": adam.iterations, "learning_rate": adam.learning_rate}
-        named |= {name: variables[name] for name in LOSS_SCALE if name in variables}
+        named |= {name: variables[name] for name in _LOSS_SCALE if name in variables}
         return named | {
             f"{name}/{moment}": variables[f"{weight.path.replace('/', '_')}_{moment}"]
             for name, weight in self._weights.items()

@@ -44,6 +44,11 @@ def full_scale(pixels):
     return np.float32(max(usual, largest))
 
 
+def border_of(pixels):
+    """Return the outermost rows and columns of a picture, one after the other."""
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+
+
 def _split(X, image_shape):
     """Return pictures as a list of what each is, or as one array of all."""
     if isinstance(X, Image.Image):
@@ -122,9 +127,8 @@ def _as_array(image):
 def _composite(pixels, ink):
     """Lay a picture with transparency on paper that its ink differs from."""
     colour, alpha = np.split(pixels / full_scale(pixels), [3], axis=2)
-    border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
     # Where little is opaque and the border is not, what is opaque is the ink.
     mean = np.average(colour.mean(axis=2), weights=alpha[..., 0] + 1e-6)
     other = {"dark": 1.0, "light": 0.0}.get(ink, float(mean < 0.5))
-    paper = mean if np.median(border) > 0.5 or alpha.mean() > 0.5 else other
+    paper = mean if np.median(border_of(alpha)) > 0.5 or alpha.mean() > 0.5 else other
     return colour * alpha + paper * (1 - alpha)

@@ -12,7 +12,7 @@ from scipy import ndimage
 from skimage.measure import euler_number
 from skimage.transform import hough_line, hough_line_peaks
 
-from skmnist.preprocessing._pixels import full_scale
+from skmnist.preprocessing._pixels import border_of, full_scale
 
 WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
 SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped first
@@ -77,8 +77,7 @@ def _without_frame(picture, scale):
     It is even, and what it encloses differs from it all around, and is paper with ink.
     """
     channel = picture[..., picture.shape[2] // 2]
-    border = np.concatenate([channel[0], channel[-1], channel[:, 0], channel[:, -1]])
-    colour, tolerance = np.median(border), EVEN * scale
+    colour, tolerance = np.median(border_of(channel)), EVEN * scale
     alike = (channel >= colour - tolerance) & (channel <= colour + tolerance)
     window = []
     for axis in (0, 1):
@@ -87,15 +86,13 @@ def _without_frame(picture, scale):
             return picture
         window.append(slice(inner[0], inner[-1] + 1))
     seen = alike[tuple(window)]
-    ring = np.concatenate([seen[0], seen[-1], seen[:, 0], seen[:, -1]])
-    if min(seen.shape) < TINY or ring.mean() > 1 - FRAME_STEP:
+    if min(seen.shape) < TINY or border_of(seen).mean() > 1 - FRAME_STEP:
         return picture
     # The edge of the frame may be blurred over a pixel.
     window = tuple(slice(part.start + 1, part.stop - 1) for part in window)
     inside = channel[window].astype(np.float32)
-    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
     paper = np.median(inside)
-    is_paper = np.abs(np.median(border) - paper) < CLEAR * scale
+    is_paper = np.abs(np.median(border_of(inside)) - paper) < CLEAR * scale
     # Not near its ends, where a stroke that is all there is may be round.
     y, x = (length // 8 for length in inside.shape)
     middle = inside[y : -y or None, x : -x or None]
@@ -152,7 +149,7 @@ def _to_grey(picture):
 
 def _is_ink_light(grey):
     """Return whether the few pixels that stand out are the lighter ones."""
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    border = border_of(grey)
     paper = np.median(border)
     if np.mean(np.abs(border - paper) < EVEN) > EVEN_BORDER:
         difference = grey - paper
@@ -247,8 +244,7 @@ def _cover(grey, weakest):
 
 def _guess_papers(grey):
     """Guess the brightness of the paper: even, smooth, and with shadows."""
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    yield np.full_like(grey, np.median(border))
+    yield np.full_like(grey, np.median(border_of(grey)))
     trend = _fit_trend(grey)
     yield trend + _close(grey - trend, 0.35, mode="constant")
     yield trend + _close(grey - trend, 0.15)

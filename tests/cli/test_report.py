@@ -60,6 +60,21 @@ def test_table_of_many_variants_shows_the_best():
             assert f"\n{shown[:8]}" in f"\n{text}"
 
 
+def test_table_of_many_equal_variants_shows_the_best():
+    variants = {f"v{k}": KNeighborsClassifier(3) for k in range(30)}
+    comparison = compare_variants(
+        *(DIGITS[:100], LABELS[:100]),
+        variants=variants,
+        cv=2,
+        max_value=16,
+        random_state=0,
+    )
+    lines = as_text(comparison).splitlines()
+    assert comparison.best_variant_ == "v0"
+    assert [line.split()[0] for line in lines[1:11]] == [f"v{k}" for k in range(10)]
+    assert len(lines) + 3 <= 24
+
+
 def test_pairs_of_the_best_come_first():
     comparison = compare(6, 3, "holdout")
     flat = " ".join(as_text(comparison).split())

@@ -229,7 +229,9 @@ def test_repeats_with_folds():
 
 @pytest.mark.parametrize("repeats", [0, -1, 1.5, True, "2"])
 def test_repeats_invalid(repeats):
-    with pytest.raises(ValueError, match="'repeats' parameter of compare_variants"):
+    with pytest.raises(
+        ValueError, match=r"'repeats' parameter .* int in the range \[1, inf"
+    ):
         compare_variants(DIGITS, LABELS, repeats=repeats, **OPTIONS)
 
 
