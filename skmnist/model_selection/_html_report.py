@@ -55,7 +55,7 @@ def render_report(comparison, command=None):
         },
         repeats=list(comparison.repeats_.itertuples()),
         folds=bool(comparison.searches_),
-        resumed=_is_resumed(comparison),
+        resumed_folds=_may_have_resumed_folds(comparison),
         duration=_duration(comparison),
         settings=_settings(comparison),
         command=command,
@@ -90,9 +90,9 @@ def _first_screen(comparison):
 
 
 def _duration(comparison):
-    """Return how long the fits took that did not come from checkpoints, if any."""
+    """Return how long all fits took; None where checkpoints do not hold it."""
     seconds = comparison.repeats_["seconds"]
-    if seconds.isna().all():
+    if seconds.isna().any():
         return None
     of_searches = [
         search.n_splits_ * search.cv_results_["mean_fit_time"].sum()
@@ -101,15 +101,13 @@ def _duration(comparison):
     return say_duration(seconds.sum() + sum(of_searches))
 
 
-def _is_resumed(comparison):
-    """Return whether fits, or folds, may have come from checkpoints."""
-    may_be = any(
+def _may_have_resumed_folds(comparison):
+    """Return whether folds, which scikit-learn times, may come from checkpoints."""
+    return bool(comparison.searches_) and any(
         pipeline["cnn"].checkpoint_dir is not None
         for pipeline in comparison.estimators_.values()
         if "cnn" in pipeline.named_steps
     )
-    missing = comparison.repeats_["seconds"].isna().any()
-    return bool(missing or (may_be and comparison.searches_))
 
 
 def _settings(comparison):

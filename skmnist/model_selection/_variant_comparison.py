@@ -51,8 +51,8 @@ class VariantComparison:
         `validation_accuracy` and `test_accuracy` are in percent, and so are the
         bounds of their 95% intervals, `training_low`, `training_high` and so on, and
         the mean `cv_mean` and standard deviation `cv_std` over the folds. `seconds`
-        is the wall-clock time of the one fit on the whole development part, NaN if
-        any of its epochs came from a checkpoint. Training
+        is the wall-clock time of the one fit on the whole development part, with
+        that of the epochs which came from a checkpoint. Training
         accuracy is that of the finished network, without dropout and augmentation,
         on the rows given to `fit`. Validation accuracy is that on `X_val` with
         `cv="holdout"`, otherwise that on the rows that the network held out itself.

@@ -108,8 +108,7 @@ def _measure_variant(caller, task, name, pipeline, X, y, split):
         pipeline.fit(X_train, y_train, **fit_params)
         task.call_on_fit_task_end(estimator=caller, X=X_train, y=y_train)
     seconds = perf_counter() - start
-    if getattr(pipeline.named_steps.get("cnn"), "_n_found", 0):
-        seconds = np.nan  # all or some of its epochs came from a checkpoint
+    seconds += getattr(pipeline.named_steps.get("cnn"), "_earlier_seconds", 0.0)
     predictions = _predict(pipeline, _safe_indexing(X, split.test))
     right = predictions == y[split.test]
     validated, n_validated = _validate(pipeline, X_train, y_train, validation)

@@ -1,11 +1,13 @@
 """Resuming an interrupted fit: its state after every epoch, in a safe file."""
 
 import hashlib
+import math
 import os
 import sys
 import tempfile
 from dataclasses import fields
-from numbers import Integral
+from numbers import Integral, Real
+from time import perf_counter
 
 import numpy as np
 
@@ -85,9 +87,10 @@ def _settings(cnn):
 class Checkpoint(keras.callbacks.Callback):
     """Write the state of a fit after every epoch, and find it again.
 
-    Several processes may run the same fit at once: they write the same bits, and the
+    Several processes may run the same fit at once: they write the same state, and the
     file of the last one to write stays. `name` is a fingerprint. `is_finished` says
-    whether the state that `load` found is that after the last epoch.
+    whether the state that `load` found is that after the last epoch, and `seconds`
+    how long its epochs took.
     """
 
     snapshot = None
@@ -111,6 +114,8 @@ class Checkpoint(keras.callbacks.Callback):
         versions = library_versions() | {back_end: sys.modules[back_end].__version__}
         self.extra = {"fit": name, "versions": versions}
         self.is_finished = False
+        self.seconds = 0.0
+        self._start = perf_counter()
 
     def load(self, start):
         """Return the state that an earlier run left, or else `start`.
@@ -133,14 +138,15 @@ class Checkpoint(keras.callbacks.Callback):
         return found
 
     def _read(self):
-        """Return the state in the file, and note whether its fit was finished."""
+        """Return the state in the file, and note what is known of its fit."""
         _, found, extra = unpack_state(TensorFile(self.path))
-        is_finished = extra.pop("finished", None)
+        is_finished, seconds = extra.pop("finished", None), extra.pop("seconds", None)
         if extra.get("versions") != self.extra["versions"]:
             raise ValueError(f"it was written with {extra.get('versions')}")
         if extra != self.extra or type(is_finished) is not bool:
             raise ValueError("it belongs to another fit")
         self.is_finished = is_finished
+        self.seconds = seconds if isinstance(seconds, Real) else math.nan
         return TrainingState(**{name: found[name] for name in _STATE})
 
     def _check_folder(self):
@@ -161,5 +167,6 @@ class Checkpoint(keras.callbacks.Callback):
         state = vars(self.snapshot()) | self.described
         # Early stopping, which is called before, may have set `stop_training`.
         is_last = self.model.stop_training or epoch + 1 == self.params["epochs"]
-        extra = self.extra | {"finished": is_last}
+        seconds = self.seconds + perf_counter() - self._start
+        extra = self.extra | {"finished": is_last, "seconds": seconds}
         write_atomically(self.path, pack_state(self.hyperparameters, state, extra))

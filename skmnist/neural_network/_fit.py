@@ -223,11 +223,11 @@ class BaseNetwork(FittedNetwork):
         """Return the state to start from, the epochs to train, and the callbacks."""
         first = state.n_epochs if incremental else 0
         last = first + 1 if incremental else int(self.epochs)
-        checkpoints, self._n_found = [], 0
+        checkpoints, self._earlier_seconds = [], 0.0
         if self.checkpoint_dir is not None and not incremental:
             checkpoint, state, first = self._find_checkpoint(state, batches, validation)
             checkpoints.append(checkpoint)
-            self._n_found = first
+            self._earlier_seconds = checkpoint.seconds
         callbacks = make_schedule(self, state.schedule)
         if self.early_stopping and not incremental:
             stopping = EarlyStopping(patience=int(self.n_iter_no_change), state=state)

@@ -180,9 +180,8 @@ def test_report_of_fits_from_checkpoints(tmp_path):
         found.to_html(tmp_path / "report.html")
         text = " ".join(Reader((tmp_path / "report.html").read_text()).text.split())
         durations.append(text.partition("Duration ")[2].partition(" Seeds,")[0])
-    trained, resumed = durations
-    assert re.fullmatch(r"\d+ s for all fits, one after the other", trained)
-    assert resumed == "not known, since all fits have epochs from checkpoints"
+    for duration in durations:
+        assert re.fullmatch(r"\d+ s for all fits, one after the other", duration)
 
 
 @pytest.mark.parametrize(

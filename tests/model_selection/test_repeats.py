@@ -83,12 +83,14 @@ def test_first_repeat_equals_one_repeat(single, repeated):
     np.testing.assert_array_equal(repeated.X_test_, single.X_test_)
 
 
-def test_seconds_of_fits_from_checkpoints_are_missing(repeated):
-    networks = repeated.repeats_.query("model != 'svm'")
-    assert networks["seconds"].isna().tolist() == (networks["repeat"] == 0).tolist()
-    assert (repeated.table_["seconds"] > 0).all()
-    found = repeated.repeats_.query("repeat == 0 and model == 'svm'")
-    assert (found["seconds"] > 0).all()
+def test_seconds_of_fits_from_checkpoints(single, repeated):
+    """Reading a checkpoint adds little to the duration of its epochs."""
+    first, again = (
+        found.repeats_.query("repeat == 0 and model != 'svm'")["seconds"].to_numpy()
+        for found in (single, repeated)
+    )
+    assert (0.9 * first < again).all()
+    assert (again < first + 5).all()
 
 
 def test_nullable_labels_stay_integers():
