@@ -16,7 +16,7 @@ from itertools import chain, groupby, islice
 import numpy as np
 
 from skmnist.datasets._parts import ImageSet, upright
-from skmnist.datasets._stream import DIRECTLY, refuse_format, shortened
+from skmnist.datasets._stream import refuse_format, shortened
 
 _PIXEL = re.compile(r"(?:pixel)?(\d{1,9})", re.ASCII)
 _ROW_AND_COLUMN = re.compile(r"(\d{1,9})x(\d{1,9})", re.ASCII)
@@ -104,8 +104,7 @@ def _usual_names(n_columns, label_column, path):
             return names + [f"pixel{i}" for i in range(n_pixels)]
     raise ValueError(
         f"The first line of {path} holds {n_columns} numbers; without names of columns "
-        "it is a label and the pixels of a square image, or the pixels alone. "
-        f"{DIRECTLY}"
+        "it is a label and the pixels of a square image, or the pixels alone."
     )
 
 
@@ -128,7 +127,7 @@ def _pixel_order(names, label_column, path):
         raise ValueError(
             f"{path} {problem}; its columns are {shortened(seen)}. Expected are "
             "pixel0, pixel1 and so on, or 1x1, 1x2 and so on, and the label, which "
-            f"label_column names. {DIRECTLY}"
+            f"label_column names."
         )
     order = np.argsort(numbers)
     if np.any(np.diff(numbers[order]) != 1) or numbers.min() > 1:
@@ -139,7 +138,7 @@ def _pixel_order(names, label_column, path):
     if math.prod(shape) != len(numbers):
         raise ValueError(
             f"{path} has {len(numbers)} pixel columns, which do not make a square "
-            f"image, and those named 1x1, 1x2 and so on a rectangle. {DIRECTLY}"
+            f"image, and those named 1x1, 1x2 and so on a rectangle."
         )
     return None if np.all(np.diff(order) == 1) else order, shape
 

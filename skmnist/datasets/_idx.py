@@ -9,7 +9,7 @@ from collections import defaultdict
 import numpy as np
 
 from skmnist.datasets._parts import PARTS, ImageSet, join, part_of, upright
-from skmnist.datasets._stream import DIRECTLY, read_array, read_block, shortened
+from skmnist.datasets._stream import read_array, read_block, shortened
 
 MAGIC = bytes([0, 0, 8, 3])  # of images
 
@@ -48,7 +48,7 @@ def read_idx_files(tree, subset):
         raise ValueError(
             f"{tree.path} holds the idx files of {len(others) + 1} data sets "
             f"({shortened(images)}); give the path of one file of images, after "
-            f"unpacking a zip file. {DIRECTLY}"
+            f"unpacking a zip file."
         )
     parts, there = [], {part for part, _ in sets[first]}
     # "all" is what is there.
@@ -83,7 +83,7 @@ def _find(tree, files, part, role):
         prefix = "t10k" if part == "test" else part
         raise FileNotFoundError(
             f"{tree.path} does not have a file {prefix}-{role}-idx{number}-ubyte (with "
-            f"or without .gz), but {shortened(tree.names)}. {DIRECTLY}"
+            f"or without .gz), but {shortened(tree.names)}."
         )
     return files[part, role]
 
@@ -96,7 +96,7 @@ def _read(tree, name, dtypes):
             raise ValueError(
                 f"{where} starts with the bytes {start.hex(' ')}; an idx file of "
                 f"{'grey images of 8 bits' if dtypes is _IMAGES else 'labels'} starts "
-                f"with {' or '.join(magic.hex(' ') for magic in dtypes)}. {DIRECTLY}"
+                f"with {' or '.join(magic.hex(' ') for magic in dtypes)}."
             )
         sizes = read_block(stream, 4 * start[3], limit, where)
         shape = struct.unpack(f">{start[3]}I", sizes)

@@ -26,7 +26,6 @@ from skmnist.datasets._pictures import (
     read_pictures,
 )
 from skmnist.datasets._stream import (
-    DIRECTLY,
     expanded,
     opened,
     seekable,
@@ -163,7 +162,12 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
         image_set, descr = _openml_mnist(subset)
     else:
         path = os.path.expanduser(os.fsdecode(source))
-        image_set = _read_path(path, _Options(label_column, subset, normalize, track))
+        options = _Options(label_column, subset, normalize, track)
+        try:
+            image_set = _read_path(path, options)
+        except (ValueError, FileNotFoundError) as error:
+            error.args = (f"{error} Arrays can be given to fit and predict directly.",)
+            raise
         descr = ""
     if normalize and not image_set.normalized:
         # MnistNormalizer expects pixels up to 1 or 255.
@@ -260,14 +264,14 @@ def _read_tree(tree, options):
     if len(known) == 1:
         return _read_entry(tree, known[0], options)
     if not kinds:
-        raise ValueError(f"{tree.path} holds 0 files. {DIRECTLY}")
+        raise ValueError(f"{tree.path} holds 0 files.")
     for name in kinds:
         with tree.open(name) as (stream, _):
             _refuse_unreadable(stream, tree.where(name))
     raise ValueError(
         f"{tree.path} holds {len(kinds)} files ({shortened(tree.names)}), "
         "which are not idx files, tables of pixels, Parquet files or pictures that "
-        f"belong together: give one of them. {DIRECTLY}"
+        f"belong together: give one of them."
     )
 
 
@@ -328,8 +332,7 @@ def _refuse_unreadable(stream, path):
     if is_pdf or start[4:8] == b"ftyp":
         what = "a PDF document" if is_pdf else "a HEIC or AVIF picture, or a film"
         raise ValueError(
-            f"{path} is {what}, which cannot be read: save it as JPEG or PNG. "
-            f"{DIRECTLY}"
+            f"{path} is {what}, which cannot be read: save it as JPEG or PNG."
         )
 
 
@@ -346,7 +349,7 @@ def _read_entry(tree, name, options):
                 if not holds_arrays(archive.names):
                     raise ValueError(
                         f"{path} is a zip file in a folder or in another archive: "
-                        f"unpack it and give its own path. {DIRECTLY}"
+                        f"unpack it and give its own path."
                     )
                 return read_npz(archive, subset)
             case "parquet":

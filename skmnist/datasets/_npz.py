@@ -3,7 +3,7 @@
 import re
 
 from skmnist.datasets._parts import PARTS, ImageSet, join
-from skmnist.datasets._stream import DIRECTLY, read_array, shortened
+from skmnist.datasets._stream import read_array, shortened
 
 _HEADER = re.compile(
     r"\{'descr': '([^']{1,20})', 'fortran_order': (True|False), "
@@ -23,8 +23,7 @@ def read_npz(tree, subset):
     if missing := [key for key in keys if f"{key}.npy" not in tree.names]:
         raise ValueError(
             f"{tree.path} does not have {missing[0]}: it holds "
-            f"{shortened(tree.names)}, a Keras npz file holds {', '.join(keys)}. "
-            f"{DIRECTLY}"
+            f"{shortened(tree.names)}, a Keras npz file holds {', '.join(keys)}."
         )
     parts = [
         ImageSet(

@@ -4,7 +4,7 @@ import numpy as np
 
 from skmnist.datasets._parts import ImageSet
 from skmnist.datasets._pictures import as_images
-from skmnist.datasets._stream import DIRECTLY, one_line, shortened
+from skmnist.datasets._stream import one_line, shortened
 
 _ROWS_AT_ONCE = 64
 _LEAST_ROW = 512  # bytes that a row takes when it is read, at least
@@ -51,7 +51,7 @@ def _check(table, limit, path, label_column):
         raise ValueError(
             f"{path} has the columns {shortened(names)}{seen}; a Parquet file of "
             "pictures has a column 'image' with the bytes of PNG or JPEG files, and "
-            f"'label' (or what label_column names). {DIRECTLY}"
+            f"'label' (or what label_column names)."
         )
     meta = table.metadata
     groups = [meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)]
@@ -87,5 +87,5 @@ def _as_labels(column, label_column, path):
         return np.array(column.to_pylist())
     raise ValueError(
         f"{path} has labels of type {column.type} in {label_column!r}; labels are "
-        f"integers or text. {DIRECTLY}"
+        f"integers or text."
     )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skmnist._utils import warn_user
-from skmnist.datasets._stream import DIRECTLY, shortened
+from skmnist.datasets._stream import shortened
 
 PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
@@ -60,7 +60,7 @@ def choose(names, subset, path):
             raise ValueError(
                 f"{path} holds {len(names)} files ({shortened(names)}), of which "
                 f"{shortened(mine) or 'none'} can be its {part} part; give one of "
-                f"them, after unpacking a zip file. {DIRECTLY}"
+                f"them, after unpacking a zip file."
             )
         chosen.append(mine)
     if subset == "all":
@@ -96,7 +96,7 @@ def join(parts, path):
             raise ValueError(
                 f"{path} does not fit together: images of shape {shapes}, labels of "
                 f"shape {counts}. Where one part has no labels, give subset='train' or "
-                f"'test' (--subset). {DIRECTLY}"
+                f"'test' (--subset)."
             )
     if len(parts) == 1:
         return first

@@ -14,7 +14,7 @@ from skmnist.datasets._parts import (
     refuse_test,
     warn_of_rest,
 )
-from skmnist.datasets._stream import DIRECTLY, one_line, read_all, shortened
+from skmnist.datasets._stream import one_line, read_all, shortened
 
 _STARTS = (
     b"\x89PNG\r\n\x1a\n",
@@ -79,8 +79,7 @@ def _split(names, subset, path):
         if len(tops) > 1 and any(is_part) and are_nested:
             raise ValueError(
                 f"{path} has the folders {shortened(sorted(tops))} with folders in "
-                f"them, of which not all are parts of a data set: give one of them. "
-                f"{DIRECTLY}"
+                f"them, of which not all are parts of a data set: give one of them."
             )
         refuse_test(subset, path)
         return [names]
@@ -90,7 +89,7 @@ def _split(names, subset, path):
         if len(mine) != 1:
             raise ValueError(
                 f"{path} has the folders {shortened(sorted(tops))}, of which "
-                f"{len(mine)} can be its {part} part; give one of them. {DIRECTLY}"
+                f"{len(mine)} can be its {part} part; give one of them."
             )
         parts.append([name for name in names if _folder(name, depth) == mine[0]])
     if subset == "all":
@@ -106,8 +105,7 @@ def _labelled(names, path):
         stray = names[labels.index(None)]
         raise ValueError(
             f"{path} holds pictures beside folders of pictures, such as {stray!r}: "
-            "give a folder with a subfolder for each class, or one of pictures only. "
-            f"{DIRECTLY}"
+            "give a folder with a subfolder for each class, or one of pictures only."
         )
     return names, labels
 
@@ -178,7 +176,7 @@ def _of_one_size(contents):
             ]
             raise ValueError(
                 f"{name} has {sizes[1]} pixels, a picture before it {sizes[0]}: omit "
-                f"normalize=False to bring all to 28x28. {DIRECTLY}"
+                f"normalize=False to bring all to 28x28."
             )
         greys.append(grey)
     return np.array(greys)
@@ -214,8 +212,7 @@ def decode(content, name):
         raise ValueError(f"{name} is too large a picture: {error}") from error
     except UnidentifiedImageError as error:
         raise ValueError(
-            f"{name} is a damaged picture, or of a kind that Pillow cannot read. "
-            f"{DIRECTLY}"
+            f"{name} is a damaged picture, or of a kind that Pillow cannot read."
         ) from error
     except Exception as error:  # decoders raise many on damaged bytes
         raise ValueError(f"{name} is a damaged picture ({one_line(error)}).") from error

@@ -21,7 +21,6 @@ from contextlib import contextmanager
 import numpy as np
 
 PIECE = 2**18  # bytes read at once
-DIRECTLY = "Arrays can be given to fit and predict directly."
 
 # Compression is recognized by magic bytes, since names may be changed.
 _DECOMPRESS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
@@ -147,5 +146,5 @@ def refuse_format(path, reason=None):
     raise ValueError(
         f"{path} is not in a format that can be read: a CSV file of UTF-8 text, a "
         "Keras npz file, idx files, a Parquet file, pictures (PNG, JPEG, BMP, TIFF, "
-        f"GIF, WebP), or a zip file or a folder of these. {DIRECTLY}"
+        f"GIF, WebP), or a zip file or a folder of these."
     ) from reason

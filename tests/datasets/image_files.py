@@ -129,6 +129,7 @@ def refusal(source, **options):
     message = str(caught.value)
     assert "\n" not in message
     assert len(message) < 700
+    assert message.endswith(". Arrays can be given to fit and predict directly.")
     return message
 
 
