@@ -204,7 +204,7 @@ class FittedNetwork(ScikitLearnKerasClassifier):
         with standard_settings():
             if hasattr(fitted, "_model"):
                 return fitted._model
-            built = CompiledModel(fitted._fitted_architecture)
+            built = CompiledModel(fitted._fitted_architecture, exported=True)
             built.load(fitted._state)
         return vars(self).setdefault("_model", built.model)
 

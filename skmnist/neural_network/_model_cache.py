@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from skmnist.neural_network._adam import FusedAdam
 from skmnist.neural_network._architecture import build_cnn
 from skmnist.neural_network._keras import (
     as_array,
@@ -23,9 +24,12 @@ _LOSS_SCALE = ("step_counter", "dynamic_scale")  # under mixed_float16
 
 
 class CompiledModel:
-    """A compiled Keras model with its state as plain, named arrays."""
+    """A compiled Keras model with its state as plain, named arrays.
 
-    def __init__(self, architecture):
+    With `exported` its optimizer is Keras's own, which Keras's files can name.
+    """
+
+    def __init__(self, architecture, exported=False):
         self._smoothing = architecture.label_smoothing
         self._n_classes = architecture.n_classes
         self.model = build_cnn(architecture)
@@ -38,7 +42,9 @@ class CompiledModel:
         else:
             loss = losses.SparseCategoricalCrossentropy(dtype="float32")
             accuracy = metrics.SparseCategoricalAccuracy
-        optimizer = keras.optimizers.Adam()
+        # Without batch normalization, the bits of trained weights are Keras's.
+        fused = architecture.batch_norm and not exported
+        optimizer = FusedAdam() if fused else keras.optimizers.Adam()
         if architecture.dtype == "mixed_float16":
             # Keras would wrap it, but leave it out of its own files.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

@@ -83,18 +83,20 @@ def test_load_model_trained_with_channels_first(digits, small, tmp_path):
     assert_allclose(np.load(tmp_path / "proba.npy"), proba, atol=1e-6)
 
 
-def test_fit_in_distribution_strategy(digits, small):
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_fit_in_distribution_strategy(batch_norm, digits, small):
     X, y, X_test, _ = (part[:100] for part in digits)
-    cnn = MnistCNN(epochs=1, random_state=0, **small)
+    cnn = MnistCNN(epochs=1, batch_norm=batch_norm, random_state=0, **small)
     outside = cnn.fit(X, y).predict_proba(X_test)
     with tf.distribute.MirroredStrategy(["/cpu:0"]).scope():
         assert_allclose(cnn.fit(X, y).predict_proba(X_test), outside, atol=1e-6)
     assert_array_equal(cnn.fit(X, y).predict_proba(X_test), outside)
 
 
-def test_fit_eagerly_after_traced_fit(digits, small):
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_fit_eagerly_after_traced_fit(batch_norm, digits, small):
     X, y, X_test, _ = (part[:50] for part in digits)
-    cnn = MnistCNN(epochs=1, random_state=0, **small)
+    cnn = MnistCNN(epochs=1, batch_norm=batch_norm, random_state=0, **small)
     traced = cnn.fit(X, y).predict_proba(X_test)
     tf.config.run_functions_eagerly(True)
     try:
