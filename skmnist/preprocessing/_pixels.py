@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 from PIL import Image, ImageOps
+from scipy import ndimage
 
 FORMS = (
     "an array (n, height, width) or (n, height, width, 3 or 4), or a list of arrays "
@@ -13,6 +14,10 @@ FORMS = (
 
 # Cubic enlargement makes pixels that are above full brightness, up to so many times.
 _OVERSHOOT = 1.2
+# What is cut out of its background is paper if it fills so much of its box: where a
+# part of it differs in brightness, which is ink, and where none does.
+_PAPER, _BLANK = 0.45, 0.75
+_INK, _CONTRAST, _EVEN = 0.02, 0.25, 0.05
 
 
 def read_pixels(X, image_shape, ink):
@@ -127,8 +132,20 @@ def _as_array(image):
 def _composite(pixels, ink):
     """Lay a picture with transparency on paper that its ink differs from."""
     colour, alpha = np.split(pixels / full_scale(pixels), [3], axis=2)
-    # Where little is opaque and the border is not, what is opaque is the ink.
-    mean = np.average(colour.mean(axis=2), weights=alpha[..., 0] + 1e-6)
-    other = {"dark": 1.0, "light": 0.0}.get(ink, float(mean < 0.5))
-    paper = mean if np.median(border_of(alpha)) > 0.5 or alpha.mean() > 0.5 else other
+    brightness, opaque = colour.mean(axis=2), alpha[..., 0] > 0.5
+    mean = np.average(brightness, weights=alpha[..., 0] + 1e-6)
+    paper = {"dark": 1.0, "light": 0.0}.get(ink, float(mean < 0.5))
+    if opaque.any():
+        (top, bottom), (left, right) = (
+            np.flatnonzero(opaque.any(axis=axis))[[0, -1]] for axis in (1, 0)
+        )
+        share = opaque[top : bottom + 1, left : right + 1].mean()
+        edge = opaque & ~ndimage.binary_erosion(opaque, iterations=2)
+        outside = np.median(brightness[edge])
+        is_even = np.median(np.abs(brightness[edge] - outside)) < _EVEN
+        has_ink = (np.abs(brightness[opaque] - outside) > _CONTRAST).mean() > _INK
+        # Strokes have one brightness, or leave much of their box transparent; what
+        # else was cut out is paper.
+        if (has_ink and is_even) or share > (_PAPER if has_ink else _BLANK):
+            paper = outside
     return colour * alpha + paper * (1 - alpha)

@@ -462,6 +462,43 @@ def test_transform_card_on_transparency(paper):
     assert difference(normalize(cut), normalize(card)) < 0.1
 
 
+@pytest.mark.parametrize("paper", [255, 190, 25])
+@pytest.mark.parametrize("shape", ["disc", "square", "contour"])
+@pytest.mark.parametrize("digit", STROKES)
+def test_transform_sticker_in_much_transparency(digit, shape, paper):
+    ink = 10 if paper > 100 else 240
+    card = _stroke(
+        Image.new("L", (300, 300), paper), digit, (110, 100, 190, 200), 9, ink
+    )
+    opacity = Image.new("L", card.size, 0)
+    if shape == "contour":
+        _stroke(opacity, digit, (110, 100, 190, 200), 35, 255)
+    else:
+        drawing = ImageDraw.Draw(opacity)
+        outline = drawing.ellipse if shape == "disc" else drawing.rectangle
+        outline((75, 75, 225, 225), fill=255)
+    cut = Image.merge("LA", (card, opacity)).convert("RGBA")
+    assert difference(normalize(cut), normalize(card)) < 0.1
+
+
+def test_transform_blank_sticker():
+    opacity = Image.new("L", (300, 300), 0)
+    ImageDraw.Draw(opacity).ellipse((75, 75, 225, 225), fill=255)
+    cut = Image.merge("LA", (Image.new("L", opacity.size, 250), opacity))
+    with pytest.raises(ValueError, match="Picture 0 .*ink"):
+        normalize(cut)
+
+
+@pytest.mark.parametrize("digit", [4, 5])
+def test_transform_strokes_of_changing_brightness(digit):
+    shades = np.tile(np.linspace(0, 150, 130, dtype=np.uint8)[:, None], (1, 100))
+    blank = Image.new("L", (100, 130), 0)
+    opacity = _stroke(blank, digit, (25, 25, 75, 105), 9, 255)
+    cut = Image.merge("LA", (Image.fromarray(shades), opacity))
+    plain = 255 - np.asarray(opacity)
+    assert difference(normalize(cut), normalize(plain)) < 0.4
+
+
 @pytest.mark.parametrize("ink", ["dark", "light"])
 @pytest.mark.parametrize("digit", STROKES)
 def test_transform_bold_ink_in_a_narrow_margin(digit, ink):
