@@ -118,6 +118,11 @@ def as_rows(X, what="X"):
     the data `what`.
     """
     shape = _shape_of(X, what)
+    if len(shape) == 1 and shape[0]:
+        raise ValueError(
+            f"{what} has shape {shape}, which is one image without its batch axis. "
+            f"Reshape your data: give {what}[None], or {what}.to_frame().T of a Series."
+        )
     if len(shape) <= 2:
         return X, None
     if len(shape) == 4 and shape[-1] != 1:
@@ -140,6 +145,8 @@ def as_rows(X, what="X"):
 
 
 def _shape_of(X, what):
+    if isinstance(X, str | os.PathLike):
+        raise ValueError(f"{what} is {str(X)!r}: read files with load_images.")
     try:
         shape = tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)
     except ValueError:  # NumPy's, about sequences of different lengths
@@ -224,13 +231,18 @@ def warn_if_flat(seen, image_shape):
 def validate_images(estimator, X, what="X"):
     """Validate images that are given to a fitted estimator, and return them as rows."""
     known, shape = tuple(estimator.image_shape_), _shape_of(X, what)
-    if shape[:2] == known and shape[2:] in ((), (1,), (3,), (4,)):
-        # A batch of as many rows as an image is high would have the features of one.
-        if known[0] * known[1] != np.prod(shape[1:]):
-            raise ValueError(
-                f"{what} has shape {shape}, which is one image without its batch axis: "
-                f"give {what}[None]."
-            )
+    is_one = shape[:2] == known and shape[2:] in ((), (1,))
+    # A batch of as many rows as an image is high would have the features of one.
+    if is_one and known[0] * known[1] != np.prod(shape[1:]):
+        raise ValueError(
+            f"{what} has shape {shape}, which is one image without its batch axis: "
+            f"give {what}[None]."
+        )
+    if len(shape) == 3 and shape[2] in (3, 4) and shape[1:] != known:
+        raise ValueError(
+            f"{what} has shape {shape}, which looks like one picture in colour: give "
+            f"what MnistNormalizer(image_shape={known}) makes of [{what}]."
+        )
     rows, seen = as_rows(X, what)
     refuse_other_shape(estimator, seen, what)
     try:

@@ -220,7 +220,10 @@ class ImageScaler(
         # Files of formats 1 and 2 do not hold the mean.
         known = getattr(self, "mean_", 0.5) - 0.5
         found = float(rows.mean() / self.max_value) - 0.5
-        if found * known < 0 and abs(found) > abs(known) / 2:
+        # Paper in a photograph is often grey, but brighter than half.
+        bright = float((rows > self.max_value / 2).mean()) - 0.5
+        far = max(abs(found) * 2, abs(bright) * 4 / 3)
+        if found * known < 0 and far > abs(known):
             dark, light = "dark ink on light paper", "light ink on dark paper"
             seen, expected = (dark, light) if found > 0 else (light, dark)
             warn_user(

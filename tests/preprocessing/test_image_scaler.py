@@ -399,6 +399,36 @@ def test_transform_one_image_without_batch_axis(shape):
         scaler.transform(DIGITS[0].reshape(shape))
 
 
+@pytest.mark.parametrize("make", [np.asarray, pd.Series, list])
+def test_transform_one_row_without_batch_axis(make):
+    scaler = ImageScaler(max_value=16).fit(DIGITS)
+    with pytest.raises(ValueError, match=r"\(64,\).*one image.*X\[None\]"):
+        scaler.transform(make(DIGITS[0]))
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 3), (40, 30, 3), (8, 8, 4)])
+def test_transform_one_picture_in_colour(shape):
+    scaler = ImageScaler(max_value=16).fit(DIGITS)
+    with pytest.raises(
+        ValueError, match=r"one picture in colour.*MnistNormalizer.*\[X"
+    ):
+        scaler.transform(np.zeros(shape))
+
+
+def test_transform_name_of_a_file():
+    scaler = ImageScaler(max_value=16).fit(DIGITS)
+    with pytest.raises(ValueError, match="'photo.jpg': read files with load_images"):
+        scaler.transform("photo.jpg")
+
+
+@pytest.mark.parametrize("paper", [16, 13, 11])
+def test_transform_dark_ink_on_grey_paper_warning(paper):
+    ink = DIGITS > 8
+    scaler = ImageScaler(max_value=16).fit(16 * ink)
+    with pytest.warns(UserWarning, match="negative"):
+        scaler.transform(np.where(ink, 2, paper)[:50])
+
+
 def test_transform_wrong_size_message():
     scaler = ImageScaler(max_value=16).fit(DIGITS)
     with pytest.raises(ValueError, match=r"\(9, 9\).*MnistNormalizer") as error:
