@@ -152,9 +152,7 @@ def _how_to_resume(checkpoint, written):
         )
     if not any(name.endswith(".safetensors") for name in os.listdir(checkpoint)):
         return f"no epoch was finished, and nothing was saved in {checkpoint}"
-    return (
-        f"finished epochs are in {checkpoint}, and the same command resumes after them"
-    )
+    return f"the same command resumes after the last finished epoch, from {checkpoint}"
 
 
 def _inputs(args):
@@ -215,7 +213,8 @@ def _prepare_outputs(args):
 def _check_replaceable(path):
     """Check that the path of an output file is valid."""
     try:
-        is_file = stat.S_ISREG(os.stat(path).st_mode)
+        # What /dev/stdout was redirected to would be replaced, not written to.
+        is_file = stat.S_ISREG(os.stat(path).st_mode) and path[:5] != "/dev/"
     except FileNotFoundError:
         return
     except OSError as error:

@@ -1,6 +1,7 @@
 """The subcommands and their options."""
 
 import argparse
+import os
 from numbers import Integral
 
 from sklearn.utils._param_validation import Interval
@@ -60,6 +61,16 @@ _NOT_EMPTY = checked(str, bool, "a name")
 # Names of files that may be models; those of the first kind can run code.
 PICKLED = (".joblib", ".pkl", ".pickle")
 MODELS = (".safetensors", *PICKLED)
+# Of a CSV file, as pandas names them.
+COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}
+
+
+def _is_csv(path):
+    """Return whether a name suits a CSV file; models named by mistake are kept."""
+    root, ending = os.path.splitext(path.lower())
+    if ending in COMPRESSIONS:
+        ending = os.path.splitext(root)[1]
+    return path and ending in ("", ".csv", ".txt")
 
 
 def make_parser():
@@ -247,12 +258,7 @@ def _add_predict(commands):
     _add_source_details(parser, subset="all")
     parser.add_argument(
         "--output",
-        # Where a model is named by mistake, it is kept.
-        type=checked(
-            str,
-            lambda path: path and not path.lower().endswith(MODELS),
-            "a name for a CSV file",
-        ),
+        type=checked(str, _is_csv, "a name for a CSV file"),
         metavar="CSV",
         help="file to write, such as submission.csv; compressed if the name ends in "
         ".gz, .bz2, .xz or .zip",

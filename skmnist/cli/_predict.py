@@ -10,7 +10,7 @@ import numpy as np
 
 from skmnist.cli._console import printable, say
 from skmnist.cli._log_filter import start_keras
-from skmnist.cli._parser import MODELS, PICKLED
+from skmnist.cli._parser import COMPRESSIONS, MODELS, PICKLED
 from skmnist.cli._reader import Reader, load
 from skmnist.datasets._load_images import load_tracked
 from skmnist.io._atomic import open_regular, write_atomically
@@ -21,7 +21,6 @@ _COMPRESSED = (
     *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\0\0", b"\x04\x22M"),
     *(b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"),
 )
-_COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip"}
 # Images between two steps of the progress bar, as many as MnistCNN predicts at once.
 _STEP = 512
 
@@ -196,7 +195,7 @@ def _write_labels(labels, loaded, path):
     ids = [name or next(numbers) for name in names]
     table = pd.DataFrame({"ImageId": ids, "Label": labels})
     name, ending = os.path.splitext(os.path.basename(path))
-    how = {"method": _COMPRESSIONS.get(ending.lower())}
+    how = {"method": COMPRESSIONS.get(ending.lower())}
     if ending.lower() == ".zip":
         how["archive_name"] = name
     write_atomically(

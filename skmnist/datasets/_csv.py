@@ -72,8 +72,10 @@ def is_table(stream, path, label_column):
 def _first_line(stream, path):
     line = stream.readline(_MAX_NAMES).removeprefix(codecs.BOM_UTF8)
     text = line.decode().strip()
-    if not text.isprintable():
+    if not text.replace("\t", " ").isprintable():
         refuse_format(path)
+    if "\t" in text or text.count(";") > text.count(","):
+        raise ValueError(f"{path} has tabs or semicolons between columns: use commas.")
     if len(line) == _MAX_NAMES:
         raise ValueError(f"The first line of {path} is longer than {len(line)} bytes.")
     return text

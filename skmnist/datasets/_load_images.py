@@ -154,6 +154,11 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
                 f"{normalize!r}."
             )
     named = source if isinstance(source, str) else None
+    if named in ("digits", "mnist") and os.path.exists(named):
+        warn_user(
+            f"{named!r} names a well-known data set; for the file or folder of that "
+            f"name give './{named}'."
+        )
     max_value = 16 if named == "digits" else 255
     if named == "digits":
         refuse_test(subset, "'digits'")

@@ -81,6 +81,8 @@ def _as_labels(column, label_column, path):
 
     if column.null_count:
         raise ValueError(f"{path}: {column.null_count} rows do not have a label.")
+    if pa.types.is_dictionary(column.type):  # pandas's categories
+        column = column.cast(column.type.value_type)
     if pa.types.is_integer(column.type):
         return column.to_numpy().astype(np.int64)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):

@@ -16,7 +16,7 @@ WORD = r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))"
 _PART = re.compile(WORD + "((?i:train|test|t10k))")
 _SHARD = re.compile(r"\d+-of-\d+")
 _EMNIST = re.compile(
-    r"emnist-(balanced|byclass|bymerge|digits|letters|mnist)-(train|test)"
+    r"emnist[-_ ](balanced|byclass|bymerge|digits|letters|mnist)[-_ ](train|test)"
 )
 
 

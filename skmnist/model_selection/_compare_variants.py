@@ -276,7 +276,7 @@ def _saying_how_to_go_on(is_kept):
         yield
     except KeyboardInterrupt as stop:
         stop.add_note(
-            "Finished epochs are in checkpoint_dir: the same call resumes after them."
+            "The same call resumes after the last finished epoch, from checkpoint_dir."
             if is_kept
             else "With checkpoint_dir and an integer random_state, the same call "
             "resumes after the last finished epoch."

@@ -11,14 +11,15 @@ MIN_DELTA = 0.001
 class EarlyStopping(keras.callbacks.Callback):
     """Stop when the loss has not improved for some epochs, and keep the best weights.
 
-    As in scikit-learn's `MLPClassifier`, the best epoch is that of the lowest loss, and
-    only a loss lower than the best one so far by 0.001 counts as an improvement.
+    The best epoch is that of the lowest loss. Only a loss that is lower by 0.001 than
+    at the last improvement counts as one, so that small steps add up.
     ``state.schedule`` and ``state.best_weights`` are changed in place.
     """
 
     # Whether a member of the memory is valid after so many epochs.
     remembered = {
         "best_loss": lambda loss, n_epochs: True,
+        "improved_loss": lambda loss, n_epochs: True,
         "best_epoch": lambda epoch, n_epochs: (
             type(epoch) is int and 1 <= epoch <= n_epochs
         ),
@@ -41,12 +42,12 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         loss = logs.get("val_loss", logs["loss"])
-        best = self.memory.get("best_loss", math.inf)
         waited = self.memory.get("epochs_without_improvement", 0) + 1
-        self.memory["epochs_without_improvement"] = (
-            0 if loss < best - MIN_DELTA else waited
-        )
-        if loss < best:
+        if loss < self.memory.get("improved_loss", math.inf) - MIN_DELTA:
+            waited = 0
+            self.memory["improved_loss"] = loss
+        self.memory["epochs_without_improvement"] = waited
+        if loss < self.memory.get("best_loss", math.inf):
             state = self.snapshot()
             self.memory |= {"best_loss": loss, "best_epoch": state.n_epochs}
             self.best_weights |= state.weights

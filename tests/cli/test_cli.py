@@ -119,6 +119,8 @@ def test_module(run):
         ("predict model.safetensors", "IMAGES"),
         ("predict test.csv --output m.safetensors", "a name for a CSV file"),
         ("predict test.csv --output m.joblib", "a name for a CSV file"),
+        ("predict test.csv --output labels.xlsx", "a name for a CSV file"),
+        ("predict test.csv --output labels.csv.zst", "a name for a CSV file"),
         ("compare --variants a/b", "a/b"),
         ("compare --variants anealed", "'anealed' is not one of plain, annealed"),
         ("compare --variants a:epoch=3", "epoch=3"),

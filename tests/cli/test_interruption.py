@@ -57,8 +57,8 @@ def test_train_interrupted(program, tmp_path, long_fit, signum, status, word):
     assert found == (
         status,
         "",
-        f"skmnist: {word}; finished epochs are in {points}, and the same command "
-        "resumes after them\n",
+        f"skmnist: {word}; the same command resumes after the last finished epoch, "
+        f"from {points}\n",
     )
     assert not model.exists()
 
@@ -169,8 +169,8 @@ def test_compare_interrupted_while_results_are_written(
     assert main(["compare", *quick, *options]) == 130
     said = capsys.readouterr()
     assert said.out == ""
-    words = f"interrupted; the results are only in part in {results}; finished epochs "
-    words += f"are in {points}, and the same command resumes after them\n"
+    words = f"interrupted; the results are only in part in {results}; the same command "
+    words += f"resumes after the last finished epoch, from {points}\n"
     assert said.err.endswith(words)
     assert (results / "report.html").exists()
     assert not (results / "figures").exists()

@@ -6,6 +6,8 @@ import os
 import pickle
 import shutil
 import struct
+import subprocess
+import sys
 import warnings
 import zipfile
 from pathlib import Path
@@ -390,6 +392,16 @@ def test_predict_row_without_ink(refused, write_csv, tmp_path):
 
 def test_predict_device_as_output(refused, trained, table):
     assert "/dev/null" in refused("predict", trained[0], table, "--output", "/dev/null")
+
+
+def test_predict_redirected_device_as_output(trained, table, tmp_path):
+    earlier = tmp_path / "all.csv"
+    earlier.write_text("earlier\n")
+    command = [sys.executable, "-m", "skmnist", "predict", str(trained[0]), str(table)]
+    with earlier.open("a") as file:
+        done = subprocess.run([*command, "--output", "/dev/stdout"], stdout=file)
+    assert done.returncode == 2
+    assert earlier.read_text() == "earlier\n"
 
 
 def test_predict_network_without_scaler(tmp_path, small):

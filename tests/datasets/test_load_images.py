@@ -83,7 +83,9 @@ def test_load_images_path_named_digits(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("digits").write_text(csv_text(table()))
     assert_loaded(load_images(Path("digits")))
-    assert load_images("digits").data.shape == (1797, 64)
+    assert_loaded(load_images("./digits"))
+    with pytest.warns(UserWarning, match=r"well-known data set.*give '\./digits'"):
+        assert load_images("digits").data.shape == (1797, 64)
 
 
 def test_load_images_unknown_subset():

@@ -54,6 +54,9 @@ def test_parquet_label_types(tmp_path):
     for kind in (pa.string(), pa.large_string()):
         path = write(tmp_path / "b", {"image": cells(), "label": pa.array(text, kind)})
         assert load_images(path).target.tolist() == text
+    categories = pa.array(text).dictionary_encode()
+    path = write(tmp_path / "c", {"image": cells(), "label": categories})
+    assert load_images(path).target.tolist() == text
 
 
 def test_parquet_bytes_without_a_struct(tmp_path):

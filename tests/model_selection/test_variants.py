@@ -140,7 +140,7 @@ def test_interruption_says_how_to_go_on(kept, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt) as caught:
         compare_variants(DIGITS, LABELS, variants={"net": {}}, **settings)
     (note,) = caught.value.__notes__
-    assert note.startswith("Finished epochs are in" if kept else "With checkpoint_dir")
+    assert note.startswith("The same call resumes" if kept else "With checkpoint_dir")
 
 
 def test_splitter_of_all_rows():

@@ -23,14 +23,25 @@ def stopped(digits, small):
 
 def expected_stop(losses, patience, min_delta=0.001):
     """Return the number of the last and of the best epoch by the documented rule."""
-    best, best_epoch, waited = np.inf, 0, 0
+    best, best_epoch, improved, waited = np.inf, 0, np.inf, 0
     for epoch, loss in enumerate(losses, 1):
-        waited = 0 if loss < best - min_delta else waited + 1
+        waited += 1
+        if loss < improved - min_delta:
+            improved, waited = loss, 0
         if loss < best:
             best, best_epoch = loss, epoch
         if waited == patience:
             return epoch, best_epoch
     return len(losses), best_epoch
+
+
+def test_early_stopping_small_steps_add_up(digits, small):
+    X, y = (part[:300] for part in digits[:2])
+    params = small | STOPPING | {"learning_rate": 3e-5, "n_iter_no_change": 4}
+    cnn = MnistCNN(random_state=0, **params | {"epochs": 12}).fit(X, y)
+    steps = -np.diff(cnn.history_["val_loss"])
+    assert np.all((0 < steps) & (steps < 0.001))
+    assert len(steps) == 11
 
 
 def test_early_stopping_epoch_and_weights(stopped, digits, small):
