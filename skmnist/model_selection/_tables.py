@@ -65,7 +65,8 @@ def _summarize(fits, part):
     """Return a mean accuracy and its interval in percent; NaN without any."""
     values = np.array([fit[part] for fit in fits])
     if len(fits) > 1:
-        interval = corrected_interval(100 * values, _test_to_train(fits))
+        held_out = "validation" if part == "validation" else "test"
+        interval = corrected_interval(100 * values, _ratio(fits, held_out))
         return np.clip(interval, 0, 100)
     accuracy, n_rows = values[0], fits[0][f"n_{part}"]
     bounds = np.nan, np.nan
@@ -124,7 +125,7 @@ def _compare_repeats(fits, variant, baseline):
     )
     if len(ours) == 1:
         return {}
-    ratio = _test_to_train(fits)
+    ratio = _ratio(fits, "test")
     mean, low, high = corrected_interval(100 * (ours - theirs), ratio)
     return {
         "mean_difference": mean,
@@ -139,5 +140,6 @@ def _names(fits):
     return list(dict.fromkeys(fit["model"] for fit in fits))
 
 
-def _test_to_train(fits):
-    return np.mean([fit["n_test"] / fit["n_training"] for fit in fits])
+def _ratio(fits, held_out):
+    """Return the ratio of rows held out to rows trained on, in the mean."""
+    return np.mean([fit[f"n_{held_out}"] / fit["n_training"] for fit in fits])

@@ -38,7 +38,7 @@ class MnistCNN(BaseNetwork):
     shift_range : float, default=0.05
         Largest shift along each axis, as a fraction of the side, from 0 to 1.
     early_stopping : bool, default=False
-        Whether `fit` stops when the monitored loss has not improved by 0.001 for
+        Whether `fit` stops when the monitored loss has not improved by 0.001 within
         `n_iter_no_change` epochs, and keeps the weights of the epoch with the lowest
         loss. Ignored by `partial_fit`.
     n_iter_no_change : int, default=5

@@ -13,6 +13,7 @@ RECIPES = {
     "fast": {
         "anneal": "one_cycle",
         "augment": True,
+        "kernel_sizes": (3, 3),
         "batch_norm": True,
         "epochs": 5,
         "batch_size": 64,
