@@ -90,7 +90,7 @@ class Checkpoint(keras.callbacks.Callback):
     Several processes may run the same fit at once: they write the same state, and the
     file of the last one to write stays. `name` is a fingerprint. `is_finished` says
     whether the state that `load` found is that after the last epoch, and `seconds`
-    how long its epochs took.
+    how long its epochs took, NaN if an earlier version wrote it.
     """
 
     snapshot = None
@@ -168,5 +168,6 @@ class Checkpoint(keras.callbacks.Callback):
         # Early stopping, which is called before, may have set `stop_training`.
         is_last = self.model.stop_training or epoch + 1 == self.params["epochs"]
         seconds = self.seconds + perf_counter() - self._start
-        extra = self.extra | {"finished": is_last, "seconds": seconds}
+        known = {} if math.isnan(seconds) else {"seconds": seconds}
+        extra = self.extra | {"finished": is_last} | known
         write_atomically(self.path, pack_state(self.hyperparameters, state, extra))

@@ -16,7 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skmnist import compare_variants
-from skmnist.model_selection._tables import _compare_repeats
+from skmnist.model_selection._paired_tests import corrected_interval
+from skmnist.model_selection._tables import _compare_repeats, make_table
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 DIGITS, LABELS = DIGITS[:600], LABELS[:600]
@@ -116,6 +117,20 @@ def test_next_repeats_equal_next_seeds(repeated, points):
         third.reset_index(drop=True),
         found.repeats_.drop(columns=["repeat", "seconds"]),
     )
+
+
+def test_interval_of_validation_accuracy_takes_its_number_of_rows():
+    rows = {"n_training": 100, "n_validation": 10, "n_test": 25}
+    accuracies = np.array([0.90, 0.93, 0.94])
+    fits = [
+        {"model": "a", "training": x, "validation": x, "test": x, "seconds": 1} | rows
+        for x in accuracies
+    ]
+    (row,) = make_table(fits, np.full((3, 1, 1), np.nan)).itertuples()
+    for part, ratio in (("validation", 0.1), ("test", 0.25)):
+        _, *bounds = corrected_interval(100 * accuracies, ratio)
+        found = [getattr(row, f"{part}_{end}") for end in ("low", "high")]
+        assert_allclose(found, bounds)
 
 
 def test_repeats_table(repeated):

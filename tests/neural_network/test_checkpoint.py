@@ -358,3 +358,12 @@ def test_checkpoint_holds_the_seconds_of_all_runs(cnn, few, tmp_path):
     rewrite(file, lambda state, extra: extra.update(seconds=100.0))
     fit_counted(cnn, *few)
     assert 100 < seconds() < 100 + 60
+
+
+def test_checkpoint_without_seconds_is_resumed(cnn, few, tmp_path):
+    interrupt(cnn, *few, after=1)
+    (file,) = tmp_path.iterdir()
+    rewrite(file, lambda state, extra: extra.pop("seconds"))
+    resumed, n_epochs = fit_counted(cnn, *few)
+    assert n_epochs == 1
+    assert np.isnan(resumed._earlier_seconds)
