@@ -139,13 +139,15 @@ def _composite(pixels, ink):
         (top, bottom), (left, right) = (
             np.flatnonzero(opaque.any(axis=axis))[[0, -1]] for axis in (1, 0)
         )
-        share = opaque[top : bottom + 1, left : right + 1].mean()
+        box = opaque[top : bottom + 1, left : right + 1]
+        is_long = max(box.shape) > 2 * min(box.shape)  # such as a 1
         edge = opaque & ~ndimage.binary_erosion(opaque, iterations=2)
         outside = np.median(brightness[edge])
         is_even = np.median(np.abs(brightness[edge] - outside)) < _EVEN
         has_ink = (np.abs(brightness[opaque] - outside) > _CONTRAST).mean() > _INK
+        is_full = box.mean() > (_PAPER if has_ink else _BLANK)
         # Strokes have one brightness, or leave much of their box transparent; what
         # else was cut out is paper.
-        if (has_ink and is_even) or share > (_PAPER if has_ink else _BLANK):
+        if (has_ink and is_even) or (is_full and not is_long):
             paper = outside
     return colour * alpha + paper * (1 - alpha)

@@ -481,6 +481,16 @@ def test_transform_sticker_in_much_transparency(digit, shape, paper):
     assert difference(normalize(cut), normalize(card)) < 0.1
 
 
+@pytest.mark.parametrize("ink", [0, 255])
+def test_transform_straight_stroke_on_transparency(ink):
+    """A 1 fills its box, as a blank card does."""
+    opacity = Image.new("L", (200, 200), 0)
+    ImageDraw.Draw(opacity).line((100, 40, 100, 160), fill=255, width=14)
+    drawn = Image.merge("LA", (Image.new("L", opacity.size, ink), opacity))
+    plain = 255 - np.asarray(opacity)
+    assert difference(normalize(drawn), normalize(plain)) < 0.02
+
+
 def test_transform_blank_sticker():
     opacity = Image.new("L", (300, 300), 0)
     ImageDraw.Draw(opacity).ellipse((75, 75, 225, 225), fill=255)
