@@ -122,14 +122,20 @@ def assert_loaded(images, pixels=PIXELS, labels=LABELS):
 
 
 def refusal(source, **options):
-    """Load an invalid file; return the error message, a single sentence."""
+    """Load an invalid file; return the error message, with its hint."""
+    message = error_message(source, **options)
+    assert message.endswith(". Arrays can be given to fit and predict directly.")
+    return message
+
+
+def error_message(source, **options):
+    """Load what raises a ValueError; return its message, on one line."""
     with pytest.raises(ValueError) as caught:
         load_images(source, **options)
     assert type(caught.value) is ValueError
     message = str(caught.value)
     assert "\n" not in message
     assert len(message) < 700
-    assert message.endswith(". Arrays can be given to fit and predict directly.")
     return message
 
 

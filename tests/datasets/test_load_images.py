@@ -15,6 +15,7 @@ from image_files import (
     DIGITS,
     assert_loaded,
     csv_text,
+    error_message,
     npz_arrays,
     refusal,
     table,
@@ -89,8 +90,7 @@ def test_load_images_path_named_digits(tmp_path, monkeypatch):
 
 
 def test_load_images_unknown_subset():
-    with pytest.raises(ValueError, match="'validation'"):
-        load_images("digits", subset="validation")
+    assert "'validation'" in error_message("digits", subset="validation")
 
 
 def test_load_images_subset_of_one_part(tmp_path):
@@ -98,8 +98,7 @@ def test_load_images_subset_of_one_part(tmp_path):
     path.write_text(csv_text(table()))
     packed = write_zip(tmp_path / "train.zip", {"train.csv": path.read_bytes()})
     for source in ("digits", path, packed):
-        with pytest.raises(ValueError, match="not have a test part"):
-            load_images(source, subset="test")
+        assert "not have a test part" in error_message(source, subset="test")
     assert_loaded(load_images(path, subset="all"))
 
 
@@ -125,8 +124,7 @@ def test_load_images_missing_file(tmp_path):
         load_images("digitz")
     with pytest.raises(FileNotFoundError):
         load_images("")
-    with pytest.raises(ValueError, match="null"):
-        load_images("train\0.csv")
+    assert "null" in error_message("train\0.csv")
 
 
 def test_load_images_path_below_a_file(tmp_path):

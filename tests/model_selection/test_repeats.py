@@ -91,7 +91,7 @@ def test_seconds_of_fits_from_checkpoints(single, repeated):
         for found in (single, repeated)
     )
     assert (0.9 * first < again).all()
-    assert (again < first + 5).all()
+    assert (again < first + 60).all()
 
 
 def test_nullable_labels_stay_integers():
