@@ -13,6 +13,7 @@ from skimage.measure import euler_number
 from skimage.transform import hough_line, hough_line_peaks
 
 from skmnist.preprocessing._pixels import border_of, full_scale
+from skmnist.preprocessing._sheet import cut_out_sheet, find_sheet, has_room
 
 WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
 SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped first
@@ -58,7 +59,13 @@ def find_ink(picture, ink):
     """
     scale = full_scale(picture)
     picture = _without_frame(picture, scale)
-    ink, coverage = _look(picture, ink, scale)
+    reduced = _reduce(picture) / scale
+    if min(picture.shape[:2]) >= SMALLEST_WITH_LINES:
+        sheet = find_sheet(reduced)
+        if sheet is not None:
+            picture = cut_out_sheet(picture, sheet)
+            reduced = _reduce(picture) / scale
+    ink, coverage = _look(reduced, ink)
     if coverage is None:
         return None
     extent = _extent(coverage)
@@ -67,7 +74,7 @@ def find_ink(picture, ink):
     if reduction > 1 and size < SMALL_CHARACTER:
         window = tuple(_widened(part, size, reduction) for part in extent)
         # What looked like ink from afar may be grain of the paper.
-        _, coverage = _look(picture[window], ink, scale)
+        _, coverage = _look(_reduce(picture[window]) / scale, ink)
     return None if coverage is None else coverage[_extent(coverage)]
 
 
@@ -97,7 +104,9 @@ def _without_frame(picture, scale):
     y, x = (length // 8 for length in inside.shape)
     middle = inside[y : -y or None, x : -x or None]
     has_ink = np.mean(np.abs(middle - paper) > CLEAR * scale) > LEAST_INK
-    return picture[window] if is_paper and has_ink else picture
+    step = 1 + max(inside.shape) // WORKING_SIDE
+    is_empty = np.abs(inside - paper)[::step, ::step] < CLEAR * scale
+    return picture[window] if is_paper and has_ink and has_room(is_empty) else picture
 
 
 def _widened(part, margin, reduction):
@@ -105,9 +114,9 @@ def _widened(part, margin, reduction):
     return slice(int(reduction * start), int(reduction * (part.stop + margin)))
 
 
-def _look(picture, ink, scale):
+def _look(picture, ink):
     """Find whether the ink is dark or light, and what it covers of the picture."""
-    grey = _to_grey(_reduce(picture) / scale)
+    grey = _to_grey(picture)
     if ink == "auto":
         ink = "light" if _is_ink_light(grey) else "dark"
     # Light ink on dark paper is looked at as its negative.
@@ -279,25 +288,26 @@ class _Strokes:
         self.coverage = np.minimum(contrast / full, 1)
         ink = self.coverage > WEAK_INK
         self.labels, self.n_strokes = ndimage.label(ink, np.ones((3, 3)))
+        inside = _labelled(self.labels)
         self.boxes = ndimage.find_objects(self.labels)
         outline = ink & ~ndimage.minimum_filter(ink, 3, mode="constant")
         self.edges = np.where(outline, edges, 0)
         least = LEAST_STEEPNESS * min(1, FAINT / full)
-        self.lengths = self._total(outline)
-        around = ndimage.maximum_filter(self.labels, 3)
+        self.lengths = self._total(outline, inside)
+        around = _labelled(ndimage.maximum_filter(self.labels, 3))
         imbalance = np.hypot(*(self._total(slope, around) for slope in slopes))
         self.is_ink = (
-            (self._total(self.coverage > STRONG_INK) > 0)
+            (self._total(self.coverage > STRONG_INK, inside) > 0)
             & (imbalance < MOST_IMBALANCE * self._total(steepness, around))
-            & (self._total(self.edges) > least * self.lengths)
+            & (self._total(self.edges, inside) > least * self.lengths)
         )
         if self.is_ink.any():
             self.steepest = _strongest(self.edges[self._pixels(self.is_ink)], 0.02)
 
-    def _total(self, weights, labels=None):
+    def _total(self, weights, labelled):
         """Sum up over each stroke."""
-        labels = self.labels if labels is None else labels
-        return np.bincount(labels.ravel(), weights.ravel(), self.n_strokes + 1)[1:]
+        labels, where = labelled
+        return np.bincount(labels, weights.ravel()[where], self.n_strokes + 1)[1:]
 
     def _pixels(self, strokes):
         return np.insert(strokes, 0, False)[self.labels]
@@ -306,11 +316,12 @@ class _Strokes:
         """Choose the strokes of the character, and score them by their outlines."""
         if self.steepest == 0:
             return 0
-        edges = self._total(np.minimum(self.edges / steepest, 1))
+        inside = _labelled(self.labels)
+        edges = self._total(np.minimum(self.edges / steepest, 1), inside)
         scores = np.where(self.is_ink, edges - OUTLINE_EDGE * self.lengths, 0)
         is_wide = [w > WIDEST * h for h, w in map(_lengths, self.boxes)]
         main = np.argmax(np.where(is_wide, 0, scores))
-        amounts = self._total(self.coverage)
+        amounts = self._total(self.coverage, inside)
         reach = 0.3 * max(_lengths(self.boxes[main]))
         is_near = [_gap(box, self.boxes[main]) < reach for box in self.boxes]
         chosen = (scores > 0) & (amounts > 0.04 * amounts[main]) & is_near
@@ -331,6 +342,12 @@ class _Strokes:
             and length < LONGEST_OUTLINE
             and -MOST_HOLES < parts_less_holes < MOST_PARTS
         )
+
+
+def _labelled(labels):
+    """Return the labels above 0, and where they are in the ravelled array."""
+    where = np.flatnonzero(labels)
+    return labels.ravel()[where], where
 
 
 def _lengths(box):

@@ -440,6 +440,83 @@ def test_transform_leaves_frame_out(digit, colour):
     assert difference(normalize(framed), normalize(picture)) < 0.1
 
 
+DESKS = {"dark": (60, 45, 40), "light": (190, 188, 184), "wooden": (150, 105, 60)}
+NOTES = {"white": (240, 240, 235), "yellow": (245, 230, 120), "blue": (110, 165, 215)}
+
+
+def photograph_note(note, desk, angle, place=(90, 60)):
+    """Photograph a note on a desk, with grain and a shadow: uint8 (300, 400, 3)."""
+    rng = np.random.default_rng(0)
+    grain = ndimage.gaussian_filter(rng.normal(size=(300, 400, 1)), (1, 20, 0))
+    picture = Image.fromarray(
+        np.clip(DESKS[desk] + 8 * grain / grain.std(), 0, 255).astype(np.uint8)
+    )
+    mask = Image.new("L", note.size, 255)
+    note, mask = (
+        layer.rotate(angle, Image.Resampling.BICUBIC, expand=True)
+        for layer in (note, mask)
+    )
+    shadow = Image.new("L", picture.size, 255)
+    shadow.paste(150, (place[0] + 5, place[1] + 6), mask)
+    shadow = ndimage.gaussian_filter(np.asarray(shadow, float), 5)[..., np.newaxis]
+    picture = Image.fromarray((np.asarray(picture) * shadow / 255).astype(np.uint8))
+    picture.paste(note, place, mask)
+    noisy = np.asarray(picture) + rng.normal(0, 2, (300, 400, 3))
+    return np.clip(ndimage.gaussian_filter(noisy, (0.7, 0.7, 0)), 0, 255).astype("u1")
+
+
+@pytest.mark.parametrize("angle", [-20, 0, 9])
+@pytest.mark.parametrize("note", NOTES)
+@pytest.mark.parametrize("desk", DESKS)
+def test_transform_note_on_a_desk(desk, note, angle):
+    for digit in STROKES:
+        sheet = _stroke(
+            _sheet((150, 140), NOTES[note]), digit, (45, 35, 95, 115), 8, (30, 30, 60)
+        )
+        picture = photograph_note(sheet, desk, angle)
+        assert difference(normalize(picture), normalize(sheet)) < 0.3
+        grey = picture[..., 1] if note != "blue" else picture[..., 0]
+        assert difference(normalize(grey), normalize(sheet)) < 0.3
+
+
+@pytest.mark.parametrize("note", NOTES)
+@pytest.mark.parametrize("desk", DESKS)
+def test_transform_blank_note_on_a_desk(desk, note):
+    picture = photograph_note(_sheet((150, 140), NOTES[note]), desk, 9)
+    with pytest.raises(ValueError, match="Picture 0 of X does not show ink"):
+        normalize(picture)
+
+
+def test_transform_large_photograph_of_a_note():
+    sheet = _stroke(_sheet((150, 140), WHITE), 5, (45, 35, 95, 115), 8, BLACK)
+    large = Image.fromarray(photograph_note(sheet, "wooden", 9)).resize((2400, 1800))
+    assert difference(normalize(large), normalize(sheet)) < 0.3
+
+
+@pytest.mark.parametrize("width", [2, 7])
+@pytest.mark.parametrize("digit", STROKES)
+def test_transform_box_around_a_digit(digit, width):
+    """As on forms."""
+    picture = Image.fromarray(draw(digit, (300, 300), (115, 90, 185, 210), 11))
+    boxed = picture.copy()
+    ImageDraw.Draw(boxed).rectangle((55, 50, 250, 245), outline=BLACK, width=width)
+    assert difference(normalize(boxed), normalize(picture)) < 0.3
+
+
+@pytest.mark.parametrize("paper", [WHITE, BLACK])
+@pytest.mark.parametrize("holes", [1, 2])
+def test_transform_bold_rectangular_digit(holes, paper):
+    """A 0 and an 8 as on a display are no sheets with something on them."""
+    picture = Image.new("L", (120, 160), paper)
+    pencil = ImageDraw.Draw(picture)
+    pencil.rectangle((30, 30, 89, 129), fill=255 - paper)
+    for top, bottom in [(45, 114)] if holes == 1 else [(45, 71), (88, 114)]:
+        pencil.rectangle((45, top, 74, bottom), fill=paper)
+    ink = normalize(picture) > 128
+    n_outside_and_holes = ndimage.label(~ink)[1]
+    assert n_outside_and_holes == 1 + holes
+
+
 def test_transform_takes_no_stroke_for_a_frame():
     # All that the margin encloses is the stroke, with round ends.
     for margin in (20, 60):
