@@ -9,15 +9,19 @@ from skimage.filters import threshold_multiotsu
 from skmnist.preprocessing._pixels import border_of
 
 # A sheet fills such a share of the picture, more of it if it is blank or cut off by a
-# side of the picture, and such a share of the smallest rectangle around it.
-LEAST, LEAST_BLANK, LEAST_CUT_OFF, MOST, RECTANGULAR = 0.04, 0.1, 0.15, 0.9, 0.88
+# side of the picture.
+LEAST, LEAST_BLANK, LEAST_CUT_OFF, MOST = 0.04, 0.1, 0.15, 0.9
+# It is as large as the quadrilateral of its corners, to such a share, and fills so much
+# of the smallest rectangle around it; less than all where it is seen from the side.
+QUADRILATERAL, RECTANGULAR = 0.92, 0.84
 CUT_OFF = 0.35  # of a side; only one is reached over more
 LONGEST = 2.2  # times as long as wide
 # In one of its channels it differs by so much from what it lies on, along such a share
 # of its edge.
 STEP, ALL_AROUND = 0.07, 0.8
-# Ink differs by so much from it. More than such a share of it is not ink.
-INK, MOST_INK = 0.12, 0.35
+# Ink differs by so much from it. More than such a share of it is not ink, and less at
+# its edges.
+INK, MOST_INK, MOST_INK_IN_RIM = 0.12, 0.35, 0.12
 # A character reaches over such a share of the shorter side; the dot of a zero does not.
 CHARACTER = 0.35
 # There is place for such a circle beside it, in shares of the shorter side. The strokes
@@ -36,10 +40,10 @@ def find_sheet(picture):
     """
     channels = np.ascontiguousarray(np.moveaxis(picture, 2, 0))
     found = [
-        (rectangularity, corners)
+        (match, corners)
         for view in _views(channels)
         for part in _bright_parts(view)
-        for rectangularity, corners in _fit_rectangle(part, channels)
+        for match, corners in _fit_sheet(part, channels)
     ]
     if not found:
         return None
@@ -73,38 +77,52 @@ def _bright_parts(view):
                 yield labels == label
 
 
-def _fit_rectangle(part, channels):
-    """Yield how rectangular a part is and the corners of its rectangle, if a sheet."""
+def _fit_sheet(part, channels):
+    """Yield how well its corners describe a part, and the corners, if it is a sheet."""
     border = part[0], part[-1], part[:, 0], part[:, -1]
     sides = np.array([np.count_nonzero(side) / side.size for side in border])
     if np.sum(sides > CUT_OFF) > 1:
         return
     if sides.any() and part.mean() < LEAST_CUT_OFF:
         return
-    corners, lengths = _smallest_rectangle(part)
+    corners, lengths = _fit_corners(part)
     if part.sum() < (1 - MOST_INK) * RECTANGULAR * np.prod(lengths):
         return
     filled = ndimage.binary_fill_holes(part)
-    rectangularity = filled.sum() / np.prod(lengths)
-    if rectangularity < RECTANGULAR or max(lengths) > LONGEST * min(lengths):
+    area = filled.sum()
+    of_corners = abs(np.linalg.det(corners[2:] - corners[:2])) / 2  # of its diagonals
+    match = min(area, of_corners) / max(area, of_corners)
+    is_rectangular = area > RECTANGULAR * np.prod(lengths)
+    is_long = max(lengths) > LONGEST * min(lengths)
+    if match < QUADRILATERAL or not is_rectangular or is_long:
         return
+    if _is_sheet(part, filled, channels, min(lengths)):
+        yield match, corners
+
+
+def _is_sheet(part, filled, channels, length):
+    """Return whether a part is a sheet on something else, or a box on a sheet.
+
+    `filled` is the part with what it encloses, and `length` its shorter side.
+    """
     paper = np.median(channels[:, part], axis=1)
     differences = channels - paper[:, np.newaxis, np.newaxis]
     inside = ndimage.binary_erosion(filled, iterations=3)
     ink = inside & (np.abs(differences.mean(axis=0)) > INK)
-    if ink.sum() > MOST_INK * filled.sum() or not has_room(filled & ~ink, min(lengths)):
-        return
-    has_character = _extent(ink) > CHARACTER * min(lengths)
+    rim = inside & ~ndimage.binary_erosion(inside, iterations=3)
+    is_full = np.sum(ink) > MOST_INK * np.sum(filled)
+    is_full |= np.sum(ink & rim) > MOST_INK_IN_RIM * np.sum(rim)
+    if is_full or not has_room(filled & ~ink, length):
+        return False
+    has_character = _extent(ink) > CHARACTER * length
     differs = np.abs(differences).max(axis=0) > STEP
     near = ndimage.binary_dilation(filled, iterations=4)
     near &= ~ndimage.binary_dilation(filled)
-    if differs[near].mean() > ALL_AROUND and np.median(border_of(differs)):
-        is_sheet = has_character or part.mean() > LEAST_BLANK
-    else:  # a box drawn around a character on the same paper
-        rim = filled & ~ndimage.binary_erosion(filled, iterations=5)
-        is_sheet = has_character and not sides.any() and not (rim & ink).any()
-    if is_sheet:
-        yield rectangularity, corners
+    differs_around = np.sum(differs & near) > ALL_AROUND * np.sum(near)
+    if differs_around and np.median(border_of(differs)):
+        return has_character or part.mean() > LEAST_BLANK
+    # A box is drawn around a character on the same paper.
+    return has_character and not border_of(part).any()
 
 
 def has_room(is_empty, length=None):
@@ -119,8 +137,8 @@ def _extent(mask):
     return max(np.ptp(rows), np.ptp(columns)) + 1 if rows.size else 0
 
 
-def _smallest_rectangle(part):
-    """Return the corners and the side lengths of the smallest rectangle around."""
+def _fit_corners(part):
+    """Return four corners, and the side lengths of the smallest rectangle around."""
     rows = np.flatnonzero(part.any(axis=1))
     left = part[rows].argmax(axis=1)
     right = part.shape[1] - part[rows, ::-1].argmax(axis=1)
@@ -128,31 +146,31 @@ def _smallest_rectangle(part):
     points = np.concatenate([np.column_stack(end) for end in ends])
     points = points[ConvexHull(points).vertices]
     cos, sin = np.cos(_ANGLES), np.sin(_ANGLES)
-    turns = np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1)
-    turned = points @ turns
-    low, high = turned.min(axis=1), turned.max(axis=1)
-    best = np.argmin(np.prod(high - low, axis=1))
-    (top, left), (bottom, right) = low[best], high[best]
-    corners = [[top, left], [top, right], [bottom, right], [bottom, left]]
-    return corners @ turns[best].T, high[best] - low[best]
+    turned = points @ np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1)
+    low, lengths = turned.min(axis=1), np.ptp(turned, axis=1)
+    best = np.argmin(np.prod(lengths, axis=1))
+    y, x = ((turned[best] - low[best]) / lengths[best]).T
+    corners = points[
+        [np.argmin(y + x), np.argmax(x - y), np.argmax(y + x), np.argmin(x - y)]
+    ]
+    return corners, lengths[best]
 
 
 def cut_out_sheet(picture, corners):
     """Cut a sheet out, without its edges, and turn it upright by the least angle."""
     corners = corners * picture.shape[:2]
-    # The first corner is the one that is the nearest to the upper left.
+    # Begin at the upper left.
     corners = np.roll(corners, -np.argmin(corners.sum(axis=1)), axis=0)
-    height, width = (np.linalg.norm(corners[i] - corners[0]) for i in (3, 1))
+    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    width, height = (sides[:2] + sides[2:]) / 2
     reduction = max(1, round(max(height, width) / LARGEST))
     margin = max(1, MARGIN * min(height, width))
-    inner = 1 - 2 * margin / np.array([height, width])
-    down, right = (corners[3] - corners[0]) / 2, (corners[1] - corners[0]) / 2
-    centre = corners.mean(axis=0)
+    y, x = margin / height, margin / width
     upper_left, lower_left, lower_right, upper_right = (
-        (centre + y * inner[0] * down + x * inner[1] * right)[::-1] / reduction
-        for y, x in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+        _interpolate(corners, *place)[::-1] / reduction
+        for place in ((y, x), (1 - y, x), (1 - y, 1 - x), (y, 1 - x))
     )
-    size = round(inner[1] * width / reduction), round(inner[0] * height / reduction)
+    size = tuple(round((n - 2 * margin) / reduction) for n in (width, height))
     quad = *upper_left, *lower_left, *lower_right, *upper_right
     channels = [
         Image.fromarray(channel)
@@ -161,3 +179,11 @@ def cut_out_sheet(picture, corners):
         for channel in np.moveaxis(picture.astype(np.float32), 2, 0)
     ]
     return np.stack(channels, axis=2)
+
+
+def _interpolate(corners, y, x):
+    """Return the point at the fractions y and x of the way down and to the right."""
+    upper_left, upper_right, lower_right, lower_left = corners
+    upper = (1 - x) * upper_left + x * upper_right
+    lower = (1 - x) * lower_left + x * lower_right
+    return (1 - y) * upper + y * lower

@@ -493,6 +493,16 @@ def test_transform_large_photograph_of_a_note():
     assert difference(normalize(large), normalize(sheet)) < 0.3
 
 
+@pytest.mark.parametrize("digit", STROKES)
+def test_transform_note_from_the_side(digit):
+    sheet = _stroke(_sheet((150, 140), WHITE), digit, (45, 35, 95, 115), 8, BLACK)
+    picture = Image.fromarray(photograph_note(sheet, "wooden", 7))
+    # Its upper edge is further away.
+    seen = (-50, 0, 0, 300, 400, 300, 450, 0)
+    picture = picture.transform(picture.size, Image.Transform.QUAD, seen, fillcolor=90)
+    assert difference(normalize(picture), normalize(sheet)) < 0.4
+
+
 @pytest.mark.parametrize("width", [2, 7])
 @pytest.mark.parametrize("digit", STROKES)
 def test_transform_box_around_a_digit(digit, width):
