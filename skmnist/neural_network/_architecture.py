@@ -86,20 +86,23 @@ def build_cnn(architecture):
     if architecture.augmentation is not None:
         stack.append(RandomAffine(*architecture.augmentation, name="augmentation"))
 
-    def activated(layer, name, *args, **kwargs):
-        """Add a layer with weights and a ReLU, with batch normalization in between."""
+    def activated(layer, name, *args, pools=(), **kwargs):
+        """Add a layer with weights, a ReLU, and what pools its images.
+
+        With batch normalization, which comes before the ReLU, the pooling does so too:
+        the maxima are the same, and the ReLU has a quarter of the pixels.
+        """
         glorot = keras.initializers.GlorotUniform(seed=0)
         kwargs |= {"dtype": dtype, "kernel_initializer": glorot, "name": name}
         if not architecture.batch_norm:
-            stack.append(layer(*args, activation="relu", **kwargs))
+            stack.extend([layer(*args, activation="relu", **kwargs), *pools])
             return
-        stack.append(layer(*args, use_bias=False, **kwargs))
-        stack.append(
-            FusedBatchNormalization(
-                axis=-1, **_BATCH_NORM, dtype=dtype, name=f"{name}_norm"
-            )
+        normalization = FusedBatchNormalization(
+            axis=-1, **_BATCH_NORM, dtype=dtype, name=f"{name}_norm"
         )
-        stack.append(layers.Activation("relu", dtype=dtype, name=f"{name}_relu"))
+        relu = layers.Activation("relu", dtype=dtype, name=f"{name}_relu")
+        stack.extend([layer(*args, use_bias=False, **kwargs), normalization])
+        stack.extend([*pools, relu])
 
     def dropped(rate, name):
         stack.append(layers.Dropout(rate, seed=0, dtype=dtype, name=name))
@@ -110,11 +113,11 @@ def build_cnn(architecture):
     for block, (n_filters, size) in _blocks(
         architecture.filters, architecture.kernel_sizes
     ):
-        for letter in "ab":
-            activated(layers.Conv2D, f"conv{block}{letter}", n_filters, size, **images)
         # Padding keeps odd edges and one-row images.
-        stack.append(
-            layers.MaxPooling2D(_POOL, **images, dtype=dtype, name=f"pool{block}")
+        pool = layers.MaxPooling2D(_POOL, **images, dtype=dtype, name=f"pool{block}")
+        activated(layers.Conv2D, f"conv{block}a", n_filters, size, **images)
+        activated(
+            layers.Conv2D, f"conv{block}b", n_filters, size, pools=[pool], **images
         )
         dropped(dropout[block - 1], f"dropout{block}")
     stack.append(
