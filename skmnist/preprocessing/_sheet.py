@@ -16,12 +16,12 @@ LEAST, LEAST_BLANK, LEAST_CUT_OFF, MOST = 0.04, 0.1, 0.15, 0.9
 QUADRILATERAL, RECTANGULAR = 0.92, 0.84
 CUT_OFF = 0.35  # of a side; only one is reached over more
 LONGEST = 2.2  # times as long as wide
-# In one of its channels it differs by so much from what it lies on, along such a share
-# of its edge.
-STEP, ALL_AROUND = 0.07, 0.8
+# In one of its channels it differs by so much from what it lies on, along such shares
+# of its outline: within a few pixels, unlike light that fades, and on the whole.
+STEP, WITH_EDGE, ALL_AROUND = 0.07, 0.92, 0.8
 # Ink differs by so much from it. More than such a share of it is not ink, and less at
 # its edges.
-INK, MOST_INK, MOST_INK_IN_RIM = 0.12, 0.35, 0.12
+INK, MOST_INK, MOST_INK_IN_RIM = 0.12, 0.35, 0.15
 # A character reaches over such a share of the shorter side; the dot of a zero does not.
 CHARACTER = 0.35
 # There is place for such a circle beside it, in shares of the shorter side. The strokes
@@ -109,20 +109,28 @@ def _is_sheet(part, filled, channels, length):
     differences = channels - paper[:, np.newaxis, np.newaxis]
     inside = ndimage.binary_erosion(filled, iterations=3)
     ink = inside & (np.abs(differences.mean(axis=0)) > INK)
-    rim = inside & ~ndimage.binary_erosion(inside, iterations=3)
+    rim = inside & ~ndimage.binary_erosion(inside, iterations=2)
     is_full = np.sum(ink) > MOST_INK * np.sum(filled)
     is_full |= np.sum(ink & rim) > MOST_INK_IN_RIM * np.sum(rim)
     if is_full or not has_room(filled & ~ink, length):
         return False
     has_character = _extent(ink) > CHARACTER * length
     differs = np.abs(differences).max(axis=0) > STEP
-    near = ndimage.binary_dilation(filled, iterations=4)
+    near = ndimage.binary_dilation(filled, iterations=3)
     near &= ~ndimage.binary_dilation(filled)
-    differs_around = np.sum(differs & near) > ALL_AROUND * np.sum(near)
+    if np.sum(near & _has_edges(channels)) < WITH_EDGE * np.sum(near):
+        return False
+    differs_around = np.sum(near & differs) > ALL_AROUND * np.sum(near)
     if differs_around and np.median(border_of(differs)):
         return has_character or part.mean() > LEAST_BLANK
     # A box is drawn around a character on the same paper.
     return has_character and not border_of(part).any()
+
+
+def _has_edges(channels):
+    """Return where the brightness of a channel changes within a few pixels."""
+    high = ndimage.maximum_filter(channels, (1, 7, 7))
+    return np.any(high - ndimage.minimum_filter(channels, (1, 7, 7)) > STEP, axis=0)
 
 
 def has_room(is_empty, length=None):
