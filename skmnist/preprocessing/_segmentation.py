@@ -13,7 +13,7 @@ from skimage.measure import euler_number
 from skimage.transform import hough_line, hough_line_peaks
 
 from skmnist.preprocessing._pixels import border_of, full_scale
-from skmnist.preprocessing._sheet import cut_out_sheet, find_sheet, has_room
+from skmnist.preprocessing._sheet import LONGEST, cut_out_sheet, find_sheet, has_room
 
 WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
 SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped first
@@ -60,7 +60,8 @@ def find_ink(picture, ink):
     scale = full_scale(picture)
     picture = _without_frame(picture, scale)
     reduced = _reduce(picture) / scale
-    if min(picture.shape[:2]) >= SMALLEST_WITH_LINES:
+    # In smaller pictures, a piece of a bold stroke may look like a sheet.
+    if max(picture.shape[:2]) >= WORKING_SIDE:
         sheet = find_sheet(reduced)
         if sheet is not None:
             picture = cut_out_sheet(picture, sheet)
@@ -93,7 +94,8 @@ def _without_frame(picture, scale):
             return picture
         window.append(slice(inner[0], inner[-1] + 1))
     seen = alike[tuple(window)]
-    if min(seen.shape) < TINY or border_of(seen).mean() > 1 - FRAME_STEP:
+    is_long = max(seen.shape) > LONGEST * min(seen.shape)
+    if is_long or min(seen.shape) < TINY or border_of(seen).mean() > 1 - FRAME_STEP:
         return picture
     # The edge of the frame may be blurred over a pixel.
     window = tuple(slice(part.start + 1, part.stop - 1) for part in window)

@@ -15,7 +15,7 @@ LEAST, LEAST_BLANK, LEAST_CUT_OFF, MOST = 0.04, 0.1, 0.15, 0.9
 # of the smallest rectangle around it; less than all where it is seen from the side.
 QUADRILATERAL, RECTANGULAR = 0.92, 0.84
 CUT_OFF = 0.35  # of a side; only one is reached over more
-LONGEST = 2.2  # times as long as wide
+LONGEST = 1.8  # times as long as wide; a bold 1 is longer
 # In one of its channels it differs by so much from what it lies on, along such shares
 # of its outline: within a few pixels, unlike light that fades, and on the whole.
 STEP, WITH_EDGE, ALL_AROUND = 0.07, 0.92, 0.8
@@ -123,8 +123,8 @@ def _is_sheet(part, filled, channels, length):
     differs_around = np.sum(near & differs) > ALL_AROUND * np.sum(near)
     if differs_around and np.median(border_of(differs)):
         return has_character or part.mean() > LEAST_BLANK
-    # A box is drawn around a character on the same paper.
-    return has_character and not border_of(part).any()
+    # A box is drawn around a character on the same paper, which does not touch it.
+    return has_character and not border_of(part).any() and not np.any(ink & rim)
 
 
 def _has_edges(channels):

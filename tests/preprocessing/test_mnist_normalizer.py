@@ -320,6 +320,18 @@ def test_ink_of_coarse_digits_in_negative(resampling, side):
     assert np.mean(np.array(changes) < 0.02) >= 0.98
 
 
+@pytest.mark.parametrize(("times", "size"), [(4, (48, 60)), (10, (100, 120))])
+def test_ink_of_coarse_digits_on_paper(times, size):
+    """In squares as large, pieces of strokes and of paper are rectangular."""
+    for image in load_digits().images[[*range(202, 210), 406, 694, 1372, 1626, 1760]]:
+        picture = np.full(size, 235, np.uint8)
+        top, left = size[0] // 10, size[1] // 4
+        window = np.s_[top : top + 8 * times, left : left + 8 * times]
+        picture[window] -= np.kron(12 * image, np.ones((times, times))).astype(np.uint8)
+        without_paper = 255 - 12 * np.kron(image, np.ones((8, 8)))
+        assert difference(normalize(picture), normalize(without_paper)) < 0.2
+
+
 def test_ink_dark_or_light():
     # Beside the dark digit, a lighter one, a little fainter.
     image = _stroke(_sheet((160, 260), (110, 110, 110)), 4, (20, 30, 90, 130), 9, 10)
