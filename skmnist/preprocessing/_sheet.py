@@ -36,7 +36,7 @@ def find_sheet(picture):
     """Return the corners (row, column) of a sheet, or None where none is seen.
 
     `picture` is small, of shape (height, width, n_channels), from 0 to 1. The corners
-    are those of a rectangle in shares of the height and the width, clockwise.
+    are in shares of the height and the width, clockwise.
     """
     channels = np.ascontiguousarray(np.moveaxis(picture, 2, 0))
     found = [
