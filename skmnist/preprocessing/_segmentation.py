@@ -13,7 +13,13 @@ from skimage.measure import euler_number
 from skimage.transform import hough_line, hough_line_peaks
 
 from skmnist.preprocessing._pixels import border_of, full_scale
-from skmnist.preprocessing._sheet import LONGEST, cut_out_sheet, find_sheet, has_room
+from skmnist.preprocessing._sheet import (
+    CLEAR,
+    EVEN,
+    cut_off_frame,
+    cut_out_sheet,
+    find_sheet,
+)
 
 WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
 SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped first
@@ -39,13 +45,7 @@ FAINTEST_LINE = 0.02  # of the brightness of the paper
 # in lengths of the character, or more parts or holes is squares or noise.
 WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 7, 8
 SHORTEST_OUTLINE = 8  # pixels; what has a shorter one is a speck
-# Pixels are alike within this share of full brightness. A border is even, and that of
-# the paper, if such a share of it is alike; what differs by so much from it is clear.
-EVEN, EVEN_BORDER, CLEAR = 0.06, 0.8, 0.15
-# A row belongs to a frame if such a share of it is alike, and the frame ends where such
-# a share of all pixels around differs.
-FRAME, FRAME_STEP = 0.98, 0.9
-LEAST_INK = 0.005  # of the pixels in a frame
+EVEN_BORDER = 0.8  # a border is that of the paper if such a share of it is even
 # The simplest paper is taken unless another makes the outlines so much better.
 EVEN_PAPER = 1.2
 
@@ -58,7 +58,7 @@ def find_ink(picture, ink):
     without empty rows or columns around.
     """
     scale = full_scale(picture)
-    picture = _without_frame(picture, scale)
+    picture = cut_off_frame(picture, scale)
     reduced = _reduce(picture) / scale
     # In smaller pictures, a piece of a bold stroke may look like a sheet.
     if max(picture.shape[:2]) >= WORKING_SIDE:
@@ -77,38 +77,6 @@ def find_ink(picture, ink):
         # What looked like ink from afar may be grain of the paper.
         _, coverage = _look(_reduce(picture[window]) / scale, ink)
     return None if coverage is None else coverage[_extent(coverage)]
-
-
-def _without_frame(picture, scale):
-    """Cut off a frame of one colour on all four sides, as scans and screenshots have.
-
-    It is even, and what it encloses differs from it all around, and is paper with ink.
-    """
-    channel = picture[..., picture.shape[2] // 2]
-    colour, tolerance = np.median(border_of(channel)), EVEN * scale
-    alike = (channel >= colour - tolerance) & (channel <= colour + tolerance)
-    window = []
-    for axis in (0, 1):
-        inner = np.flatnonzero(alike.mean(axis=1 - axis) <= FRAME)
-        if not len(inner) or inner[0] == 0 or inner[-1] == alike.shape[axis] - 1:
-            return picture
-        window.append(slice(inner[0], inner[-1] + 1))
-    seen = alike[tuple(window)]
-    is_long = max(seen.shape) > LONGEST * min(seen.shape)
-    if is_long or min(seen.shape) < TINY or border_of(seen).mean() > 1 - FRAME_STEP:
-        return picture
-    # The edge of the frame may be blurred over a pixel.
-    window = tuple(slice(part.start + 1, part.stop - 1) for part in window)
-    inside = channel[window].astype(np.float32)
-    paper = np.median(inside)
-    is_paper = np.abs(np.median(border_of(inside)) - paper) < CLEAR * scale
-    # Not near its ends, where a stroke that is all there is may be round.
-    y, x = (length // 8 for length in inside.shape)
-    middle = inside[y : -y or None, x : -x or None]
-    has_ink = np.mean(np.abs(middle - paper) > CLEAR * scale) > LEAST_INK
-    step = 1 + max(inside.shape) // WORKING_SIDE
-    is_empty = np.abs(inside - paper)[::step, ::step] < CLEAR * scale
-    return picture[window] if is_paper and has_ink and has_room(is_empty) else picture
 
 
 def _widened(part, margin, reduction):

@@ -1,4 +1,4 @@
-"""Find the sheet of paper in a photograph that shows what it lies on, too."""
+"""Cut off what surrounds the paper: a frame, or what a sheet lies on."""
 
 import numpy as np
 from PIL import Image
@@ -29,7 +29,47 @@ CHARACTER = 0.35
 EMPTY = 0.35
 MARGIN = 0.03  # of the shorter side, which the edge of the sheet may take
 LARGEST = 400  # pixels; a larger sheet is reduced
+# Pixels are alike within this share of full brightness; what differs by so much is
+# clear.
+EVEN, CLEAR = 0.06, 0.15
+# A row belongs to a frame if such a share of it is alike, and the frame ends where such
+# a share of all pixels around differs.
+FRAME, FRAME_STEP = 0.98, 0.9
+LEAST_INK = 0.005  # of the pixels in a frame
+SMALLEST, SAMPLE = 20, 100  # pixels of a picture in a frame, and how many are looked at
 _ANGLES = np.radians(np.arange(90))
+
+
+def cut_off_frame(picture, scale):
+    """Cut off a frame of one colour on all four sides, as scans and screenshots have.
+
+    It is even, and what it encloses differs from it all around, and is paper with ink.
+    """
+    channel = picture[..., picture.shape[2] // 2]
+    colour, tolerance = np.median(border_of(channel)), EVEN * scale
+    alike = (channel >= colour - tolerance) & (channel <= colour + tolerance)
+    window = []
+    for axis in (0, 1):
+        inner = np.flatnonzero(alike.mean(axis=1 - axis) <= FRAME)
+        if not len(inner) or inner[0] == 0 or inner[-1] == alike.shape[axis] - 1:
+            return picture
+        window.append(slice(inner[0], inner[-1] + 1))
+    seen = alike[tuple(window)]
+    is_long = max(seen.shape) > LONGEST * min(seen.shape)
+    if is_long or min(seen.shape) < SMALLEST or border_of(seen).mean() > 1 - FRAME_STEP:
+        return picture
+    # The edge of the frame may be blurred over a pixel.
+    window = tuple(slice(part.start + 1, part.stop - 1) for part in window)
+    inside = channel[window].astype(np.float32)
+    paper = np.median(inside)
+    is_paper = np.abs(np.median(border_of(inside)) - paper) < CLEAR * scale
+    # Not near its ends, where a stroke that is all there is may be round.
+    y, x = (length // 8 for length in inside.shape)
+    middle = inside[y : -y or None, x : -x or None]
+    has_ink = np.mean(np.abs(middle - paper) > CLEAR * scale) > LEAST_INK
+    step = 1 + max(inside.shape) // SAMPLE
+    is_empty = np.abs(inside - paper)[::step, ::step] < CLEAR * scale
+    return picture[window] if is_paper and has_ink and _has_room(is_empty) else picture
 
 
 def find_sheet(picture):
@@ -112,7 +152,7 @@ def _is_sheet(part, filled, channels, length):
     rim = inside & ~ndimage.binary_erosion(inside, iterations=2)
     is_full = np.sum(ink) > MOST_INK * np.sum(filled)
     is_full |= np.sum(ink & rim) > MOST_INK_IN_RIM * np.sum(rim)
-    if is_full or not has_room(filled & ~ink, length):
+    if is_full or not _has_room(filled & ~ink, length):
         return False
     has_character = _extent(ink) > CHARACTER * length
     differs = np.abs(differences).max(axis=0) > STEP
@@ -133,7 +173,7 @@ def _has_edges(channels):
     return np.any(high - ndimage.minimum_filter(channels, (1, 7, 7)) > STEP, axis=0)
 
 
-def has_room(is_empty, length=None):
+def _has_room(is_empty, length=None):
     """Return whether there is place for a circle, as beside the ink of a sheet."""
     length = min(is_empty.shape) if length is None else length
     radius = ndimage.distance_transform_edt(np.pad(is_empty, 1)).max()
