@@ -150,9 +150,11 @@ def test_headline_is_the_output_of_the_full_run(page):
         values = (row.training_accuracy, row.validation_accuracy, row.test_accuracy)
         shown = [f"{value:.2f}" for value in (*values, row.test_low, row.test_high)]
         assert re.findall(r"\d+\.\d\d", line)[:5] == shown
+    repeats = pd.read_csv(results / "repeats.csv")["repeat"].nunique()
+    assert repeats >= 3
     for pair in pd.read_csv(results / "significance.csv").itertuples():
         assert pair.sentence in flat
-        assert pair.sentence == say_pair(pair, 3)
+        assert pair.sentence == say_pair(pair, repeats)
     command = flat[flat.index("skmnist compare --data train.csv.gz") :].split("```")[0]
     recorded = (results / "report.html").read_text()
     assert " ".join(command.replace("\\", "").split()) in html.unescape(recorded)

@@ -12,13 +12,14 @@ import sys
 from contextlib import contextmanager
 
 # Lines of TensorFlow 2.21 with any log level: absl's notice, messages of levels I and
-# W, and those of level E about parts of CUDA that are missing without a GPU.
+# W, and those of level E about parts of CUDA that are missing without a GPU, and about
+# an optimization of dropout that is left out on one.
 _NOISE = (
     r"^(WARNING: All log messages before absl::InitializeLog"
     r"|[IW]0000 00:00:"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]+: [IW] "
     r"|(E0000 00:00:|[0-9]{4}-[0-9]{2}-[0-9]{2} .{0,20} E )"
-    r".*(cuInit|Unable to register cu)"
+    r".*(cuInit|Unable to register cu|layout failed)"
     r"|To enable the following instructions:)"
 )
 

@@ -23,15 +23,18 @@ _DPI = 150
 
 def environment():
     """Return versions and machine, as text by name."""
-    from skmnist.neural_network._keras import keras
+    from skmnist.neural_network._keras import gpus, keras
 
     back_end = keras.config.backend()
     versions = {"Python": platform.python_version(), "skmnist": __version__}
     versions |= {name: version(name) for name in _PACKAGES}
     versions[back_end] = sys.modules[back_end].__version__
+    parts = [platform.platform(), f"{os.cpu_count()} processors"]
+    if found := gpus():
+        parts.append(f"{len(found)} GPU{'s' * (len(found) > 1)}")
     return {
         "versions": ", ".join(f"{name} {found}" for name, found in versions.items()),
-        "machine": f"{platform.platform()}, {os.cpu_count()} processors",
+        "machine": ", ".join(parts),
     }
 
 

@@ -110,15 +110,22 @@ def _refuse_graph_mode():
         )
 
 
+def gpus():
+    """Return the GPUs that Keras may compute on, as ``"gpu:0"``, in a list."""
+    if keras.config.backend() == "torch":  # for which Keras 3.15.1 lists no devices
+        return [f"gpu:{i}" for i in range(sys.modules["torch"].cuda.device_count())]
+    # Naming the kind is an error under JAX where there is none.
+    devices = map(str.lower, keras.distribution.list_devices())
+    return [device for device in devices if device.startswith("gpu")]
+
+
 def lacks_instructions(dtype, cpu_info="/proc/cpuinfo"):
     """Return whether the processor has to emulate a precision.
 
     False where there is a GPU, or where the processor cannot be looked up.
     """
     wanted = _INSTRUCTIONS.get(dtype)
-    # Naming the kind is an error under JAX where there is none.
-    devices = keras.distribution.list_devices() if wanted else ()
-    if not wanted or any(device.startswith("gpu") for device in devices):
+    if not wanted or gpus():
         return False
     try:
         with open(cpu_info) as file:

@@ -11,6 +11,7 @@ NOISE = [
     "W0000 00:00:1764021600.000000    1234 gpu_device.cc:2341] Cannot dlopen",
     "2026-11-24 21:40:23.123456: I tensorflow/core/util/port.cc:153] oneDNN",
     "E0000 00:00:1764021600.000000    1234 cuda_platform.cc:52] failed call to cuInit",
+    "E0000 00:00:1764021600.000000    1234 meta_optimizer.cc:967] layout failed: SIZE",
     "2026-11-24 21:40:23.123456: E external/x.cc:1] Unable to register cuFFT factory",
     "To enable the following instructions: AVX2 FMA, rebuild TensorFlow",
 ]
