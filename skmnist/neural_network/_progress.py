@@ -166,7 +166,9 @@ class TimeLeft:
         """Fraction of the work that is done."""
         if not any(self.fits.values()):
             return self.n_over / len(self.fits)
-        return 1 - sum(self.remaining.values()) / sum(self.fits.values())
+        remaining = self.remaining
+        done = 1 - sum(remaining.values()) / sum(self.fits.values())
+        return min(done, 0.99) if remaining else done  # one may be of unknown length
 
     def seconds(self, now):
         """Return the remaining seconds, or None while they are unknown.
@@ -271,10 +273,12 @@ class TrainingProgress:
             self.left.add(Report(*json.loads(line)))
 
     def say_left(self):
-        """Return the remaining time in words; nothing while it is unknown."""
+        """Return the remaining time in words; nothing before the first batches."""
         seconds, remaining = self.left.seconds(time.monotonic()), self.left.remaining
-        if seconds is None or not any(remaining.values()):
+        if seconds is None or not remaining:
             return ""
+        if not any(remaining.values()):
+            return "unknown time left"
         about = "at most" if self.early_stopping else "about"
         if not all(self.left.fits[name] for name in remaining):
             about = "more than"  # other classifiers do not report their progress

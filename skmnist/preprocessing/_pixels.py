@@ -1,6 +1,7 @@
 """Reading of pictures in various forms, as pixels from 0."""
 
 import os
+from numbers import Number
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -72,6 +73,8 @@ def _split_array(X, image_shape):
     height, width = image_shape
     if X.ndim == 2 and X.shape[1] == height * width:
         X = X.reshape(-1, height, width)
+    if X.ndim == 2 and X.shape[1] == height * width + 1:
+        raise ValueError(f"X has shape {X.shape}: is the label column still in X?")
     if X.ndim == 2:
         raise ValueError(
             f"X has shape {X.shape}: give X[None] if it is one picture, or "
@@ -90,6 +93,8 @@ def _as_pixels(picture, ink):
     if isinstance(picture, Image.Image):
         picture = _as_array(picture)
     pixels = np.asarray(picture)
+    if pixels.dtype == object and all(isinstance(n, Number) for n in pixels.flat):
+        pixels = pixels.astype(np.float64)
     if isinstance(picture, str | os.PathLike):
         raise ValueError(f"is {str(picture)!r}: read files with load_images.")
     if pixels.ndim == 2:

@@ -168,21 +168,22 @@ def test_time_left_stopped_early():
 
 
 @pytest.mark.parametrize(
-    ("fits", "early_stopping", "words"),
+    ("fits", "early_stopping", "words", "at_last"),
     [
-        ({"one": 1}, False, "about 1 h 00 min left"),
-        ({"one": 1}, True, "at most 1 h 00 min left"),
-        ({"one": 1, "support vector machine": 0}, False, "more than 1 h 00 min left"),
+        ({"one": 1}, False, "about 1 h 00 min left", ""),
+        ({"one": 1}, True, "at most 1 h 00 min left", ""),
+        ({"one": 1, "svm": 0}, False, "more than 1 h 00 min left", "unknown time left"),
     ],
 )
-def test_training_progress_says_what_it_knows(fits, early_stopping, words):
+def test_training_progress_says_what_it_knows(fits, early_stopping, words, at_last):
     progress = TrainingProgress(fits, early_stopping=early_stopping)
     now = time.monotonic()
     progress.left.add(Report("one", now - 402, 0, 1, 10, 0.1))
     progress.left.add(Report("one", now, 0.1, 1, 10, 0.5))
     assert progress.say_left() == words
     progress.left.add(Report("one", now, 1, is_over=True))
-    assert progress.say_left() == ""
+    assert progress.say_left() == at_last
+    assert (progress.left.fraction == 1) == (len(fits) == 1)
 
 
 @pytest.mark.parametrize(

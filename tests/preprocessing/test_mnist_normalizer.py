@@ -648,6 +648,19 @@ def test_transform_picture_without_ink(blank):
         MnistNormalizer().transform([draw(4), draw(5), BLANKS[blank], draw(7)])
 
 
+def test_transform_array_of_objects():
+    batch = np.stack([draw(4), draw(5)])
+    assert_array_equal(
+        MnistNormalizer().transform(batch.astype(object)),
+        MnistNormalizer().transform(batch),
+    )
+
+
+def test_transform_rows_with_labels():
+    with pytest.raises(ValueError, match="is the label column still in X"):
+        MnistNormalizer().transform(np.zeros((5, 785)))
+
+
 def blank_sheet(kind, seed):
     """Photograph paper without a digit: uint8 (height, width, 3).
 
