@@ -277,11 +277,12 @@ class TrainingProgress:
         seconds, remaining = self.left.seconds(time.monotonic()), self.left.remaining
         if seconds is None or not remaining:
             return ""
-        if not any(remaining.values()):
-            return "unknown time left"
         about = "at most" if self.early_stopping else "about"
-        if not all(self.left.fits[name] for name in remaining):
-            about = "more than"  # other classifiers do not report their progress
+        # Other classifiers do not report their progress.
+        has_others = not all(self.left.fits[name] for name in remaining)
+        if not any(remaining.values()):
+            return "unknown time left" if has_others else ""
+        about = "more than" if has_others else about
         return f"{about} {say_duration(seconds)} left"
 
     def _render(self):

@@ -1,7 +1,7 @@
 """Reading of pictures in various forms, as pixels from 0."""
 
 import os
-from numbers import Number
+from numbers import Real
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -93,7 +93,7 @@ def _as_pixels(picture, ink):
     if isinstance(picture, Image.Image):
         picture = _as_array(picture)
     pixels = np.asarray(picture)
-    if pixels.dtype == object and all(isinstance(n, Number) for n in pixels.flat):
+    if pixels.dtype == object and all(isinstance(n, Real) for n in pixels.flat):
         pixels = pixels.astype(np.float64)
     if isinstance(picture, str | os.PathLike):
         raise ValueError(f"is {str(picture)!r}: read files with load_images.")
