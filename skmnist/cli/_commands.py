@@ -6,15 +6,16 @@ import sys
 import tempfile
 from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
+from itertools import chain
 from time import perf_counter
 
 import numpy as np
 
-from skmnist.cli._console import begin_worker, say
+from skmnist.cli._console import begin_worker, say, track_steps
 from skmnist.cli._draw import draw
 from skmnist.cli._log_filter import start_keras
 from skmnist.cli._predict import predict
-from skmnist.datasets._load_images import load_images
+from skmnist.datasets._load_images import load_tracked
 from skmnist.io._atomic import write_atomically
 from skmnist.neural_network._recipes import VARIANTS
 
@@ -52,16 +53,19 @@ def compare(args):
     if args.output is None:
         say(report.as_text(comparison))
         return
-    _do_all(
+    written = [
         partial(report.write_tables, comparison, args.output),
         partial(
             comparison.to_html, os.path.join(args.output, "report.html"), args.typed
         ),
         partial(report.write_models, comparison, args.output),
         partial(report.write_figures, comparison, args.output),
+    ]
+    said = [
         partial(say, f"Tables, models and figures are in {args.output}.\n"),
         partial(say, report.as_text(comparison)),
-    )
+    ]
+    _do_all(chain(track_steps("Writing", args.progress, written), said))
 
 
 def _variants(args):
@@ -145,7 +149,7 @@ def show(args):
 
 
 def _load(args):
-    images = load_images(args.data, label_column=args.label_column, subset=args.subset)
+    images = load_tracked(args.data, args.label_column, args.subset)
     if getattr(args, "max_value", None) is not None:
         images.max_value = args.max_value
     return images
@@ -235,7 +239,7 @@ def _cluster(address):
             ) from error
 
 
-def _do_all(*steps):
+def _do_all(steps):
     """Run all steps even if some fail, then raise the first error."""
     errors = []
     for step in steps:

@@ -37,6 +37,17 @@ def _readers_may_leave():
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def track_steps(description, is_shown, steps):
+    """Iterate over a list, with a progress bar."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(
+        steps, description, console=console, transient=True, disable=not is_shown
+    )
+
+
 def end(words, status):
     """Print a last line to the standard error stream, and return the status."""
     with contextlib.suppress(OSError):

@@ -1,14 +1,13 @@
 """``skmnist predict``: label pictures, folders and tables."""
 
 import os
-import re
 import warnings
 from functools import partial
 from itertools import count
 
 import numpy as np
 
-from skmnist.cli._console import printable, say
+from skmnist.cli._console import printable, say, track_steps
 from skmnist.cli._log_filter import start_keras
 from skmnist.cli._parser import COMPRESSIONS, MODELS, PICKLED
 from skmnist.cli._reader import Reader, load
@@ -45,7 +44,7 @@ def predict(args):
             "author put into it: add --trust if the file is your own, or train with "
             "--output MODEL.safetensors"
         )
-    track = partial(_track, "Reading", args.progress)
+    track = partial(track_steps, "Reading", args.progress)
     options = (args.label_column, args.subset)
     loaded = [(s, load_tracked(s, *options, track=track)) for s in args.data]
     start_keras()
@@ -57,7 +56,7 @@ def predict(args):
     else:
         labels = _ask("predict", sources, args.progress)
         _write_labels(labels, loaded, args.output)
-        say(f"{args.output} holds {len(labels):,} labels.")
+        say(f"{args.output} holds {len(labels):,} label{'s' * (len(labels) != 1)}.")
     _compare_with_known(labels, loaded, getattr(model, "classes_", labels))
 
 
@@ -117,17 +116,6 @@ def _rows(reader, source, images, options, track):
     return source, *reader.of_pictures(images.data)
 
 
-def _track(description, is_shown, steps):
-    """Iterate over a list, with a progress bar."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(
-        steps, description, console=console, transient=True, disable=not is_shown
-    )
-
-
 def _ask(method, sources, progress):
     """Call a method of classifiers for the rows of each source."""
     blocks = [
@@ -136,19 +124,17 @@ def _ask(method, sources, progress):
         for start in range(0, len(rows), _STEP)
     ]
     return np.concatenate(
-        [_ask_block(*block) for block in _track("Predicting", progress, blocks)]
+        [_ask_block(*block) for block in track_steps("Predicting", progress, blocks)]
     )
 
 
 def _ask_block(source, ask, rows, start):
+    from skmnist.preprocessing._mnist_normalizer import NoInkError
+
     try:
         return ask(rows)
-    except ValueError as error:
-        # The normalizer counts the pictures of the block.
-        if found := re.match(r"Picture (\d+) of X (.*)", str(error), re.DOTALL):
-            row = start + int(found[1]) + 1
-            raise ValueError(f"{source}, row {row}, {found[2]}") from error
-        raise
+    except NoInkError as error:
+        raise error.in_rows(source, start) from error
 
 
 def _print_labels(model, sources, loaded, progress):

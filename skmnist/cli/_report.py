@@ -26,20 +26,20 @@ def as_text(comparison):
     Of many pairs only as many have their sentence as there is room for.
     """
     verdict, *sentences = comparison.sentences
-    notes = map(_wrap, sentences[len(comparison.significance_) :])
+    n_pairs = len(comparison.significance_)
+    notes = map(_wrap, sentences[n_pairs:])
     notes = [each.replace("repeats=5", "--repeats 5") for each in notes]
     start = [_table(comparison), "", _wrap(verdict)]
-    pairs = _say_pairs(comparison, _LINES - _count_lines([*start, *notes]))
+    n_lines = _LINES - _count_lines([*start, *notes])
+    pairs = _say_pairs(sentences[:n_pairs], n_lines)
     return "\n".join([*start, *pairs, *notes])
 
 
-def _say_pairs(comparison, n_lines):
-    """Return the sentences of the pairs, those of the best variant first."""
-    pairs = comparison.significance_
-    of_best = (pairs[["variant", "baseline"]] == comparison.best_variant_).any(axis=1)
+def _say_pairs(sentences, n_lines):
+    """Return as many sentences as there is room for."""
     said = []
-    for sentence in map(_wrap, [*pairs[of_best].sentence, *pairs[~of_best].sentence]):
-        n_left = len(pairs) - len(said)
+    for sentence in map(_wrap, sentences):
+        n_left = len(sentences) - len(said)
         if _count_lines([*said, sentence]) + (n_left > 1) > n_lines:
             return [*said, f"More pairs ({n_left}) are printed with --reports."]
         said.append(sentence)

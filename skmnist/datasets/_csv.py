@@ -25,6 +25,7 @@ _NUMBERINGS = {"id", "imageid", "index", "unnamed: 0", ""}  # columns without me
 _NO_LABEL = {"", "nan", "na", "n/a", "<na>", "null", "none"}
 _MAX_NAMES = 4 * 2**20  # bytes
 _MAX_LABEL = 100  # characters
+_MOST_CLASSES = 62  # digits and letters
 _CELLS_AT_ONCE = 2**20
 
 _BAD_CELL = re.compile(r"string (.*) to float64 at row (\d+), column (\d+)", re.DOTALL)
@@ -36,7 +37,8 @@ def read_csv(stream, limit, path, label_column):
     first = _first_line(stream, path)
     names = _split(first)
     rows = _read_rows(stream, limit, path, 64 * len(names) + _MAX_LABEL)
-    if not _is_header(names, label_column):
+    is_named = _is_header(names, label_column)
+    if not is_named:
         names = _usual_names(len(names), label_column, path)
         rows = chain([first], rows)
     order, shape = _pixel_order(names, label_column, path)
@@ -49,10 +51,10 @@ def read_csv(stream, limit, path, label_column):
     if not parts:
         raise ValueError(f"{path} holds column names, but no rows below them.")
     images = np.concatenate(parts).reshape(n_rows, *shape)
-    has_labels = label_column in names
-    return upright(
-        ImageSet(images, _as_labels(labels, path) if has_labels else None), path
-    )
+    labels = _as_labels(labels, path) if label_column in names else None
+    if not is_named and labels is not None:
+        _refuse_labels_at_end(labels, images, path)
+    return upright(ImageSet(images, labels), path)
 
 
 def is_table(stream, path, label_column):
@@ -110,6 +112,21 @@ def _usual_names(n_columns, label_column, path):
     )
 
 
+def _refuse_labels_at_end(labels, images, path):
+    """Refuse a table whose first column is black, but whose last one numbers classes.
+
+    The corner of a digit's image is black, or as bright as any pixel.
+    """
+    last = images[:, -1, -1]
+    is_zero = labels.dtype.kind == "i" and not labels.any()
+    if is_zero and 0 < np.ptp(last) and last.max() < _MOST_CLASSES:
+        raise ValueError(
+            f"{path} has 0 in each row of its first column and numbers up to "
+            f"{last.max()} in its last. Without names of columns the label comes "
+            "first: give the columns names, such as label and pixel0, pixel1 and so on."
+        )
+
+
 def _pixel_order(names, label_column, path):
     """Return the order of the pixel columns (None if sorted) and the images' shape."""
     if doubled := [name for name, count in Counter(names).items() if count > 1]:
@@ -129,7 +146,7 @@ def _pixel_order(names, label_column, path):
         raise ValueError(
             f"{path} {problem}; its columns are {shortened(seen)}. Expected are "
             "pixel0, pixel1 and so on, or 1x1, 1x2 and so on, and the label, which "
-            f"label_column names."
+            "label_column (--label-column) names."
         )
     order = np.argsort(numbers)
     if np.any(np.diff(numbers[order]) != 1) or numbers.min() > 1:

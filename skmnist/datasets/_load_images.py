@@ -138,11 +138,6 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     >>> digits.data.shape, digits.image_shape, digits.max_value
     ((1797, 64), (8, 8), 16)
     """
-    return load_tracked(source, label_column, subset, normalize)
-
-
-def load_tracked(source, label_column, subset, normalize=None, track=iter):
-    """Load images as `load_images`; `track` iterates over the names of pictures."""
     if subset not in PARTS:
         raise ValueError(f"subset is 'train', 'test' or 'all', not {subset!r}.")
     if normalize not in (None, True, False):
@@ -153,6 +148,15 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
                 "normalize is None, True, False or a MnistNormalizer, not "
                 f"{normalize!r}."
             )
+    try:
+        return load_tracked(source, label_column, subset, normalize)
+    except (ValueError, FileNotFoundError) as error:
+        error.args = (f"{error} Arrays can be given to fit and predict directly.",)
+        raise
+
+
+def load_tracked(source, label_column, subset, normalize=None, track=iter):
+    """Load images as `load_images`; `track` iterates over the names of pictures."""
     named = source if isinstance(source, str) else None
     if named in ("digits", "mnist") and os.path.exists(named):
         warn_user(
@@ -168,16 +172,12 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
     else:
         path = os.path.expanduser(os.fsdecode(source))
         options = _Options(label_column, subset, normalize, track)
-        try:
-            image_set = _read_path(path, options)
-        except (ValueError, FileNotFoundError) as error:
-            error.args = (f"{error} Arrays can be given to fit and predict directly.",)
-            raise
+        image_set = _read_path(path, options)
         descr = ""
     if normalize and not image_set.normalized:
         # MnistNormalizer expects pixels up to 1 or 255.
-        images = normalizer_of(normalize).transform(
-            image_set.images / np.float32(max_value)
+        images = _normalize_table(
+            source, image_set.images / np.float32(max_value), normalize
         )
         max_value = 255
         image_set = image_set._replace(images=images, normalized=True)
@@ -193,6 +193,15 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
         max_value=max_value,
         DESCR=descr or _described(image_set, path),
     )
+
+
+def _normalize_table(source, images, normalize):
+    from skmnist.preprocessing._mnist_normalizer import NoInkError
+
+    try:
+        return normalizer_of(normalize).transform(images)
+    except NoInkError as error:
+        raise error.in_rows(source) from error
 
 
 def _described(image_set, path):

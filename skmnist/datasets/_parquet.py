@@ -51,7 +51,7 @@ def _check(table, limit, path, label_column):
         raise ValueError(
             f"{path} has the columns {shortened(names)}{seen}; a Parquet file of "
             "pictures has a column 'image' with the bytes of PNG or JPEG files, and "
-            f"'label' (or what label_column names)."
+            f"'label' (or what label_column, --label-column, names)."
         )
     meta = table.metadata
     groups = [meta.row_group(i).total_byte_size for i in range(meta.num_row_groups)]

@@ -153,16 +153,17 @@ def as_images(contents, normalize, is_mnist):
         picture = decode(content, name)
         large = normalize or max(picture.shape[:2]) > _SMALL
         # At once, so that only one photograph is in memory.
-        image = _normalize(picture, name, normalize) if large else picture
+        image = _normalize(picture, normalize) if large else picture
         pictures.append((name, image, large))
     if not any(large for *_, large in pictures):
         greys = [as_grey(picture) for _, picture, _ in pictures]
         if len({grey.shape for grey in greys}) == 1 and is_mnist(np.array(greys)):
             return np.array(greys), False
     images = [
-        picture if large else _normalize(picture, name, normalize)
-        for name, picture, large in pictures
+        picture if large else _normalize(picture, normalize)
+        for _, picture, large in pictures
     ]
+    _refuse_blank([name for name, *_ in pictures], images)
     return np.array(images), True
 
 
@@ -189,12 +190,22 @@ def normalizer_of(normalize):
     return normalize if isinstance(normalize, MnistNormalizer) else MnistNormalizer()
 
 
-def _normalize(picture, name, normalize):
+def _normalize(picture, normalize):
+    """Return the image of a picture, None where ink is not found."""
+    from skmnist.preprocessing._mnist_normalizer import NoInkError
+
     try:
         return normalizer_of(normalize).transform([picture])[0]
-    except ValueError as error:
-        problem = str(error).removeprefix("Picture 0 of X ")
-        raise ValueError(f"{name} {problem}") from error
+    except NoInkError:
+        return None
+
+
+def _refuse_blank(names, images):
+    from skmnist.preprocessing._mnist_normalizer import say_no_ink
+
+    blank = [n for n, image in zip(names, images, strict=True) if image is None]
+    if blank:
+        raise ValueError(say_no_ink("", blank))
 
 
 def decode(content, name):

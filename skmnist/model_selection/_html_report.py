@@ -19,6 +19,7 @@ from skmnist.neural_network._progress import say_duration
 # Results and durations may depend on these.
 _PACKAGES = ("keras", "scikit-learn", "numpy", "scipy", "pandas", "joblib")
 _DPI = 150
+_MOST_PAIRS = 10  # with sentences that are not folded away
 
 
 def environment():
@@ -80,9 +81,13 @@ def _template(name):
 
 def _first_screen(comparison):
     text = comparison.as_text()
+    verdict, *sentences = comparison.sentences
+    n_pairs = len(comparison.significance_)
+    n_shown = min(n_pairs, _MOST_PAIRS)
     return {
-        "verdict": comparison.sentences[0],
-        "sentences": comparison.sentences[1:],
+        "verdict": verdict,
+        "sentences": sentences[:n_shown] + sentences[n_pairs:],
+        "other_pairs": sentences[n_shown:n_pairs],
         "columns": list(text.columns),
         "rows": text.values.tolist(),
         "best": display_name(comparison.best_variant_),

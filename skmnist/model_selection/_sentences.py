@@ -12,13 +12,19 @@ _MOST_NAMES = 5  # in a sentence
 
 def findings(comparison):
     """Return sentences on the best variant, each pair, and what was not tried."""
-    sentences = [_say_best(comparison), *comparison.significance_["sentence"]]
+    sentences = [_say_best(comparison), *_pairs_of_best_first(comparison)]
     sentences += _say_constant_rates(comparison)
     if comparison.n_repeats_ == 1:
         sentences.append(
             "Other seeds were not tried: repeats=5 tells whether the differences last."
         )
     return sentences
+
+
+def _pairs_of_best_first(comparison):
+    pairs = comparison.significance_
+    of_best = (pairs[["variant", "baseline"]] == comparison.best_variant_).any(axis=1)
+    return [*pairs[of_best].sentence, *pairs[~of_best].sentence]
 
 
 def _say_best(comparison):

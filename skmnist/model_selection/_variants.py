@@ -169,6 +169,6 @@ def _check_shared(variants, cnn_params):
     for name in cnn_params if networks else ():
         if all(name in settings for settings in networks):
             raise ValueError(
-                f"{name}={cnn_params[name]!r} cannot be given here, because each "
-                f"variant sets it: {dict(variants)}."
+                f"{name}={cnn_params[name]!r} has no effect, because each variant sets "
+                "it: leave it out."
             )

@@ -10,6 +10,38 @@ from sklearn.utils._param_validation import StrOptions
 from skmnist._utils import ArrayOutputMixin, ManualLinks, Number
 
 MNIST_SIDE = 28
+_MOST_NAMES = 20  # in a message
+
+
+class NoInkError(ValueError):
+    """Ink is not found in the pictures at these positions of `X`."""
+
+    def __init__(self, positions, ink):
+        super().__init__(positions, ink)
+        self.positions, self.ink = positions, ink
+
+    def __str__(self):
+        picture = "Picture " if len(self.positions) == 1 else "Pictures "
+        remedy = f", or change ink={self.ink!r}"
+        return say_no_ink(picture, self.positions, " of X", remedy)
+
+    def in_rows(self, source, start=0):
+        """Return an error that names rows of a source, which are counted from 1."""
+        rows = [start + position + 1 for position in self.positions]
+        row = "row " if len(rows) == 1 else "rows "
+        return ValueError(say_no_ink(f"{source}, {row}", rows, ","))
+
+
+def say_no_ink(before, names, after="", remedy=""):
+    """Say in which pictures ink is not found, and what to do."""
+    shown = ", ".join(map(str, names[:_MOST_NAMES]))
+    if (more := len(names) - _MOST_NAMES) > 0:
+        shown += f" and {more} more"
+    return (
+        f"{before}{shown}{after} {'does' if len(names) == 1 else 'do'} not show ink: "
+        "leave out what is blank; otherwise cut closer to the digit or raise the "
+        f"contrast{remedy}."
+    )
 
 
 class MnistNormalizer(
@@ -144,8 +176,8 @@ class MnistNormalizer(
         ------
         ValueError
             If `X` is not a batch of pictures, a pixel is negative or not finite, or
-            ink is not found in a picture. The message names the position of the
-            picture, counted from 0.
+            ink is not found in a picture. The message names the positions of such
+            pictures, counted from 0.
         """
         # Late, so that importing this package does not import scikit-image.
         from skmnist.preprocessing._pixels import read_pixels
@@ -153,17 +185,15 @@ class MnistNormalizer(
 
         self._validate_params()
         image_shape = self._validated_shape()
-        images = []
+        images, blank = [], []
         for position, pixels in enumerate(read_pixels(X, image_shape, self.ink)):
             coverage = find_ink(pixels, self.ink)
             if coverage is None:
-                raise ValueError(
-                    f"Picture {position} of X does not show ink with ink="
-                    f"{self.ink!r}: leave it out if it is blank; otherwise cut it "
-                    "closer to the digit, raise its contrast, or set ink to 'dark' or "
-                    "'light'."
-                )
-            images.append(_place(coverage, image_shape, self.box_size))
+                blank.append(position)
+            elif not blank:
+                images.append(_place(coverage, image_shape, self.box_size))
+        if blank:
+            raise NoInkError(blank, self.ink)
         return np.array(images)
 
     def _validated_shape(self):

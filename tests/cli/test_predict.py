@@ -387,6 +387,7 @@ def test_predict_row_without_ink(refused, write_csv, tmp_path):
     table = write_csv(tmp_path / "test.csv", rows)
     said = refused("predict", table, "--output", tmp_path / "out.csv")
     assert f"{table}, row 551, does not show ink" in said
+    assert "Arrays" not in said
     assert not (tmp_path / "out.csv").exists()
 
 

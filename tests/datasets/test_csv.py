@@ -124,6 +124,19 @@ def test_csv_without_header_text_labels(tmp_path):
     np.testing.assert_array_equal(images.target, letters)
 
 
+def test_csv_without_header_labels_last(tmp_path):
+    path = tmp_path / "train.csv"
+    rows = np.column_stack([np.zeros_like(PIXELS[:, :1]), PIXELS[:, 1:], LABELS])
+    np.savetxt(path, rows, "%d", delimiter=",")
+    assert "numbers up to 9 in its last" in refusal(path)
+    # Images of zeros, with what may be in a corner.
+    rows = np.column_stack([np.zeros_like(PIXELS[:, :1]), PIXELS])
+    for corner in (np.zeros(len(rows)), 6 * np.arange(len(rows))):
+        rows[:, -1] = corner
+        np.savetxt(path, rows, "%d", delimiter=",")
+        np.testing.assert_array_equal(load_images(path).data, rows[:, 1:])
+
+
 def test_csv_without_header_bad_pixel(tmp_path):
     path = tmp_path / "mnist_train.csv"
     table(PIXELS.astype(int) + 250).to_csv(path, index=False, header=False)

@@ -517,6 +517,18 @@ def test_pictures_normalize_unknown(tmp_path):
 def test_pictures_without_ink(tmp_path):
     write_pictures(tmp_path, {"a": encoded(drawn()), "b": encoded(drawn(ink=235))})
     assert refusal(tmp_path).startswith(f"{tmp_path / 'b'} does not show ink")
+    write_pictures(tmp_path, {"c": encoded(drawn(ink=235, size=(50, 50)))})
+    paths = f"{tmp_path / 'b'}, {tmp_path / 'c'}"
+    assert refusal(tmp_path).startswith(f"{paths} do not show ink")
+
+
+def test_rows_without_ink(tmp_path):
+    rows = np.zeros((4, 784), dtype=int)
+    rows[[0, 2]] = 255 * np.pad(np.ones((20, 3), int), ((4, 4), (12, 13))).ravel()
+    table = tmp_path / "test.csv"
+    np.savetxt(table, rows, "%d", delimiter=",")
+    said = refusal(table, normalize=True)
+    assert said.startswith(f"{table}, rows 2, 4, do not show ink")
 
 
 # --------------------------------------------------------------------- refused

@@ -51,8 +51,8 @@ def test_verdict_gain_loss_and_chance():
         "b is best in validation; it reaches 98.60% on the test set (95% interval "
         "97.66% to 99.16%).",
         "b gains 0.60 points over a; this is unlikely to be chance (p = 0.031).",
-        "c loses 1.00 points to a; this is unlikely to be chance (p = 0.0039).",
         "c loses 1.60 points to b; this is unlikely to be chance (p < 0.001).",
+        "c loses 1.00 points to a; this is unlikely to be chance (p = 0.0039).",
         SEEDS,
     ]
 
@@ -197,3 +197,17 @@ def test_best_of_many_that_could_be_chance():
         "d is ahead in validation, but it is not shown to be better than any of the "
         "others; it reaches"
     )
+
+
+def test_many_pairs_in_a_notebook():
+    """The pairs of the best variant come first, and more than ten are folded away."""
+    found = compare({name: 20 + i for i, name in enumerate("bcadef")})
+    assert found.best_variant_ == "b"
+    _, *pairs, _ = found.sentences
+    assert all(" b" in sentence for sentence in pairs[:5])
+    assert sorted(pairs) == sorted(found.significance_["sentence"])
+    screen = found._repr_html_()
+    shown, folded = screen.split("<details><summary>The other 5 pairs")
+    assert all(sentence in shown for sentence in [*pairs[:10], SEEDS])
+    assert all(sentence in folded for sentence in pairs[10:])
+    assert "<details>" not in compare({"a": 20, "b": 17})._repr_html_()

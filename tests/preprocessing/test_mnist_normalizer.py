@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 import subprocess
 import sys
 from collections import deque
@@ -646,6 +647,16 @@ BLANKS = {
 def test_transform_picture_without_ink(blank):
     with pytest.raises(ValueError, match="Picture 2 of X does not show ink"):
         MnistNormalizer().transform([draw(4), draw(5), BLANKS[blank], draw(7)])
+
+
+def test_transform_names_all_pictures_without_ink():
+    blank = BLANKS["noise"]
+    with pytest.raises(ValueError, match="Pictures 0, 2 of X do not show ink.*'dark'"):
+        MnistNormalizer(ink="dark").transform([blank, draw(4), blank])
+    with pytest.raises(ValueError, match="18, 19 and 2 more of X do not") as caught:
+        MnistNormalizer().transform([blank] * 22)
+    # As from a worker process.
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
 def test_transform_array_of_objects():
