@@ -55,11 +55,8 @@ def compare(args):
         return
     written = [
         partial(report.write_tables, comparison, args.output),
-        partial(
-            comparison.to_html, os.path.join(args.output, "report.html"), args.typed
-        ),
         partial(report.write_models, comparison, args.output),
-        partial(report.write_figures, comparison, args.output),
+        partial(report.write_report, comparison, args.output, args.typed),
     ]
     said = [
         partial(say, f"Tables, models and figures are in {args.output}.\n"),

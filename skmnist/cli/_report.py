@@ -10,7 +10,7 @@ import pandas as pd
 
 from skmnist._utils import display_name
 from skmnist.io._atomic import write_atomically
-from skmnist.model_selection._figures import figure_functions
+from skmnist.model_selection._html_report import draw_images, render_report
 from skmnist.persistence._model_file import save_model
 
 _WIDTH = 79
@@ -61,7 +61,7 @@ def _table(comparison):
     return "\n".join(
         [
             *_rows(text),
-            *[f"({n_left_out} more are printed with --reports.)"] * (n_left_out > 0),
+            *[f"({n_left_out} more with --reports.)"] * (n_left_out > 0),
             "",
             _wrap(comparison.caption),
         ]
@@ -140,10 +140,14 @@ def write_models(comparison, folder):
             write_atomically(f"{path}.joblib", partial(joblib.dump, pipeline))
 
 
-def write_figures(comparison, folder):
-    """Draw the figures of the report into the existing folder `figures`."""
-    for name, draw in figure_functions(comparison).items():
-        save_figure(draw, os.path.join(folder, "figures", f"{name}.png"))
+def write_report(comparison, folder, command):
+    """Write the report, and its figures into the existing folder `figures`."""
+    images = draw_images(comparison)
+    report = render_report(comparison, images, command)
+    path = os.path.join(folder, "report.html")
+    write_atomically(path, report.encode(errors="backslashreplace"))
+    for name, image in images.items():
+        write_atomically(os.path.join(folder, "figures", f"{name}.png"), image)
 
 
 def save_figure(draw, path):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from numbers import Integral
+from time import perf_counter
 
 import numpy as np
 import pandas as pd
@@ -142,6 +143,7 @@ def compare_variants(
     >>> comparison.repeats_["model"].tolist()
     ['network', 'neighbours', 'network', 'neighbours']
     """
+    start = perf_counter()
     y = _check_labels(y)
     check_consistent_length(X, y)
     validate_parameter_constraints(
@@ -214,6 +216,7 @@ def compare_variants(
         searches=searches,
         test_to_train=held_out_ratio(splits),
         call=call,
+        seconds=perf_counter() - start,
     )
 
 

@@ -44,13 +44,16 @@ def render_first_screen(comparison):
     return _template("first_screen.html.jinja").render(_first_screen(comparison))
 
 
-def render_report(comparison, command=None):
-    """Return the whole report with its figures as an HTML page."""
+def draw_images(comparison):
+    """Return the figures as PNG files, by name."""
+    return {name: _as_png(draw) for name, draw in figure_functions(comparison).items()}
+
+
+def render_report(comparison, images, command=None):
+    """Return the whole report, with the images of `draw_images`, as an HTML page."""
     return _template("report.html.jinja").render(
         _first_screen(comparison),
-        figures={
-            name: _as_image(draw) for name, draw in figure_functions(comparison).items()
-        },
+        figures={name: _embedded(image) for name, image in images.items()},
         pairs=list(comparison.significance_.itertuples()),
         mcnemar=list(comparison.mcnemar_.itertuples()),
         reports={
@@ -60,7 +63,8 @@ def render_report(comparison, command=None):
         repeats=list(comparison.repeats_.itertuples()),
         folds=bool(comparison.searches_),
         resumed_folds=_may_have_resumed_folds(comparison),
-        duration=_duration(comparison),
+        whole=comparison.seconds_ and say_duration(comparison.seconds_),
+        of_fits=_duration_of_fits(comparison),
         settings=_settings(comparison),
         command=command,
         environment=comparison.environment_,
@@ -97,8 +101,8 @@ def _first_screen(comparison):
     }
 
 
-def _duration(comparison):
-    """Return how long all fits took; None where checkpoints do not hold it."""
+def _duration_of_fits(comparison):
+    """Return how long all fits took in sum; None where checkpoints do not hold it."""
     seconds = comparison.repeats_["seconds"]
     if seconds.isna().any():
         return None
@@ -130,8 +134,7 @@ def _settings(comparison):
     return settings
 
 
-def _as_image(draw):
-    """Draw a figure; return it as a data URI, and its width in CSS pixels."""
+def _as_png(draw):
     from matplotlib import pyplot as plt
 
     figure = draw().figure_
@@ -140,7 +143,11 @@ def _as_image(draw):
         figure.savefig(stream, format="png", dpi=_DPI, bbox_inches="tight")
     finally:
         plt.close(figure)
-    image = stream.getvalue()
+    return stream.getvalue()
+
+
+def _embedded(image):
+    """Return a PNG file as a data URI, and its width in CSS pixels."""
     width = int.from_bytes(image[16:20])  # in the header of a PNG file
     return {
         "source": "data:image/png;base64," + base64.b64encode(image).decode(),

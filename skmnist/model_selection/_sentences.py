@@ -108,7 +108,7 @@ def _say_repeated(pair, variant, baseline, n_repeats):
         gain = _ALMOST_EQUAL.format(variant, baseline)
     if constant:
         return f"{gain} in each repeat, so that chance cannot be judged."
-    low, high = (f"{bound:.2f}" for bound in bounds)
+    low, high = (f"{round(bound, 2) + 0.0:.2f}" for bound in bounds)  # no "-0.00"
     # The interval is that of one pair alone, and the correction is for all of them.
     overruled = pair.repeats_p < _LEVEL <= pair.repeats_p_holm
     among = "with several pairs compared, " if overruled else ""
@@ -120,7 +120,9 @@ def _say_repeated(pair, variant, baseline, n_repeats):
 
 def _judge(p):
     verdict = "is unlikely to be chance" if p < _LEVEL else "could be chance"
-    value = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    # Rounded to the level, it would seem to contradict the verdict.
+    shown = f"{p:.2g}" if f"{p:.2g}" != f"{_LEVEL:.2g}" else f"{p:.3g}"
+    value = "p < 0.001" if p < 0.001 else f"p = {shown}"
     return f"{verdict} ({value})"
 
 

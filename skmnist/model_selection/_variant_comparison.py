@@ -7,6 +7,7 @@ from sklearn.metrics import classification_report
 from skmnist._utils import display_name
 from skmnist.io._atomic import write_atomically
 from skmnist.model_selection._html_report import (
+    draw_images,
     environment,
     render_first_screen,
     render_report,
@@ -43,6 +44,8 @@ class VariantComparison:
         Rows tested on for each row trained on in a fold of the searches.
     call : str, default=None
         How it was made, for the report.
+    seconds : float, default=None
+        How long it took as a whole, for the report.
 
     Attributes
     ----------
@@ -115,6 +118,8 @@ class VariantComparison:
         Their labels.
     call_ : str or None
         The call of `compare_variants`, with its settings.
+    seconds_ : float or None
+        The wall-clock time of that call.
 
     See Also
     --------
@@ -150,9 +155,16 @@ class VariantComparison:
     """
 
     def __init__(
-        self, fits, X_test, y_test, searches=(), test_to_train=None, call=None
+        self,
+        fits,
+        X_test,
+        y_test,
+        searches=(),
+        test_to_train=None,
+        call=None,
+        seconds=None,
     ):
-        self.call_ = call
+        self.call_, self.seconds_ = call, seconds
         self.X_test_ = X_test
         self.y_test_ = y_test
         self.searches_ = list(searches)
@@ -302,7 +314,7 @@ class VariantComparison:
         OSError
             If the file cannot be written. An older one is not changed.
         """
-        report = render_report(self, command or self.call_)
+        report = render_report(self, draw_images(self), command or self.call_)
         write_atomically(path, report.encode(errors="backslashreplace"))
 
     def _complete_searches(self):

@@ -138,7 +138,7 @@ def _check_hyperparameters(name, settings, cnn_params):
     if "random_state" in settings:
         raise ValueError(
             f"The variant {name!r} sets random_state, but all variants of a repeat "
-            "share one seed: give random_state to the comparison."
+            "share one seed: give the comparison random_state (--random-state)."
         )
     try:
         cnn = MnistCNN().set_params(**settings)

@@ -12,11 +12,12 @@ from collections import Counter
 from math import prod
 from typing import NamedTuple
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Group
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from skmnist.neural_network._live_display import live_display
 
 _INTERVAL = 0.1  # seconds between two reports of a fit
 _FEW = 8  # fits that are shown at once
@@ -248,11 +249,7 @@ class TrainingProgress:
             self._folder = tempfile.TemporaryDirectory(prefix="skmnist-")
             self.path = os.path.join(self._folder.name, "reports")
             self._reports = open(self.path, "a+")
-            self._live = Live(
-                console=Console(stderr=True),
-                get_renderable=self._render,
-                transient=True,
-            )
+            self._live = live_display(self._render)
             self._live.start()
         return self
 
@@ -274,15 +271,18 @@ class TrainingProgress:
 
     def say_left(self):
         """Return the remaining time in words; nothing before the first batches."""
+        if not self.left.latest:
+            return "starting"
         seconds, remaining = self.left.seconds(time.monotonic()), self.left.remaining
         if seconds is None or not remaining:
             return ""
-        about = "at most" if self.early_stopping else "about"
         # Other classifiers do not report their progress.
         has_others = not all(self.left.fits[name] for name in remaining)
         if not any(remaining.values()):
             return "unknown time left" if has_others else ""
-        about = "more than" if has_others else about
+        about = "about"
+        if has_others != self.early_stopping:
+            about = "more than" if has_others else "at most"
         return f"{about} {say_duration(seconds)} left"
 
     def _render(self):

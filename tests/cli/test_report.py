@@ -51,7 +51,7 @@ def test_table_and_verdict_fit_a_terminal(n_variants, repeats, cv):
 def test_table_of_many_variants_shows_the_best():
     comparison = compare(16, 1, 2)
     text, in_full = as_text(comparison), reports(comparison)
-    assert "(6 more are printed with --reports.)" in text
+    assert "(6 more with --reports.)" in text
     order = comparison.chosen_by_.sort_values(ascending=False, kind="stable").index
     for rank, name in enumerate(order):
         shown = display_name(name)

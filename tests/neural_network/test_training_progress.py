@@ -1,10 +1,14 @@
 """The remaining time of training, from reports of any process."""
 
 import io
+import re
 import time
+from html import unescape
+from textwrap import dedent
 
 import numpy as np
 import pytest
+from jupyter_client.manager import start_new_kernel
 from rich.console import Console
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV
@@ -173,6 +177,7 @@ def test_time_left_stopped_early():
         ({"one": 1}, False, "about 1 h 00 min left", ""),
         ({"one": 1}, True, "at most 1 h 00 min left", ""),
         ({"one": 1, "svm": 0}, False, "more than 1 h 00 min left", "unknown time left"),
+        ({"one": 1, "svm": 0}, True, "about 1 h 00 min left", "unknown time left"),
     ],
 )
 def test_training_progress_says_what_it_knows(fits, early_stopping, words, at_last):
@@ -245,6 +250,40 @@ def test_training_progress_of_names_with_brackets():
         console.print(progress._render())
     shown = console.file.getvalue()
     assert "net [augmented]" in shown and "net [/x]" in shown
+
+
+def test_training_progress_in_notebook():
+    """A cell shows the progress in its output, without ipywidgets, and clears it."""
+    manager, client = start_new_kernel(kernel_name="python3")
+    code = """
+        import warnings
+        warnings.simplefilter("error")
+        from skmnist import compare_variants, load_images
+        digits = load_images("digits")
+        compare_variants(
+            digits.data[:300], digits.target[:300], max_value=16, cv="holdout",
+            filters=(4, 8), dense_units=16, epochs=30, random_state=0, progress=True)
+    """
+    messages = []
+    try:
+        reply = client.execute_interactive(
+            dedent(code), timeout=300, output_hook=messages.append
+        )
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert reply["content"]["status"] == "ok"
+    shown = [
+        unescape(re.sub("<[^>]*>", "", message["content"]["data"]["text/html"]))
+        for message in messages
+        if message["msg_type"] in ("display_data", "update_display_data")
+    ]
+    assert shown[0].split()[-1] == "starting"
+    assert any("epoch" in text and "about" in text for text in shown)
+    assert any("annealed, augmented " in text for text in shown)
+    assert shown[-1] == ""
+    said = [m["content"].get("text", "") for m in messages]
+    assert not any("0 of 3 fits" in text or "ipywidgets" in text for text in said)
 
 
 def test_training_progress_not_shown(capfd):
