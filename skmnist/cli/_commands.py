@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 from concurrent.futures import BrokenExecutor, CancelledError
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from time import perf_counter
 
@@ -31,6 +31,7 @@ def compare(args):
     start_keras()
     from skmnist.cli import _report as report
     from skmnist.model_selection._compare_variants import compare_variants
+    from skmnist.model_selection._html_report import draw_images
 
     with _workers(args):
         comparison = compare_variants(
@@ -53,10 +54,12 @@ def compare(args):
     if args.output is None:
         say(report.as_text(comparison))
         return
+    draw_once = cache(partial(draw_images, comparison))
     written = [
         partial(report.write_tables, comparison, args.output),
+        partial(report.write_report, comparison, draw_once, args.output, args.typed),
         partial(report.write_models, comparison, args.output),
-        partial(report.write_report, comparison, args.output, args.typed),
+        partial(report.write_figures, draw_once, args.output),
     ]
     said = [
         partial(say, f"Tables, models and figures are in {args.output}.\n"),

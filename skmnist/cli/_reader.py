@@ -61,7 +61,8 @@ class Reader:
                 "--model for a model of that size"
             )
         rows = images.data
-        if self._is_scaled:
+        # Tables hold integers, and those of black and white pixels are 0 and 1.
+        if self._is_scaled or (self._max_value == 1 and rows.max() > 1):
             rows = rows.astype("float32") / images.max_value
         return self.model, self._in_order(rows)
 

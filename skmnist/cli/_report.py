@@ -10,7 +10,7 @@ import pandas as pd
 
 from skmnist._utils import display_name
 from skmnist.io._atomic import write_atomically
-from skmnist.model_selection._html_report import draw_images, render_report
+from skmnist.model_selection._html_report import render_report
 from skmnist.persistence._model_file import save_model
 
 _WIDTH = 79
@@ -140,13 +140,16 @@ def write_models(comparison, folder):
             write_atomically(f"{path}.joblib", partial(joblib.dump, pipeline))
 
 
-def write_report(comparison, folder, command):
-    """Write the report, and its figures into the existing folder `figures`."""
-    images = draw_images(comparison)
-    report = render_report(comparison, images, command)
+def write_report(comparison, draw, folder, command):
+    """Write the report with the images that `draw()` returns."""
+    report = render_report(comparison, draw(), command)
     path = os.path.join(folder, "report.html")
     write_atomically(path, report.encode(errors="backslashreplace"))
-    for name, image in images.items():
+
+
+def write_figures(draw, folder):
+    """Write the images that `draw()` returns into the folder `figures`."""
+    for name, image in draw().items():
         write_atomically(os.path.join(folder, "figures", f"{name}.png"), image)
 
 

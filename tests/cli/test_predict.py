@@ -414,6 +414,17 @@ def test_predict_network_without_scaler(tmp_path, small):
     assert pd.read_csv(output)["Label"].tolist() == network.predict(X / 16).tolist()
 
 
+def test_predict_table_with_model_of_fractions(tmp_path, small, capsys):
+    """A model of pixels from 0 to 1 is not given those from 0 to 255."""
+    X, y = load_digits(return_X_y=True)
+    model = make_mnist_pipeline(max_value=1, epochs=2, random_state=0, **small)
+    save_model(model.fit(X / 16, y), tmp_path / "model.safetensors")
+    output = tmp_path / "out.csv"
+    assert predict(tmp_path / "model.safetensors", "digits", "--output", output) == 0
+    assert pd.read_csv(output)["Label"].tolist() == model.predict(X / 16).tolist()
+    assert "warning" not in capsys.readouterr().err
+
+
 class Bomb:
     """Makes a folder when it is unpickled."""
 
