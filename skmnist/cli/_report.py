@@ -143,8 +143,7 @@ def write_models(comparison, folder):
 def write_report(comparison, draw, folder, command):
     """Write the report with the images that `draw()` returns."""
     report = render_report(comparison, draw(), command)
-    path = os.path.join(folder, "report.html")
-    write_atomically(path, report.encode(errors="backslashreplace"))
+    write_atomically(os.path.join(folder, "report.html"), report)
 
 
 def write_figures(draw, folder):

@@ -50,8 +50,8 @@ def draw_images(comparison):
 
 
 def render_report(comparison, images, command=None):
-    """Return the whole report, with the images of `draw_images`, as an HTML page."""
-    return _template("report.html.jinja").render(
+    """Return the whole report, with the images of `draw_images`, as an HTML file."""
+    page = _template("report.html.jinja").render(
         _first_screen(comparison),
         figures={name: _embedded(image) for name, image in images.items()},
         pairs=list(comparison.significance_.itertuples()),
@@ -69,6 +69,7 @@ def render_report(comparison, images, command=None):
         command=command,
         environment=comparison.environment_,
     )
+    return page.encode(errors="backslashreplace")
 
 
 def _template(name):

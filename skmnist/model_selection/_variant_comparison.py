@@ -315,7 +315,7 @@ class VariantComparison:
             If the file cannot be written. An older one is not changed.
         """
         report = render_report(self, draw_images(self), command or self.call_)
-        write_atomically(path, report.encode(errors="backslashreplace"))
+        write_atomically(path, report)
 
     def _complete_searches(self):
         """Set the best estimator of the first search, which is fitted already."""

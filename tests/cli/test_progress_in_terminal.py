@@ -98,6 +98,27 @@ def test_progress_of_compare(program, n_jobs):
     assert out.startswith("model")
 
 
+@pytest.mark.slow
+def test_progress_of_writing(program, tmp_path):
+    shown, out = run_in_terminal(
+        *(
+            program,
+            "compare",
+            "--cv",
+            "holdout",
+            "--epochs",
+            "1",
+            "--filters",
+            "4",
+            "8",
+        ),
+        *("--dense-units", "16", "--output", tmp_path / "results"),
+    )
+    check_lines(shown, longest=2)
+    assert any(lines[0].startswith("Writing") for _, lines in shown)
+    assert out.startswith("Tables, models and figures are in")
+
+
 def test_progress_of_long_variant_name(program):
     name = "a network with a name that is longer than the terminal leaves room for"
     shown, _ = run_in_terminal(

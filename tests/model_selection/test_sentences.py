@@ -6,6 +6,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
 from skmnist import MnistCNN, VariantComparison
+from skmnist.model_selection._sentences import say_pair
 
 SEEDS = "Other seeds were not tried: repeats=5 tells whether the differences last."
 
@@ -181,6 +182,19 @@ def test_one_cycle_of_one_epoch_has_one_rate_in_the_history():
     rates = {"plain": [0.1], "cycle": [0.1]}
     said = compare({"plain": 5, "cycle": 4}, networks=networks, rates=rates).sentences
     assert not any("never lowered" in line for line in said)
+
+
+def test_numbers_near_a_bound_are_not_rounded_to_it():
+    (pair,) = compare({"a": 20, "b": 17}).significance_.itertuples()
+    for p, words in [
+        (0.0496, "is unlikely to be chance (p = 0.0496)"),
+        (0.0504, "could be chance (p = 0.0504)"),
+        (0.012, "is unlikely to be chance (p = 0.012)"),
+    ]:
+        assert words in say_pair(pair._replace(mcnemar_p_holm=p), 1)
+    (pair,) = compare({"a": 20, "b": 17}, {"a": 20, "b": 16}).significance_.itertuples()
+    pair = pair._replace(mean_low=-0.001, mean_high=0.7)
+    assert "(95% interval 0.00 to 0.70)" in say_pair(pair, 2)
 
 
 def test_repeats_that_cancel_out():
