@@ -65,9 +65,9 @@ class MnistNormalizer(
         image of 28x28. For another `image_shape` the box is scaled with it. In the
         range (0, 28].
     ink : {"auto", "dark", "light"}, default="auto"
-        Whether the ink is darker or lighter than the paper. With "auto", an even border
-        is that of the paper; otherwise ink is what few pixels of a picture have and its
-        surroundings do not.
+        Whether the ink is darker or lighter than the paper. With "auto", it is what few
+        of the pixels near edges have and their surroundings do not; an even border is
+        paper.
 
     See Also
     --------

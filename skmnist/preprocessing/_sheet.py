@@ -46,12 +46,16 @@ def cut_off_frame(picture, scale):
     It is even, and what it encloses differs from it all around, and is paper with ink.
     """
     channel = picture[..., picture.shape[2] // 2]
-    colour, tolerance = np.median(border_of(channel)), EVEN * scale
-    alike = (channel >= colour - tolerance) & (channel <= colour + tolerance)
+    sides = channel[0], channel[-1], channel[:, 0], channel[:, -1]
+    colour, tolerance = np.median(np.concatenate(sides)), EVEN * scale
+    low, high = colour - tolerance, colour + tolerance
+    if any(np.mean((side >= low) & (side <= high)) <= FRAME for side in sides):
+        return picture
+    alike = (channel >= low) & (channel <= high)
     window = []
     for axis in (0, 1):
         inner = np.flatnonzero(alike.mean(axis=1 - axis) <= FRAME)
-        if not len(inner) or inner[0] == 0 or inner[-1] == alike.shape[axis] - 1:
+        if not len(inner):
             return picture
         window.append(slice(inner[0], inner[-1] + 1))
     seen = alike[tuple(window)]

@@ -374,6 +374,36 @@ def test_uneven_light(light):
     assert difference(normalize(shaded), normalize(picture)) < 0.3
 
 
+@pytest.mark.parametrize("ink", ["dark", "light"])
+@pytest.mark.parametrize("place", [(0.2, 0.3), (0.5, 0.5), (0.9, 0.8)])
+@pytest.mark.parametrize("radius", [0.15, 0.3])
+def test_reflection_of_light(radius, place, ink):
+    picture = draw(5, (240, 300), (90, 50, 190, 200), paper=(140, 140, 143))
+    y, x = np.mgrid[0:1:240j, 0:1:300j]
+    distance = np.hypot(y - place[0], x - place[1])
+    reflected = picture + 110 * np.exp(-((distance / radius) ** 2))[..., np.newaxis]
+    picture, reflected = (
+        np.clip(pixels if ink == "dark" else 255 - pixels, 0, 255).astype(np.uint8)
+        for pixels in (picture, reflected)
+    )
+    assert difference(normalize(reflected), normalize(picture)) < 0.3
+
+
+@pytest.mark.parametrize("digit", STROKES)
+@pytest.mark.parametrize(
+    ("paper", "ink"), [((30, 50, 40), (225, 225, 220)), ((235, 232, 228), (90, 90, 95))]
+)
+def test_grainy_strokes(paper, ink, digit):
+    place = {"size": (300, 260), "box": (80, 60, 180, 200)}
+    strokes = draw(digit, **place, pen=22, paper=(0, 0, 0), ink=(255, 255, 255)) / 255
+    rng = np.random.default_rng(digit)
+    grain = ndimage.gaussian_filter(rng.normal(0, 1, strokes.shape[:2]), 1.2)
+    grain = np.clip(0.7 + 0.35 * grain / grain.std(), 0.1, 1)[..., np.newaxis]
+    chalk = paper + strokes * grain * np.subtract(ink, paper)
+    expected = draw(digit, **place, pen=22)
+    assert difference(normalize(chalk.astype(np.uint8)), normalize(expected)) < 0.3
+
+
 def test_specks():
     picture = draw(4, (240, 240), (80, 60, 170, 190)).copy()
     for y, x in [(10, 12), (200, 30), (60, 220), (230, 200), (120, 20), (20, 140)]:
