@@ -20,6 +20,7 @@ from skmnist.datasets._npz import holds_arrays, read_npz
 from skmnist.datasets._parquet import read_parquet
 from skmnist.datasets._parts import PARTS, ImageSet, choose, join, refuse_test
 from skmnist.datasets._pictures import (
+    FORMATS,
     is_picture,
     normalizer_of,
     read_picture,
@@ -270,7 +271,8 @@ def _read_tree(tree, options):
         return join(parts, tree.path)
     if pictures:
         others = [name for name, kind in kinds.items() if kind != "picture"]
-        _warn_of_others(tree, pictures, "pictures", others)
+        remark = f" Pictures are {', '.join(FORMATS)}."
+        _warn_of_others(tree, pictures, "pictures", others, remark)
         return read_pictures(
             tree, pictures, options.subset, options.normalize, options.track
         )
@@ -289,11 +291,11 @@ def _read_tree(tree, options):
     )
 
 
-def _warn_of_others(tree, read, what, others):
+def _warn_of_others(tree, read, what, others, remark=""):
     if others:
         warn_user(
             f"{len(others)} of the {len(read) + len(others)} files in {tree.path} are "
-            f"not {what} and were skipped: {shortened(others)}."
+            f"not {what} and were skipped: {shortened(others)}.{remark}"
         )
 
 

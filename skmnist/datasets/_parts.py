@@ -1,6 +1,7 @@
 """The images that a reader returns, and the parts of a data set."""
 
 import os
+import posixpath
 import re
 from typing import NamedTuple
 
@@ -48,6 +49,8 @@ def part_of(name):
 
 def choose(names, subset, path):
     """Return the names of the tables for each part in `subset`."""
+    # Kaggle's archives may have sign_train.csv and sign_train/sign_train.csv.
+    names = [name for name in names if _raised(name) not in names]
     if len(names) == 1 or len({_SHARD.sub("", name) for name in names}) == 1:
         refuse_test(subset, path)
         return [names]
@@ -66,6 +69,13 @@ def choose(names, subset, path):
     if subset == "all":
         warn_of_rest(names, [name for mine in chosen for name in mine], "tables", path)
     return chosen
+
+
+def _raised(name):
+    """Return the path of a file out of a folder of its name; None without one."""
+    folder, base = posixpath.split(name)
+    above, last = posixpath.split(folder)
+    return posixpath.join(above, base) if last and base.startswith(f"{last}.") else None
 
 
 def warn_of_rest(names, chosen, what, path):

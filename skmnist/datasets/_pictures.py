@@ -24,7 +24,7 @@ _STARTS = (
     b"GIF87a",
     b"GIF89a",
 )
-_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")
 _INTEGER = re.compile(r"-?\d{1,15}", re.ASCII)
 _PART = re.compile(
     WORD + "(?i:train(?:ing)?|test(?:s|ing)?|t10k|val(?:id(?:ation)?)?|dev|"
@@ -217,7 +217,7 @@ def decode(content, name):
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             # For some other formats, Pillow starts programs.
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 return _as_array(ImageOps.exif_transpose(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f"{name} is too large a picture: {error}") from error

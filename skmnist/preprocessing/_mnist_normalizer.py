@@ -81,11 +81,12 @@ class MnistNormalizer(
     around the digit, is cut out and turned upright. Colours are reduced to the mixture
     in which ink and paper differ most. The brightness of the paper is estimated for
     each pixel, so that uneven light and the edges of shadows are taken out. Ruled and
-    squared lines are removed. Ink is at least 0.35 of the strongest contrast, with
-    edges on both sides, which shadows do not have; the strokes of a digit need not be
-    connected, but specks and strokes far from the largest are left out. Light ink is
-    found as dark ink is in the negative. A digit may touch the border of its picture.
-    The brightest tenth of the pixels with ink becomes 255.
+    squared lines are removed, and lines of a form near the border that the digit does
+    not touch. Ink is at least 0.35 of the strongest contrast, with edges on both sides,
+    which shadows do not have; the strokes of a digit need not be connected, but specks
+    and strokes far from the largest are left out. Light ink is found as dark ink is in
+    the negative. A digit may touch the border of its picture. The brightest tenth of
+    the pixels with ink becomes 255.
 
     Pixels may have any range from 0, since only ratios count. Transparent pixels are
     taken for paper.

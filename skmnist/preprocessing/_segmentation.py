@@ -40,6 +40,9 @@ LEAST_STEEPNESS, FAINT = 0.06, 0.4
 # those of a shadow's edge do not. This share of them may be left over.
 MOST_IMBALANCE = 0.25
 FAINTEST_LINE = 0.02  # of the brightness of the paper
+# The lines of a form are so near to the border, in shares of the height or width, and
+# reach so far from their middle, in shares of the shorter side.
+FORM_MARGIN, FORM_LINE = 0.125, 0.05
 # What is still wider, in heights, is a line of the paper. What has a longer outline,
 # in lengths of the character, or more parts or holes is squares or noise.
 WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 7, 8
@@ -150,37 +153,37 @@ def _is_ink_light(grey):
 
 
 def _without_lines(grey):
-    """Paint over the lines of ruled and squared paper, not the strokes across them."""
+    """Paint over the lines of paper and of forms, not the strokes across them."""
     side = min(grey.shape)
     if side < SMALLEST_WITH_LINES:
         return grey
-    contrast = _contrast(_close(grey, 0.15), grey)
+    paper = _close(grey, 0.15)
+    contrast = _contrast(paper, grey)
     full = _strongest(contrast)
     dark = contrast > 0.25 * full
     painted, n_lines = grey, 0
-    y, x = np.indices(grey.shape)
-    for axis, normal in ((0, np.pi / 2), (1, 0)):
-        length = 0.8 * grey.shape[1 - axis]
-        votes = hough_line(dark, normal + np.radians(np.arange(-8, 8.1, 0.5)))
-        if votes[0].max() < length:
-            continue
+    form = np.zeros(grey.shape, dtype=bool)
+    for axis in (0, 1):
         near = np.zeros(grey.shape, dtype=bool)
-        _, *lines = hough_line_peaks(
-            *votes, min_distance=3, min_angle=1, threshold=length
-        )
-        for angle, distance in zip(*lines, strict=True):
-            across = x * np.cos(angle) + y * np.sin(angle) - distance
-            line = np.abs(across) < max(1.5, 0.015 * side)
-            along = (line & dark).any(axis=axis)
-            # The bar of a 7 may be as long, but does not end at the borders.
-            if along[:4].any() and along[-4:].any():
-                near |= line
-        n_lines += ndimage.label(near)[1]
-        # A stroke across the line is longer than the line is thick.
-        thickness = [1, 1]
-        thickness[axis] = _odd(0.03 * side)
-        filled = ndimage.grey_closing(painted, thickness)
-        painted = np.where(near, filled, painted)
+        for across in _find_lines(dark, axis):
+            line = across < _reach_of_line(side)
+            near |= line
+            place = np.nonzero(line)[axis].mean() / grey.shape[axis]
+            if abs(place - 0.5) > 0.5 - FORM_MARGIN:
+                form |= across < FORM_LINE * side
+        if near.any():
+            n_lines += ndimage.label(near)[1]
+            # A stroke across the line is longer than the line is thick.
+            size = [1, 1]
+            size[axis] = _odd(0.03 * side)
+            # What lies outside of the picture counts as paper.
+            filled = ndimage.grey_closing(painted, size, mode="constant", cval=np.inf)
+            painted = np.where(near, filled, painted)
+    if form.any():
+        # The lines of a form may be thicker, and strokes do not touch them.
+        labels, _ = ndimage.label(dark, np.ones((3, 3)))
+        form &= ~np.isin(labels, labels[dark & ~form])
+        painted = np.where(form, np.maximum(painted, paper), painted)
     if n_lines == 1:
         # It may have been all the ink: a 1 from top to bottom.
         left = _strongest(_contrast(_close(painted, 0.15), painted))
@@ -188,9 +191,37 @@ def _without_lines(grey):
     return painted
 
 
+def _find_lines(dark, axis):
+    """Yield the distance of each pixel from each line across the picture.
+
+    The lines run along the other axis, from border to border.
+    """
+    normal = (np.pi / 2, 0)[axis]
+    length = 0.8 * dark.shape[1 - axis]
+    votes = hough_line(dark, normal + np.radians(np.arange(-8, 8.1, 0.5)))
+    if votes[0].max() < length:
+        return
+    y, x = np.indices(dark.shape)
+    _, *lines = hough_line_peaks(*votes, min_distance=3, min_angle=1, threshold=length)
+    for angle, distance in zip(*lines, strict=True):
+        across = np.abs(x * np.cos(angle) + y * np.sin(angle) - distance)
+        line = across < _reach_of_line(min(dark.shape))
+        along = (line & dark).any(axis=axis)
+        # The bar of a 7 may be as long, but does not end at the borders.
+        if along[:4].any() and along[-4:].any():
+            yield across
+
+
+def _reach_of_line(side):
+    return max(1.5, 0.015 * side)
+
+
 def _contrast_of_lines(painted, grey):
     """Return the contrast of the lines that were painted over, 0 if none were."""
     contrast = (painted - grey) / _brightness(painted)
+    # Those near the border may be of a form, and darker than the ink.
+    y, x = (int(FORM_MARGIN * length) for length in grey.shape)
+    contrast = contrast[y : len(grey) - y, x : grey.shape[1] - x]
     lines = contrast[contrast > FAINTEST_LINE]
     return np.quantile(lines, 0.8) if lines.size else 0
 

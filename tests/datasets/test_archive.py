@@ -77,6 +77,18 @@ def test_zip_of_train_and_test_tables(tmp_path):
     assert_loaded(load_images(path, subset="test"), PIXELS[30:], LABELS[30:])
 
 
+def test_zip_of_tables_and_folders_of_their_names(tmp_path):
+    members = {
+        "sign_test.csv": csv_text(table(PIXELS[30:], LABELS[30:])),
+        "sign_train.csv": csv_text(table(PIXELS[:30], LABELS[:30])),
+    }
+    members |= {f"{name[:-4]}/{name}": text for name, text in members.items()}
+    path = write_zip(tmp_path / "archive.zip", members)
+    assert_loaded(load_images(path), PIXELS[:30], LABELS[:30])
+    assert_loaded(load_images(path, subset="test"), PIXELS[30:], LABELS[30:])
+    assert_loaded(load_images(path, subset="all"))
+
+
 def test_zip_of_one_table(tmp_path):
     text = csv_text(table())
     members = {"data/": "", "data/train.csv": text, "__MACOSX/data/._train.csv": "x"}

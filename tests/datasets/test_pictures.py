@@ -205,6 +205,14 @@ def test_pictures_beside_notes_of_numbers(tmp_path, others):
     assert images.target.tolist() == [0, 1, 2]
 
 
+def test_pictures_beside_a_picture_that_is_not_read(tmp_path):
+    members = {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)}
+    write_pictures(tmp_path, members | {"1/IMG_1.HEIC": b"\0\0\0\x24ftypheic"})
+    with pytest.warns(UserWarning, match="IMG_1.HEIC'. Pictures are PNG, JPEG, BMP"):
+        images = load_images(tmp_path)
+    assert images.target.tolist() == [0, 1, 2]
+
+
 def test_pictures_beside_a_table(tmp_path):
     table = b"label,pixel0,pixel1,pixel2,pixel3\n1,2,3,4,5\n"
     members = {f"{i}/a.png": encoded(PICTURES[i]) for i in range(3)}

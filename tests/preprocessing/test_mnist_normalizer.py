@@ -360,6 +360,31 @@ def test_ruled_paper(ink, lines, angle):
     assert difference(normalize(picture), normalize(expected)) < 0.3
 
 
+# Lines of a cell of a form: (left, top, right, bottom) of a picture of 160x200 pixels.
+CELL_LINES = {
+    "left": (3, 0, 7, 199),
+    "top": (0, 4, 159, 8),
+    "right": (153, 0, 157, 199),
+    "bottom": (0, 194, 159, 199),
+}
+
+
+@pytest.mark.parametrize(
+    "sides", [("bottom",), ("left", "bottom"), ("left", "right"), tuple(CELL_LINES)]
+)
+@pytest.mark.parametrize("ink", [(30, 30, 35), (170, 40, 40)])
+@pytest.mark.parametrize("digit", STROKES)
+def test_cell_of_a_form(digit, ink, sides):
+    cell = _sheet((200, 160), (238, 234, 220))
+    for side in sides:
+        ImageDraw.Draw(cell).rectangle(CELL_LINES[side], fill=(40, 40, 40))
+    with pytest.raises(ValueError, match="Picture 0 of X does not show ink"):
+        normalize(cell)
+    picture = _stroke(cell, digit, (50, 50, 110, 150), 9, ink)
+    expected = draw(digit, (200, 160), (50, 50, 110, 150))
+    assert difference(normalize(picture), normalize(expected)) < 0.3
+
+
 @pytest.mark.parametrize("light", ["slope", "vignette", "shadow", "corner"])
 def test_uneven_light(light):
     picture = draw(5, (240, 300), (90, 50, 190, 200))
