@@ -157,7 +157,8 @@ def _pixel_order(names, label_column, path):
     if math.prod(shape) != len(numbers):
         raise ValueError(
             f"{path} has {len(numbers)} pixel columns, which do not make a square "
-            f"image, and those named 1x1, 1x2 and so on a rectangle."
+            "image, and those named 1x1, 1x2 and so on a rectangle. If one of them is "
+            "the label, name it with label_column (--label-column)."
         )
     return None if np.all(np.diff(order) == 1) else order, shape
 
