@@ -83,10 +83,10 @@ class MnistNormalizer(
     each pixel, so that uneven light and the edges of shadows are taken out. Ruled and
     squared lines are removed, and lines of a form near the border that the digit does
     not touch. Ink is at least 0.35 of the strongest contrast, with edges on both sides,
-    which shadows do not have; the strokes of a digit need not be connected, but specks
-    and strokes far from the largest are left out. Light ink is found as dark ink is in
-    the negative. A digit may touch the border of its picture. The brightest tenth of
-    the pixels with ink becomes 255.
+    which shadows do not have; the strokes of a digit need not be connected, but specks,
+    a line below the digit and strokes far from the largest are left out. Light ink is
+    found as dark ink is in the negative. A digit may touch the border of its picture.
+    The brightest tenth of the pixels with ink becomes 255.
 
     Pixels may have any range from 0, since only ratios count. Transparent pixels are
     taken for paper.

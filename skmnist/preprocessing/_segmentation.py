@@ -36,7 +36,7 @@ OUTLINE_EDGE = 0.4
 # An outline rises by so much per pixel, in shares of the brightness of the paper. It
 # may be more blurred where the ink is more than faint, but rises by such a share of the
 # contrast, unlike reflected light.
-LEAST_STEEPNESS, FAINT, LEAST_RISE = 0.06, 0.4, 0.1
+LEAST_STEEPNESS, FAINT, LEAST_RISE = 0.06, 0.4, 0.08
 # Ink is left as steeply as it is entered, so that the slopes around it cancel out;
 # those of a shadow's edge do not. This share of them may be left over.
 MOST_IMBALANCE = 0.25
@@ -48,6 +48,7 @@ FORM_MARGIN, FORM_LINE = 0.125, 0.05
 # in lengths of the character, or more parts or holes is squares or noise.
 WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 7, 8
 SHORTEST_OUTLINE = 8  # pixels; what has a shorter one is a speck
+UNDERLINE = 0.08  # of the length of the character; what is wide and so far below
 SMALL_GAP = 6  # pixels; grain in a stroke, and not a hole
 EVEN_BORDER = 0.8  # a border is that of the paper if such a share of it is even
 # The simplest paper is taken unless another makes the outlines so much better.
@@ -330,8 +331,12 @@ class _Strokes:
         is_wide = [w > WIDEST * h for h, w in map(_lengths, self.boxes)]
         main = np.argmax(np.where(is_wide, 0, scores))
         amounts = self._total(self.coverage, self.inside)
-        reach = 0.3 * max(_lengths(self.boxes[main]))
-        is_near = [_gap(box, self.boxes[main]) < reach for box in self.boxes]
+        box = self.boxes[main]
+        size, bottom = max(_lengths(box)), box[0].stop
+        is_near = np.array([_gap(other, box) < 0.3 * size for other in self.boxes])
+        # The bar of a 5 may be apart, but what is so far below underlines a digit.
+        below = np.array([other[0].start - bottom for other in self.boxes])
+        is_near &= ~(np.array(is_wide) & (below > UNDERLINE * size))
         chosen = (scores > 0) & (amounts > 0.04 * amounts[main]) & is_near
         self.chosen = self._pixels(chosen)
         return scores[chosen].sum() if scores[main] > 0 and not is_wide[main] else 0

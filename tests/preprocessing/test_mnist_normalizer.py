@@ -466,6 +466,31 @@ def test_separate_strokes(gap):
     assert bar_columns >= 0.5 * 60 * 20 / (np.ptp(extent) + 1)
 
 
+def _line_below(picture, gap, thickness=7):
+    """Draw a line `gap` pixels below a digit that ends in row 190."""
+    top = 190 + thickness // 2 + gap
+    place = (60, top, 170, top + thickness)
+    ImageDraw.Draw(picture).rectangle(place, fill=(40, 40, 40))
+    return picture
+
+
+@pytest.mark.parametrize("gap", [15, 30, 50])
+@pytest.mark.parametrize("digit", STROKES)
+def test_underlined_digit(digit, gap):
+    place = _sheet((260, 220), (240, 240, 240)), digit, (80, 50, 150, 190), 7, (40,) * 3
+    plain = normalize(_stroke(*place))
+    assert difference(normalize(_line_below(_stroke(*place), gap)), plain) < 0.02
+
+
+def test_stroke_at_the_bottom_that_is_not_connected():
+    image = _sheet((260, 220), (240, 240, 240))
+    arc = [(75, 80), (95, 55), (130, 50), (150, 80), (120, 140), (80, 182)]
+    ImageDraw.Draw(image).line(arc, fill=(40, 40, 40), width=9, joint="curve")
+    rows = np.nonzero(normalize(_line_below(image, gap=3)) > 100)[0]
+    # The bar of the 2 is the longest row.
+    assert np.bincount(rows).argmax() >= rows.max() - 1
+
+
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
 def test_digit_at_border(side):
     picture = draw(4, (240, 240), (80, 60, 170, 190))
