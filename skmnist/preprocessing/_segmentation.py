@@ -34,9 +34,8 @@ FAINTEST_INK, TIMES_NOISE = 0.1, 8
 # An outline counts by how much steeper it is than this share of the steepest.
 OUTLINE_EDGE = 0.4
 # An outline rises by so much per pixel, in shares of the brightness of the paper. It
-# may be more blurred where the ink is more than faint, but rises by such a share of the
-# contrast, unlike reflected light.
-LEAST_STEEPNESS, FAINT, LEAST_RISE = 0.06, 0.4, 0.08
+# may be more blurred where the ink is more than faint.
+LEAST_STEEPNESS, FAINT = 0.06, 0.4
 # Ink is left as steeply as it is entered, so that the slopes around it cancel out;
 # those of a shadow's edge do not. This share of them may be left over.
 MOST_IMBALANCE = 0.25
@@ -302,7 +301,7 @@ class _Strokes:
         self.boxes = ndimage.find_objects(self.labels)
         outline = ink & _largest_near(~np.pad(ink, 1))[1:-1, 1:-1]
         self.edges = np.where(outline, edges, 0)
-        least = max(LEAST_STEEPNESS * min(1, FAINT / full), LEAST_RISE * full)
+        least = LEAST_STEEPNESS * min(1, FAINT / full)
         self.lengths = self._total(outline, self.inside)
         around = _labelled(_largest_near(self.labels))
         imbalance = np.hypot(*(self._total(slope, around) for slope in slopes))

@@ -406,14 +406,12 @@ def test_reflection_of_light(radius, place, ink):
     picture = draw(5, (240, 300), (90, 50, 190, 200), paper=(140, 140, 143))
     y, x = np.mgrid[0:1:240j, 0:1:300j]
     distance = np.hypot(y - place[0], x - place[1])
-    light = 110 * np.exp(-((distance / radius) ** 2))[..., np.newaxis]
-    reflected, picture, blank = (
+    reflected = picture + 110 * np.exp(-((distance / radius) ** 2))[..., np.newaxis]
+    picture, reflected = (
         np.clip(pixels if ink == "dark" else 255 - pixels, 0, 255).astype(np.uint8)
-        for pixels in (picture + light, picture, 140 + light)
+        for pixels in (picture, reflected)
     )
     assert difference(normalize(reflected), normalize(picture)) < 0.3
-    with pytest.raises(ValueError, match="Picture 0 of X does not show ink"):
-        normalize(blank)
 
 
 @pytest.mark.parametrize("digit", STROKES)
