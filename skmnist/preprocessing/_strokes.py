@@ -1,0 +1,125 @@
+"""Choose the strokes of one character among what may be ink."""
+
+import numpy as np
+from scipy import ndimage
+from skimage.measure import euler_number
+
+from skmnist.preprocessing._filters import (
+    box_of,
+    largest_near,
+    strongest,
+    upper_median,
+)
+
+# Shares of the strongest contrast: ink has at least the first, and somewhere the
+# second.
+WEAK_INK, STRONG_INK = 0.35, 0.6
+# Ink is darker than paper by this share of the paper's brightness, and by so many
+# times the difference of two neighbours, which is noise.
+FAINTEST_INK, TIMES_NOISE = 0.1, 8
+# An outline counts by how much steeper it is than this share of the steepest.
+OUTLINE_EDGE = 0.4
+# An outline rises by so much per pixel, in shares of the brightness of the paper. It
+# may be more blurred where the ink is more than faint.
+LEAST_STEEPNESS, FAINT = 0.06, 0.4
+# Ink is left as steeply as it is entered, so that the slopes around it cancel out;
+# those of a shadow's edge do not. This share of them may be left over.
+MOST_IMBALANCE = 0.25
+# What is still wider, in heights, is a line of the paper. What has a longer outline,
+# in lengths of the character, or more parts or holes is squares or noise.
+WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 7, 8
+SHORTEST_OUTLINE = 8  # pixels; what has a shorter one is a speck
+UNDERLINE = 0.08  # of the length of the character; what is wide and so far below
+SMALL_GAP = 6  # pixels; grain in a stroke, and not a hole
+
+
+class Strokes:
+    """What may be strokes of ink for a guess at the paper."""
+
+    def __init__(self, contrast, slopes, steepness, edges):
+        full = strongest(contrast)
+        self.steepest = 0
+        noise = upper_median(np.abs(np.diff(contrast[::2])))
+        if full < FAINTEST_INK + TIMES_NOISE * noise:
+            return
+        self.full = full
+        self.coverage = np.minimum(contrast / full, 1)
+        ink = self.coverage > WEAK_INK
+        self.labels, self.n_strokes = ndimage.label(ink, np.ones((3, 3)))
+        self.inside = _labelled(self.labels)
+        self.boxes = ndimage.find_objects(self.labels)
+        outline = ink & largest_near(~np.pad(ink, 1))[1:-1, 1:-1]
+        self.edges = np.where(outline, edges, 0)
+        least = LEAST_STEEPNESS * min(1, FAINT / full)
+        self.lengths = self._total(outline, self.inside)
+        around = _labelled(largest_near(self.labels))
+        imbalance = np.hypot(*(self._total(slope, around) for slope in slopes))
+        self.is_ink = (
+            (self._total(self.coverage > STRONG_INK, self.inside) > 0)
+            & (imbalance < MOST_IMBALANCE * self._total(steepness, around))
+            & (self._total(self.edges, self.inside) > least * self.lengths)
+        )
+        if self.is_ink.any():
+            self.steepest = strongest(self.edges[self._pixels(self.is_ink)], 0.02)
+
+    def _total(self, weights, labelled):
+        """Sum up over each stroke."""
+        labels, where = labelled
+        return np.bincount(labels, weights.ravel()[where], self.n_strokes + 1)[1:]
+
+    def _pixels(self, strokes):
+        return np.insert(strokes, 0, False)[self.labels]
+
+    def choose(self, steepest):
+        """Choose the strokes of the character, and score them by their outlines."""
+        if self.steepest == 0:
+            return 0
+        edges = self._total(np.minimum(self.edges / steepest, 1), self.inside)
+        scores = np.where(self.is_ink, edges - OUTLINE_EDGE * self.lengths, 0)
+        is_wide = [w > WIDEST * h for h, w in map(_lengths, self.boxes)]
+        main = np.argmax(np.where(is_wide, 0, scores))
+        amounts = self._total(self.coverage, self.inside)
+        box = self.boxes[main]
+        size, bottom = max(_lengths(box)), box[0].stop
+        is_near = np.array([_gap(other, box) < 0.3 * size for other in self.boxes])
+        # The bar of a 5 may be apart, but what is so far below underlines a digit.
+        below = np.array([other[0].start - bottom for other in self.boxes])
+        is_near &= ~(np.array(is_wide) & (below > UNDERLINE * size))
+        chosen = (scores > 0) & (amounts > 0.04 * amounts[main]) & is_near
+        self.chosen = self._pixels(chosen)
+        return scores[chosen].sum() if scores[main] > 0 and not is_wide[main] else 0
+
+    def contrast(self):
+        """Return the typical contrast of the chosen strokes."""
+        return self.full * np.median(self.coverage[self.chosen])
+
+    def is_one_character(self):
+        """Tell a character from the lines of paper and from noise."""
+        # Chalk and pencil leave gaps where what they draw on is rough.
+        gaps, _ = ndimage.label(~self.chosen)
+        is_small = np.bincount(gaps.ravel()) <= SMALL_GAP
+        is_small[0] = False
+        filled = self.chosen | is_small[gaps]
+        length = np.sum(filled & largest_near(~filled))
+        parts_less_holes = euler_number(filled)
+        return (
+            length >= SHORTEST_OUTLINE
+            and length < LONGEST_OUTLINE * max(_lengths(box_of(filled)))
+            and -MOST_HOLES < parts_less_holes < MOST_PARTS
+        )
+
+
+def _labelled(labels):
+    """Return the labels above 0, and where they are in the ravelled array."""
+    where = np.flatnonzero(labels)
+    return labels.ravel()[where], where
+
+
+def _lengths(box):
+    return [part.stop - part.start for part in box]
+
+
+def _gap(box, other):
+    return max(
+        max(a.start - b.stop, b.start - a.stop) for a, b in zip(box, other, strict=True)
+    )
