@@ -1,6 +1,5 @@
 """A Dask back end of joblib that survives the loss of workers (``skmnist[dask]``)."""
 
-from contextlib import contextmanager
 from uuid import uuid4
 
 import cloudpickle
@@ -64,19 +63,7 @@ class DurableDaskBackend(DaskDistributedBackend):
                 f"{type(scatter).__name__}."
             )
         self._scattered = {id(value): self._submit(value) for value in scatter or ()}
-        self._sent, self._keeps_data = {}, False
-
-    @contextmanager
-    def keeping_data(self):
-        """Send large arguments once for all loops in this context.
-
-        They must not be changed in place during that time.
-        """
-        self._sent, self._keeps_data = {}, True
-        try:
-            yield
-        finally:
-            self._sent, self._keeps_data = {}, False
+        self._sent = {}
 
     def get_nested_backend(self):
         """Return the back end of loops within loops."""
@@ -91,8 +78,7 @@ class DurableDaskBackend(DaskDistributedBackend):
 
     def stop_call(self):
         """End a loop; let the workers drop what was sent to them."""
-        if not self._keeps_data:
-            self._sent = {}
+        self._sent = {}
 
     def effective_n_jobs(self, n_jobs):
         """Return how many tasks may run at once; one worker thread counts as two.

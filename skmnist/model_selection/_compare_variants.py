@@ -3,7 +3,7 @@
 import sys
 import warnings
 from collections.abc import Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from numbers import Integral
 from time import perf_counter
@@ -29,7 +29,11 @@ from skmnist._utils import Number, full_repr
 from skmnist.model_selection._splits import Split, held_out_ratio, split_rows
 from skmnist.model_selection._variant_comparison import VariantComparison
 from skmnist.model_selection._variant_fits import VariantFits
-from skmnist.model_selection._variants import make_variant_search, variant_pipeline
+from skmnist.model_selection._variants import (
+    complete_search,
+    make_variant_search,
+    variant_pipeline,
+)
 from skmnist.neural_network._progress import TrainingProgress, fit_cost
 from skmnist.neural_network._recipes import VARIANTS
 from skmnist.neural_network._targets import plain_labels
@@ -61,13 +65,12 @@ def compare_variants(
 ):
     """Compare variants of the network, and other classifiers, on the same splits.
 
-    A stratified test set is put aside. On the rest, the development part, a grid
-    search cross-validates the variants; then each is fitted once on all of the
-    development part and measured on the test set. The best variant is chosen
-    without the test set: by the mean over the folds, the earlier one of two that are
-    equal.
+    A stratified test set is put aside. On the rest, the development part, the
+    variants are cross-validated as by a grid search, and each is fitted once on all
+    of it and measured on the test set. The best variant is chosen without the test
+    set: by the mean over the folds, the earlier one of two that are equal.
 
-    With `cv="holdout"` there is no search. As many rows as for the test are put
+    With `cv="holdout"` there are no folds. As many rows as for the test are put
     aside for validation, given to `fit` as `X_val` and `y_val`. Each variant is
     trained exactly once on what is left, and the validation accuracy chooses.
 
@@ -97,7 +100,7 @@ def compare_variants(
         Rows for the test: a fraction between 0 and 1, or a number of rows, at least
         that of the classes.
     n_jobs : int, default=None
-        Number of fits that run at once, in each search and after them.
+        Number of fits that run at once, of all repeats, variants and folds.
     random_state : int, RandomState instance or None, default=None
         Controls the splits and the networks. All variants of a repeat get the same
         seed, and so start from the same weights. Pass an int for the same results at
@@ -173,76 +176,54 @@ def compare_variants(
         split_rows(X, y, cv, test_size, Split(repeat, repeats, seed + repeat))
         for repeat in range(repeats)
     ]
-    pipelines = [
-        {
-            name: variant_pipeline(variant, template, split.seed)
-            for name, variant in variants.items()
-        }
-        for split in splits
+    in_folds = [
+        (fold, name) for _, folds in splits for name in variants for fold in folds
     ]
-    fits = VariantFits(n_jobs=n_jobs)
+    as_a_whole = [(split, name) for split, _ in splits for name in variants]
+    fits = [
+        (split, name, variant_pipeline(variants[name], template, split.seed))
+        for split, name in in_folds + as_a_whole
+    ]
+    lengths = {
+        split.fit_name(name): _length(pipeline, split.train, image_shape)
+        for split, name, pipeline in fits
+    }
     if progress:
         _name_dashboard()
     progress = TrainingProgress(
-        _lengths(splits, pipelines, image_shape),
+        lengths,
         shown=progress,
         early_stopping=any(
-            pipeline.get_params().get("cnn__early_stopping")
-            for pipeline in pipelines[0].values()
+            pipeline.get_params().get("cnn__early_stopping") for *_, pipeline in fits
         ),
     )
-    with (
-        _sending_once(),
-        warnings.catch_warnings(),
-        progress,
-        _saying_how_to_go_on(is_kept),
-    ):
+    with warnings.catch_warnings(), progress, _saying_how_to_go_on(is_kept):
         # Other classifiers do not report their progress.
         warnings.filterwarnings("ignore", ".* does not support callbacks")
-        searches = [
-            _search(
-                make_search, split, X, y, progress.callbacks(split.fold_names(variants))
-            )
-            for split in splits
-            if split.folds is not None
-        ]
-        names = [split.fit_name(name) for split in splits for name in variants]
-        fits.set_callbacks(*progress.callbacks(names)).fit(X, y, pipelines, splits)
-    first = splits[0].test
+        all_fits = VariantFits(n_jobs=n_jobs)
+        all_fits.set_callbacks(*progress.callbacks(lengths)).fit(X, y, fits)
+    (first, _), *_ = splits
+    results = all_fits.results_
+    of_folds, of_wholes = results[: len(in_folds)], results[len(in_folds) :]
+    searches = [
+        complete_search(
+            make_search(
+                cv=[(fold.train, fold.test) for fold in folds], random_state=split.seed
+            ),
+            [fit for fit in of_folds if fit["repeat"] == split.repeat],
+        )
+        for split, folds in splits
+        if folds
+    ]
     return VariantComparison(
-        fits.results_,
-        _safe_indexing(X, first),
-        y[first],
+        of_wholes,
+        _safe_indexing(X, first.test),
+        y[first.test],
         searches=searches,
-        test_to_train=held_out_ratio(splits),
+        test_to_train=held_out_ratio([fold for _, folds in splits for fold in folds]),
         call=call,
         seconds=perf_counter() - start,
     )
-
-
-def _search(make_search, split, X, y, callbacks):
-    """Cross-validate the variants in the folds of one repeat, without a refit."""
-    search = make_search(cv=split.folds, random_state=split.seed)
-    search.set_params(refit=False, error_score="raise")
-    return search.set_callbacks(*callbacks).fit(X, y).set_callbacks()
-
-
-def _lengths(splits, pipelines, image_shape):
-    """Return how long each fit takes, in any unit, by name in the order of the fits."""
-    each = [
-        (split, name, pipeline)
-        for split, of_split in zip(splits, pipelines, strict=True)
-        for name, pipeline in of_split.items()
-    ]
-    of_folds = {
-        split.fit_name(name, fold): _length(pipeline, train, image_shape)
-        for split, name, pipeline in each
-        for fold, (train, _) in enumerate(split.folds or ())
-    }
-    return of_folds | {
-        split.fit_name(name): _length(pipeline, split.train, image_shape)
-        for split, name, pipeline in each
-    }
 
 
 def _length(pipeline, rows, image_shape):
@@ -250,12 +231,6 @@ def _length(pipeline, rows, image_shape):
     if "cnn" not in pipeline.named_steps:
         return 0
     return fit_cost(pipeline["cnn"], len(rows), image_shape)
-
-
-def _sending_once():
-    """On Dask, send the data once for all loops; otherwise do nothing."""
-    active, _ = get_active_backend()
-    return getattr(active, "keeping_data", nullcontext)()
 
 
 def _describe_call(variants, **arguments):

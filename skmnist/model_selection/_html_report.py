@@ -8,6 +8,7 @@ from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sklearn.base import clone
 
@@ -62,7 +63,6 @@ def render_report(comparison, images, command=None):
         },
         repeats=list(comparison.repeats_.itertuples()),
         folds=bool(comparison.searches_),
-        resumed_folds=_may_have_resumed_folds(comparison),
         whole=comparison.seconds_ and say_duration(comparison.seconds_),
         of_fits=_duration_of_fits(comparison),
         settings=_settings(comparison),
@@ -104,23 +104,10 @@ def _first_screen(comparison):
 
 def _duration_of_fits(comparison):
     """Return how long all fits took in sum; None where checkpoints do not hold it."""
-    seconds = comparison.repeats_["seconds"]
-    if seconds.isna().any():
-        return None
-    of_searches = [
-        search.n_splits_ * search.cv_results_["mean_fit_time"].sum()
-        for search in comparison.searches_
-    ]
-    return say_duration(seconds.sum() + sum(of_searches))
-
-
-def _may_have_resumed_folds(comparison):
-    """Return whether folds, which scikit-learn times, may come from checkpoints."""
-    return bool(comparison.searches_) and any(
-        pipeline["cnn"].checkpoint_dir is not None
-        for pipeline in comparison.estimators_.values()
-        if "cnn" in pipeline.named_steps
-    )
+    seconds = comparison.repeats_["seconds"].to_numpy().sum()
+    for search in comparison.searches_:
+        seconds += search.n_splits_ * search.cv_results_["mean_fit_time"].sum()
+    return None if np.isnan(seconds) else say_duration(seconds)
 
 
 def _settings(comparison):

@@ -11,7 +11,7 @@ from skmnist._utils import display_name
 
 
 class Split(NamedTuple):
-    """The rows of one repeat, by number, and its seed."""
+    """The rows of one repeat, or of one of its folds, by number, and its seed."""
 
     repeat: int
     n_repeats: int
@@ -20,34 +20,28 @@ class Split(NamedTuple):
     test: np.ndarray | None = None
     # Rows given to the network as X_val; None leaves the validation to it.
     validation: np.ndarray | None = None
-    # Pairs of rows to train on and to test on, of `train`; None without a search.
-    folds: list | None = None
+    fold: str | None = None  # its name
 
-    def fit_name(self, variant, fold=None):
-        """Return the name of the fit of a variant, in a fold counted from 0."""
-        parts = [display_name(variant)]
-        if self.n_repeats > 1:
-            parts.append(f"repeat {self.repeat + 1}")
-        if fold is not None:
-            parts.append(f"fold {fold + 1} of {len(self.folds)}")
-        return ", ".join(parts)
-
-    def fold_names(self, variants):
-        """Return the names of the fits of a search, in its order."""
-        folds = range(len(self.folds or ()))
-        return [self.fit_name(variant, fold) for variant in variants for fold in folds]
+    def fit_name(self, variant):
+        """Return the name of the fit of a variant."""
+        repeat = f"repeat {self.repeat + 1}" if self.n_repeats > 1 else None
+        return ", ".join(filter(None, [display_name(variant), repeat, self.fold]))
 
 
 def split_rows(X, y, cv, test_size, split):
-    """Choose the rows of one repeat."""
+    """Choose the rows of one repeat, and of its folds: a split and a list of them."""
     holdout = isinstance(cv, str)
     _check_counts(y, 3 if holdout else 2, "the split into parts needs")
     train, test = train_test_split(
         np.arange(len(y)), test_size=test_size, stratify=y, random_state=split.seed
     )
     if not holdout:
-        folds = _fold(X, y, cv, train, split.seed)
-        return split._replace(train=train, test=test, folds=folds)
+        pairs = _fold(X, y, cv, train, split.seed)
+        folds = [
+            split._replace(train=part, test=rest, fold=f"fold {i} of {len(pairs)}")
+            for i, (part, rest) in enumerate(pairs, 1)
+        ]
+        return split._replace(train=train, test=test), folds
     if len(test) >= len(train):
         raise ValueError(
             f"test_size={test_size} takes {len(test)} of {len(y)} rows, and as "
@@ -56,7 +50,7 @@ def split_rows(X, y, cv, test_size, split):
     train, validation = train_test_split(
         train, test_size=len(test), stratify=y[train], random_state=split.seed
     )
-    return split._replace(train=train, test=test, validation=validation)
+    return split._replace(train=train, test=test, validation=validation), []
 
 
 def _fold(X, y, cv, rows, seed):
@@ -80,11 +74,9 @@ def _fold(X, y, cv, rows, seed):
     return [(rows[train], rows[test]) for train, test in parts]
 
 
-def held_out_ratio(splits):
-    """Return the ratio of test to training rows in the folds; None without folds."""
-    ratios = [
-        len(test) / len(train) for split in splits for train, test in split.folds or ()
-    ]
+def held_out_ratio(folds):
+    """Return the ratio of test to training rows in folds; None without folds."""
+    ratios = [len(fold.test) / len(fold.train) for fold in folds]
     return float(np.mean(ratios)) if ratios else None
 
 

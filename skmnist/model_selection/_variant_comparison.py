@@ -87,7 +87,8 @@ class VariantComparison:
         from `variant` to `mcnemar_p_holm`.
     search_ : GridSearchCV or None
         The fitted search of the first repeat; None with `cv="holdout"`. Its folds are
-        numbers of rows of the whole data.
+        numbers of rows of the whole data, and its times count the epochs that came
+        from a checkpoint, too.
     searches_ : list of GridSearchCV
         The fitted searches of all repeats.
     estimators_ : dict of str to Pipeline

@@ -1,4 +1,4 @@
-"""The fits of a comparison, all repeats and variants in one parallel loop."""
+"""The fits of a comparison: all repeats, variants and folds in one parallel loop."""
 
 from time import perf_counter
 
@@ -10,35 +10,32 @@ from sklearn.utils.parallel import Parallel, delayed
 
 
 class VariantFits(CallbackSupportMixin, BaseEstimator):
-    """Fit each variant once in each repeat, several at a time.
+    """Fit variants on splits, several at a time.
 
     An estimator, because scikit-learn's progress bars need one.
 
     Attributes
     ----------
     results_ : list of dict
-        For each split in turn, and in it for each pipeline: `"model"`, `"repeat"`
-        and `"seed"`; `"training"`, `"validation"` and `"test"` accuracy as fractions
-        of `"n_training"`, `"n_validation"` and `"n_test"` rows; the `"predictions"`
-        of the test rows and whether they are `"right"`; the `"seconds"` of the fit;
-        the `"history"` of a network, otherwise None; and in the first repeat the
-        fitted `"pipeline"`, which would take too much memory in all of them.
+        For each fit: `"model"`, `"repeat"` and `"seed"`; the `"test"` accuracy as a
+        fraction of `"n_test"` rows; the `"seconds"` of the fit and the
+        `"scoring_seconds"` of the test. Outside folds also the `"training"` and
+        `"validation"` accuracy of `"n_training"` and `"n_validation"` rows; the
+        `"predictions"` of the test rows and whether they are `"right"`; the
+        `"history"` of a network, otherwise None; and in the first repeat the fitted
+        `"pipeline"`, which would take too much memory in all of them.
     """
 
     def __init__(self, n_jobs=None):
         self.n_jobs = n_jobs
 
     @with_callbacks
-    def fit(self, X, y, pipelines, splits):
-        """Fit the pipelines of each split, and predict its test rows.
+    def fit(self, X, y, fits):
+        """Fit pipelines, and predict their test rows.
 
-        The tasks take their rows of `X`, so that it is sent to workers once.
+        The `fits` are tuples of a split, the name of a variant, and its pipeline. The
+        tasks take their rows of `X`, so that it is sent to workers once.
         """
-        fits = [
-            (split, name, pipeline)
-            for split, of_split in zip(splits, pipelines, strict=True)
-            for name, pipeline in of_split.items()
-        ]
         context = self._init_callback_context(
             max_subtasks=len(fits), sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -109,22 +106,28 @@ def _measure_variant(caller, task, name, pipeline, X, y, split):
         task.call_on_fit_task_end(estimator=caller, X=X_train, y=y_train)
     seconds = perf_counter() - start
     seconds += getattr(pipeline.named_steps.get("cnn"), "_earlier_seconds", 0.0)
+    start = perf_counter()
     predictions = _predict(pipeline, _safe_indexing(X, split.test))
     right = predictions == y[split.test]
-    validated, n_validated = _validate(pipeline, X_train, y_train, validation)
-    return {
+    result = {
         "repeat": split.repeat,
         "model": name,
         "seed": split.seed,
+        "test": right.mean(),
+        "n_test": len(right),
+        "seconds": seconds,
+        "scoring_seconds": perf_counter() - start,
+    }
+    if split.fold:
+        return result
+    validated, n_validated = _validate(pipeline, X_train, y_train, validation)
+    return result | {
         "training": _accuracy(pipeline, X_train, y_train),
         "n_training": len(y_train),
         "validation": validated,
         "n_validation": n_validated,
-        "test": right.mean(),
-        "n_test": len(right),
         "predictions": predictions,
         "right": right,
-        "seconds": seconds,
         "history": getattr(pipeline[-1], "history_", None),
         "pipeline": pipeline if split.repeat == 0 else None,
     }

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -76,6 +77,30 @@ def make_variant_search(
         cv=cv,
         n_jobs=n_jobs,
     )
+
+
+def complete_search(search, fits):
+    """Give a search the results of fits in its folds, as its `fit` without a refit.
+
+    The `fits` are the results of each variant in each fold, in this order.
+    """
+    out = [
+        {
+            "test_scores": fit["test"],
+            "fit_time": fit["seconds"],
+            "score_time": fit["scoring_seconds"],
+        }
+        for fit in fits
+    ]
+    candidates = list(ParameterGrid(search.param_grid))
+    search.set_params(refit=False)
+    search.n_splits_, search.multimetric_ = len(search.cv), False
+    search.scorer_ = get_scorer(search.scoring)
+    search.cv_results_ = search._format_results(candidates, search.n_splits_, out)
+    search.best_index_ = int(search.cv_results_["rank_test_score"].argmin())
+    search.best_score_ = search.cv_results_["mean_test_score"][search.best_index_]
+    search.best_params_ = candidates[search.best_index_]
+    return search
 
 
 def variant_pipeline(variant, template, seed):

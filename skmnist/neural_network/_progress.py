@@ -46,7 +46,7 @@ class BatchReports:
     `names` are those of the fits, by the `task_id` of the pipeline or network.
     """
 
-    # To the network in a pipeline in a search, not into variants that are searches.
+    # To the network in a pipeline, not into variants that are searches.
     max_propagation_depth = 2
 
     def __init__(self, path, names):
@@ -91,7 +91,7 @@ class BatchReports:
 
 def _is_variant(context):
     """Return whether a task is the fit of the pipeline of a variant."""
-    return context.source_estimator_name in ("GridSearchCV", "VariantFits")
+    return context.source_estimator_name == "VariantFits"
 
 
 def fit_cost(cnn, n_rows, image_shape):

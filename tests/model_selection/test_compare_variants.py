@@ -207,6 +207,30 @@ def test_cv_mean_equals_search(comparison):
     assert comparison.search_.n_splits_ == 3
 
 
+def test_search_equals_fitted_search(comparison):
+    expected = make_variant_search(cv=comparison.search_.cv, random_state=0, **LEARNING)
+    expected.set_params(refit=False).fit(DIGITS, LABELS)
+    found = vars(comparison.search_)
+    assert {"best_estimator_", "refit_time_"} == found.keys() - vars(expected).keys()
+    assert vars(expected).keys() - found.keys() == {"_checked_cv_orig"}
+    for name in (
+        "best_index_",
+        "best_params_",
+        "best_score_",
+        "n_splits_",
+        "multimetric_",
+    ):
+        assert found[name] == getattr(expected, name)
+    assert repr(found["scorer_"]) == repr(expected.scorer_)
+    results, others = found["cv_results_"], expected.cv_results_
+    assert results.keys() == others.keys()
+    for name, values in results.items():
+        if "_time" in name:
+            assert np.all(values > 0)
+        else:
+            np.testing.assert_array_equal(values, others[name])
+
+
 def test_best_variant_equals_search(comparison):
     search, best = comparison.search_, comparison.best_variant_
     assert search.best_params_ == {f"cnn__{k}": v for k, v in VARIANTS[best].items()}

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from threading import Barrier
 
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
 from numpy.testing import assert_allclose
 from scipy import stats
 from sklearn.datasets import load_digits
@@ -242,6 +244,32 @@ def test_repeats_with_folds():
     assert (
         found.best_variant_ == found.table_["model"][found.table_["cv_mean"].idxmax()]
     )
+
+
+MEETING = Barrier(12)
+
+
+class MeetingNeighbors(KNeighborsClassifier):
+    """Wait in `fit` until all folds of three repeats of two variants are there."""
+
+    def fit(self, X, y):
+        if len(X) == 240:
+            MEETING.wait(timeout=60)
+        return super().fit(X, y)
+
+
+def test_n_jobs_of_folds_and_repeats():
+    with parallel_config("threading"):
+        found = compare_variants(
+            *(DIGITS, LABELS),
+            variants={"3": MeetingNeighbors(3), "1": MeetingNeighbors(1)},
+            repeats=3,
+            cv=2,
+            n_jobs=12,
+            random_state=0,
+            max_value=16,
+        )
+    assert found.repeats_["cv_mean"].notna().all()
 
 
 @pytest.mark.parametrize("repeats", [0, -1, 1.5, True, "2"])

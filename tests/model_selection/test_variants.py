@@ -84,11 +84,14 @@ def test_variant_with_own_scoring_measured_by_accuracy(cv):
     assert found.chosen_by_["alone"] == found.chosen_by_["searched"] > 0.9
 
 
-def test_failing_variant_named():
+@pytest.mark.parametrize(("cv", "fold"), [("holdout", ""), (3, r", fold \d of 3")])
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_failing_variant_named(cv, fold, n_jobs):
     variants = {"svm": SVC(), "too_many": KNeighborsClassifier(2000)}
-    with pytest.raises(ValueError, match="^too_many, repeat 1: .*n_neighbors"):
+    with pytest.raises(ValueError, match=rf"^too_many, repeat \d{fold}: .*n_neighbors"):
         compare_variants(
-            DIGITS, LABELS, variants=variants, cv="holdout", repeats=2, **QUICK
+            *(DIGITS, LABELS),
+            **{"variants": variants, "cv": cv, "repeats": 2, "n_jobs": n_jobs, **QUICK},
         )
 
 

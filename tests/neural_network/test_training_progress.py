@@ -11,9 +11,8 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from rich.console import Console
 from sklearn.dummy import DummyClassifier
-from sklearn.model_selection import GridSearchCV
 
-from skmnist import MnistCNN, make_mnist_pipeline, make_variant_search
+from skmnist import MnistCNN, make_mnist_pipeline
 from skmnist.model_selection._splits import Split
 from skmnist.model_selection._variant_fits import VariantFits
 from skmnist.model_selection._variants import variant_pipeline
@@ -202,43 +201,31 @@ def test_say_duration(seconds, words):
 
 
 @pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
-def test_training_progress_of_search(digits, small, n_jobs):
+@pytest.mark.filterwarnings("ignore:.* does not support callbacks")
+def test_training_progress_of_fits(digits, small, n_jobs):
     X, y, *_ = digits
-    pipeline = make_mnist_pipeline(max_value=1, epochs=2, random_state=0, **small)
-    search = GridSearchCV(pipeline, {"cnn__augment": [False, True]}, cv=2, refit=False)
-    names = ["plain 1", "plain 2", "augmented 1", "augmented 2"]
+    X, y, rows = X[:200], y[:200], np.arange(200)
+    variants = {"network": {"augment": True}, "other": DummyClassifier()}
+    template = make_mnist_pipeline(max_value=1, epochs=2, **small)
+    split = Split(0, 1, 0, train=rows, test=rows)
+    splits = [split._replace(fold="fold 1 of 1"), split]
+    fits = [
+        (split, name, variant_pipeline(variant, template, 0))
+        for split in splits
+        for name, variant in variants.items()
+    ]
+    names = ["network, fold 1 of 1", "other, fold 1 of 1", "network", "other"]
     with TrainingProgress(dict.fromkeys(names, 1)) as progress:
-        search.set_params(n_jobs=n_jobs).set_callbacks(*progress.callbacks(names))
-        search.fit(X[:200], y[:200])
+        all_fits = VariantFits(n_jobs).set_callbacks(*progress.callbacks(names))
+        all_fits.fit(X, y, fits)
         progress.refresh()
     assert sorted(progress.left.latest) == sorted(names)
     assert progress.left.n_over == 4
     assert progress.left.fraction == 1
     begun = progress.left._begun.values()
     assert all(report.epoch == report.fraction == 0 for report in begun)
-    assert all(report.epoch == 1 for report in progress.left._first.values())
-
-
-@pytest.mark.filterwarnings("ignore:.* does not support callbacks")
-def test_training_progress_of_other_classifiers(digits, small):
-    X, y, *_ = digits
-    X, y, rows = X[:200], y[:200], np.arange(200)
-    variants = {"network": {}, "other": DummyClassifier()}
-    search = make_variant_search(variants, cv=2, max_value=1, epochs=1, **small)
-    pipelines = {
-        name: variant_pipeline(variant, search.estimator, 0)
-        for name, variant in variants.items()
-    }
-    split = Split(0, 1, 0, train=rows, test=rows)
-    folds = ["network, fold 1", "network, fold 2", "other, fold 1", "other, fold 2"]
-    with TrainingProgress(dict.fromkeys([*folds, *variants], 1)) as progress:
-        search.set_params(refit=False).set_callbacks(*progress.callbacks(folds))
-        search.fit(X, y)
-        fits = VariantFits().set_callbacks(*progress.callbacks(variants))
-        fits.fit(X, y, [pipelines], [split])
-        progress.refresh()
-    assert list(progress.left.latest) == [*folds, *variants]
-    assert progress.left.n_over == 6
+    first = progress.left._first
+    assert [first[name].epoch for name in names] == [1, 0, 1, 0]
 
 
 def test_training_progress_of_names_with_brackets():
