@@ -77,14 +77,14 @@ class MnistNormalizer(
     Notes
     -----
     A frame of one colour around the whole picture is left out, and so is what a sheet
-    of paper lies on: a rectangle that differs from its surroundings, or a box drawn
-    around the digit, is cut out and turned upright. Colours are reduced to the mixture
-    in which ink and paper differ most. The brightness of the paper is estimated for
-    each pixel, so that uneven light and the edges of shadows are taken out. Ruled and
-    squared lines are removed, and lines of a form near the border that the digit does
-    not touch. Ink is at least 0.35 of the strongest contrast, with edges on both sides,
-    which shadows do not have; the strokes of a digit need not be connected, but specks,
-    a line below the digit and strokes far from the largest are left out. Light ink is
+    of paper lies on: a rectangle that differs from its surroundings is cut out and
+    turned upright. Colours are reduced to the mixture in which ink and paper differ
+    most. The brightness of the paper is estimated for each pixel, so that uneven light
+    and the edges of shadows are taken out. Ruled and squared lines are removed, and
+    lines of a form near the border that the digit does not touch. Ink is at least 0.35
+    of the strongest contrast, with edges on both sides, which shadows do not have; the
+    strokes of a digit need not be connected, but specks, a line below the digit, a box
+    or circle around it and strokes far from the largest are left out. Light ink is
     found as dark ink is in the negative. A digit may touch the border of its picture.
     The brightest tenth of the pixels with ink becomes 255.
 

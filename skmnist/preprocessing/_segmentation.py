@@ -6,6 +6,8 @@ and the one is taken whose ink has outlines where the picture has edges. A strok
 edges on both sides, and a shadow on one: this tells ink from a blank sheet.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image
 from scipy import ndimage
@@ -176,9 +178,7 @@ def _guess_papers(grey):
 
 def _fit_trend(grey):
     """Fit a polynomial of second degree to the paper, leaving the outliers out."""
-    y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in grey.shape)
-    y, x = np.meshgrid(y, x, indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=2)
+    terms = _polynomial_terms(grey.shape)
     step = max(1, max(grey.shape) // 24)
     sample, values = terms[::step, ::step].reshape(-1, 6), grey[::step, ::step].ravel()
     kept = np.ones(len(values), dtype=bool)
@@ -192,3 +192,10 @@ def _fit_trend(grey):
         residuals = np.abs(residuals - upper_median(residuals))
         kept = residuals <= 3 * upper_median(residuals) + 0.008
     return terms @ weights
+
+
+@lru_cache(8)
+def _polynomial_terms(shape):
+    y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
+    y, x = np.meshgrid(y, x, indexing="ij")
+    return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=2)

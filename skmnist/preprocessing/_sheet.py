@@ -145,7 +145,7 @@ def _fit_sheet(part, channels):
 
 
 def _is_sheet(part, filled, channels, length):
-    """Return whether a part is a sheet on something else, or a box on a sheet.
+    """Return whether a part is a sheet on something else.
 
     `filled` is the part with what it encloses, and `length` its shorter side.
     """
@@ -158,17 +158,14 @@ def _is_sheet(part, filled, channels, length):
     is_full |= np.sum(ink & rim) > MOST_INK_IN_RIM * np.sum(rim)
     if is_full or not _has_room(filled & ~ink, length):
         return False
-    has_character = _extent(ink) > CHARACTER * length
     differs = np.abs(differences).max(axis=0) > STEP
     near = ndimage.binary_dilation(filled, iterations=3)
     near &= ~ndimage.binary_dilation(filled)
     if np.sum(near & _has_edges(channels)) < WITH_EDGE * np.sum(near):
         return False
     differs_around = np.sum(near & differs) > ALL_AROUND * np.sum(near)
-    if differs_around and np.median(border_of(differs)):
-        return has_character or part.mean() > LEAST_BLANK
-    # A box is drawn around a character on the same paper, which does not touch it.
-    return has_character and not border_of(part).any() and not np.any(ink & rim)
+    is_large = part.mean() > LEAST_BLANK or _extent(ink) > CHARACTER * length
+    return differs_around and is_large and np.median(border_of(differs))
 
 
 def _has_edges(channels):

@@ -1,5 +1,7 @@
 """Choose the strokes of one character among what may be ink."""
 
+from itertools import product
+
 import numpy as np
 from scipy import ndimage
 from skimage.measure import euler_number
@@ -30,6 +32,9 @@ MOST_IMBALANCE = 0.25
 WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 7, 8
 SHORTEST_OUTLINE = 8  # pixels; what has a shorter one is a speck
 UNDERLINE = 0.08  # of the length of the character; what is wide and so far below
+# A frame has a character of such a share of its size in it, and nearly all of its ink
+# is at least so far from its middle, in shares of the way to its sides.
+LEAST_IN_FRAME, AROUND, NEARLY_ALL = 0.3, 0.65, 0.95
 SMALL_GAP = 6  # pixels; grain in a stroke, and not a hole
 
 
@@ -47,17 +52,22 @@ class Strokes:
         ink = self.coverage > WEAK_INK
         self.labels, self.n_strokes = ndimage.label(ink, np.ones((3, 3)))
         self.inside = _labelled(self.labels)
-        self.boxes = ndimage.find_objects(self.labels)
+        boxes = ndimage.find_objects(self.labels)
+        self.starts, self.stops = (
+            np.array([[getattr(part, end) for part in box] for box in boxes])
+            for end in ("start", "stop")
+        )
+        self.lengths = self.stops - self.starts
         outline = ink & largest_near(~np.pad(ink, 1))[1:-1, 1:-1]
         self.edges = np.where(outline, edges, 0)
         least = LEAST_STEEPNESS * min(1, FAINT / full)
-        self.lengths = self._total(outline, self.inside)
+        self.outlines = self._total(outline, self.inside)
         around = _labelled(largest_near(self.labels))
         imbalance = np.hypot(*(self._total(slope, around) for slope in slopes))
         self.is_ink = (
             (self._total(self.coverage > STRONG_INK, self.inside) > 0)
             & (imbalance < MOST_IMBALANCE * self._total(steepness, around))
-            & (self._total(self.edges, self.inside) > least * self.lengths)
+            & (self._total(self.edges, self.inside) > least * self.outlines)
         )
         if self.is_ink.any():
             self.steepest = strongest(self.edges[self._pixels(self.is_ink)], 0.02)
@@ -68,26 +78,62 @@ class Strokes:
         return np.bincount(labels, weights.ravel()[where], self.n_strokes + 1)[1:]
 
     def _pixels(self, strokes):
-        return np.insert(strokes, 0, False)[self.labels]
+        return np.concatenate([[False], strokes])[self.labels]
 
     def choose(self, steepest):
         """Choose the strokes of the character, and score them by their outlines."""
         if self.steepest == 0:
             return 0
         edges = self._total(np.minimum(self.edges / steepest, 1), self.inside)
-        scores = np.where(self.is_ink, edges - OUTLINE_EDGE * self.lengths, 0)
-        is_wide = [w > WIDEST * h for h, w in map(_lengths, self.boxes)]
+        scores = np.where(self.is_ink, edges - OUTLINE_EDGE * self.outlines, 0)
+        heights, widths = self.lengths.T
+        is_wide = widths > WIDEST * heights
+        scores[self._frames(np.where(is_wide, 0, scores))] = 0
         main = np.argmax(np.where(is_wide, 0, scores))
         amounts = self._total(self.coverage, self.inside)
-        box = self.boxes[main]
-        size, bottom = max(_lengths(box)), box[0].stop
-        is_near = np.array([_gap(other, box) < 0.3 * size for other in self.boxes])
+        size, below = self.lengths[main].max(), self.starts[:, 0] - self.stops[main, 0]
+        gaps = np.maximum(
+            self.starts - self.stops[main], self.starts[main] - self.stops
+        )
+        is_near = gaps.max(axis=1) < 0.3 * size
         # The bar of a 5 may be apart, but what is so far below underlines a digit.
-        below = np.array([other[0].start - bottom for other in self.boxes])
-        is_near &= ~(np.array(is_wide) & (below > UNDERLINE * size))
+        is_near &= ~(is_wide & (below > UNDERLINE * size))
         chosen = (scores > 0) & (amounts > 0.04 * amounts[main]) & is_near
         self.chosen = self._pixels(chosen)
         return scores[chosen].sum() if scores[main] > 0 and not is_wide[main] else 0
+
+    def _frames(self, scores):
+        """Return the strokes around the character: boxes, circles, combs of forms."""
+        main = np.argmax(scores)
+        strokes = list(np.flatnonzero(scores > 0))
+        frames = []
+        # The frame may have the longest outline.
+        while inner := [s for s in strokes if self._are_around([main], s)]:
+            frames.append(main)
+            main = max(inner, key=scores.__getitem__)
+        others = [s for s in strokes if s not in [*frames, main]]
+        left = [s for s in others if self.starts[s, 1] < self.starts[main, 1]]
+        right = [s for s in others if self.stops[s, 1] > self.stops[main, 1]]
+        for group in (others, *map(list, product(left, right))):
+            if self._are_around(group, main):
+                frames += group
+        return frames
+
+    def _are_around(self, strokes, inner):
+        """Return whether strokes enclose another one on three sides at least."""
+        if not strokes:
+            return False
+        start, stop = self.starts[strokes].min(axis=0), self.stops[strokes].max(axis=0)
+        if (
+            start[1] >= self.starts[inner, 1]
+            or np.any(stop <= self.stops[inner])
+            or self.lengths[inner].max() < LEAST_IN_FRAME * max(stop - start)
+        ):
+            return False
+        # The distance from the middle, where 1 is that of the sides.
+        places = np.argwhere(np.isin(self.labels, np.add(strokes, 1)))
+        distances = np.hypot(*((2 * places + 1 - start - stop) / (stop - start)).T)
+        return np.mean(distances > AROUND) > NEARLY_ALL
 
     def contrast(self):
         """Return the typical contrast of the chosen strokes."""
@@ -101,10 +147,11 @@ class Strokes:
         is_small[0] = False
         filled = self.chosen | is_small[gaps]
         length = np.sum(filled & largest_near(~filled))
+        size = max(part.stop - part.start for part in box_of(filled))
         parts_less_holes = euler_number(filled)
         return (
             length >= SHORTEST_OUTLINE
-            and length < LONGEST_OUTLINE * max(_lengths(box_of(filled)))
+            and length < LONGEST_OUTLINE * size
             and -MOST_HOLES < parts_less_holes < MOST_PARTS
         )
 
@@ -113,13 +160,3 @@ def _labelled(labels):
     """Return the labels above 0, and where they are in the ravelled array."""
     where = np.flatnonzero(labels)
     return labels.ravel()[where], where
-
-
-def _lengths(box):
-    return [part.stop - part.start for part in box]
-
-
-def _gap(box, other):
-    return max(
-        max(a.start - b.stop, b.start - a.stop) for a, b in zip(box, other, strict=True)
-    )

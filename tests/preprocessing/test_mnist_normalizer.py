@@ -596,14 +596,43 @@ def test_transform_note_from_the_side(digit):
     assert difference(normalize(picture), normalize(sheet)) < 0.4
 
 
+def _surround(picture, frame, width):
+    """Draw around a digit at (115, 90, 185, 210)."""
+    pencil = ImageDraw.Draw(picture)
+    left, top, right, bottom = 55, 50, 250, 245
+    lines = {
+        "box": [[(left, top), (right, top), (right, bottom), (left, bottom)] * 2],
+        "turned box": [[(75, 40), (262, 70), (230, 257), (43, 225)] * 2],
+        "comb": [[(left, 150), (left, bottom), (right, bottom), (right, 150)]],
+        "ticks": [[(x, 180), (x, bottom)] for x in (left, right)],
+        "corners": [
+            [(x + dx, y), (x, y), (x, y + dy)]
+            for x, dx in ((left, 30), (right, -30))
+            for y, dy in ((top, 30), (bottom, -30))
+        ],
+    }
+    for line in lines.get(frame, []):
+        pencil.line(line, BLACK, width)
+    if frame in ("circle", "open circle"):
+        start = 290 if frame == "open circle" else 240
+        pencil.arc((left, top, right, bottom), start, 600, BLACK, width)
+
+
+@pytest.mark.parametrize("ink", ["dark", "light"])
 @pytest.mark.parametrize("width", [2, 7])
+@pytest.mark.parametrize(
+    "frame",
+    ["box", "turned box", "circle", "open circle", "comb", "ticks", "corners"],
+)
 @pytest.mark.parametrize("digit", STROKES)
-def test_transform_box_around_a_digit(digit, width):
-    """As on forms."""
+def test_transform_frame_around_a_digit(digit, frame, width, ink):
+    """As on forms, and where answers are circled."""
     picture = Image.fromarray(draw(digit, (300, 300), (115, 90, 185, 210), 11))
-    boxed = picture.copy()
-    ImageDraw.Draw(boxed).rectangle((55, 50, 250, 245), outline=BLACK, width=width)
-    assert difference(normalize(boxed), normalize(picture)) < 0.3
+    framed = picture.copy()
+    _surround(framed, frame, width)
+    if ink == "light":
+        framed = ImageOps.invert(framed)
+    assert difference(normalize(framed), normalize(picture)) < 0.3
 
 
 @pytest.mark.parametrize("paper", [WHITE, BLACK])
