@@ -238,7 +238,8 @@ def _add_predict(commands):
         "label images with a saved network",
         "Prints a line for each image: its name, the label, its probability and the "
         "runner-up. With --output, writes a CSV file with the columns ImageId and "
-        "Label instead; ImageId is the name of a picture, and otherwise counts from 1.",
+        "Label instead; ImageId is the name of a picture or the id in a table, and "
+        "otherwise counts from 1.",
     )
     parser.add_argument(
         "data",

@@ -165,20 +165,21 @@ def _print_labels(model, sources, loaded, progress):
 
 def _file_names(images):
     """Return the name of each picture, None for each row of a table."""
-    names = images.get("filenames")
-    return [None] * len(images.data) if names is None else list(names)
+    return [None] * len(images.data) if images.filenames is None else images.filenames
 
 
 def _write_labels(labels, loaded, path):
     import pandas as pd
 
-    names = [name for _, images in loaded for name in _file_names(images)]
-    # Old zip files leave names that are not UTF-8.
-    names = [
-        name and os.fsencode(name).decode(errors="backslashreplace") for name in names
-    ]
-    numbers = count(1)
-    ids = [name or next(numbers) for name in names]
+    numbers, ids = count(1), []
+    for _, images in loaded:
+        if images.ids is not None:
+            ids.extend(images.ids)
+            continue
+        for name in _file_names(images):
+            # Old zip files leave names that are not UTF-8.
+            name = name and os.fsencode(name).decode(errors="backslashreplace")
+            ids.append(name or next(numbers))
     table = pd.DataFrame({"ImageId": ids, "Label": labels})
     name, ending = os.path.splitext(os.path.basename(path))
     how = {"method": COMPRESSIONS.get(ending.lower())}

@@ -21,7 +21,8 @@ from skmnist.datasets._stream import refuse_format, shortened
 _PIXEL = re.compile(r"(?:pixel)?(\d{1,9})", re.ASCII)
 _ROW_AND_COLUMN = re.compile(r"(\d{1,9})x(\d{1,9})", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-_NUMBERINGS = {"id", "imageid", "index", "unnamed: 0", ""}  # columns without meaning
+_IDS = {"id", "imageid"}
+_NUMBERINGS = {*_IDS, "index", "unnamed: 0", ""}  # columns that are not of the image
 _NO_LABEL = {"", "nan", "na", "n/a", "<na>", "null", "none"}
 _MAX_NAMES = 4 * 2**20  # bytes
 _MAX_LABEL = 100  # characters
@@ -42,11 +43,12 @@ def read_csv(stream, limit, path, label_column):
         names = _usual_names(len(names), label_column, path)
         rows = chain([first], rows)
     order, shape = _pixel_order(names, label_column, path)
-    parts, labels, n_rows = [], [], 0
+    parts, labels, ids, n_rows = [], [], [], 0
     while lines := list(islice(rows, max(1, _CELLS_AT_ONCE // len(names)))):
-        pixels, texts = _parse(lines, names, label_column, n_rows, path)
+        pixels, *texts = _parse(lines, names, label_column, n_rows, path)
         parts.append(pixels if order is None else pixels[:, order])
-        labels.extend(texts)
+        labels.extend(texts[0])
+        ids.extend(texts[1])
         n_rows += len(lines)
     if not parts:
         raise ValueError(f"{path} holds column names, but no rows below them.")
@@ -54,7 +56,8 @@ def read_csv(stream, limit, path, label_column):
     labels = _as_labels(labels, path) if label_column in names else None
     if not is_named and labels is not None:
         _refuse_labels_at_end(labels, images, path)
-    return upright(ImageSet(images, labels), path)
+    ids = np.array([text.strip() for text in ids], dtype=object) if ids else None
+    return upright(ImageSet(images, labels, ids=ids), path)
 
 
 def is_table(stream, path, label_column):
@@ -196,7 +199,7 @@ def _read_rows(stream, limit, path, longest):
 
 
 def _parse(lines, names, label_column, n_before, path):
-    """Return the pixels (in the file's order) and the label texts of some rows."""
+    """Return the pixels (in the file's order), label texts and ids of some rows."""
     try:
         table = _load(lines, names, label_column, "u1")
     except (ValueError, Warning):
@@ -207,12 +210,13 @@ def _parse(lines, names, label_column, n_before, path):
             f"{n_before + len(lines)}."
         )
     pixels = [table[field] for field in table.dtype.names if field.startswith("pixels")]
-    labels = table["label"] if "label" in table.dtype.names else []
-    return np.concatenate(pixels, axis=1).astype(np.uint8, copy=False), labels
+    texts = [table[f] if f in table.dtype.names else [] for f in ("label", "id")]
+    return np.concatenate(pixels, axis=1).astype(np.uint8, copy=False), *texts
 
 
 def _load(lines, names, label_column, dtype):
-    """Read rows into a table with fields for the label and for runs of pixels."""
+    """Read rows into a table with fields for label, id and runs of pixels."""
+    id_column = next((name for name in names if name.lower() in _IDS), None)
     fields, runs = [], groupby(names, key=partial(_is_pixel, label_column=label_column))
     for is_pixel, run in runs:
         run = list(run)
@@ -220,8 +224,8 @@ def _load(lines, names, label_column, dtype):
             fields.append((f"pixels{len(fields)}", dtype, (len(run),)))
             continue
         for name in run:
-            field = "label" if name == label_column else f"other{len(fields)}"
-            fields.append((field, object))
+            known = {label_column: "label"}.get(name, "id" if name == id_column else "")
+            fields.append((known or f"other{len(fields)}", object))
     with warnings.catch_warnings():
         # Before NumPy 2.3, loadtxt wraps "256" and cuts "1.5" with a warning.
         warnings.simplefilter("error")

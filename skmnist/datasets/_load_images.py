@@ -63,7 +63,7 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
         - the path of a CSV file, plain or compressed with gzip, bzip2 or xz: one
           image a row, columns ``pixel0``, ``pixel1`` and so on (square images) or
           ``1x1``, ``1x2`` and so on, in any order (they are sorted by their
-          numbers), and optionally a label column. A column ``id`` is ignored.
+          numbers), and optionally a label column and a column ``id``.
           Without column names, the label comes first;
         - the path of a Keras ``mnist.npz`` with ``x_train``, ``y_train``,
           ``x_test`` and ``y_test``;
@@ -104,6 +104,8 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
           their folders;
         - ``filenames``: array of str of shape (n_images,), the paths of pictures;
           None for other sources;
+        - ``ids``: object array of str of shape (n_images,), the column ``id`` or
+          ``ImageId`` of a table; None without one;
         - ``normalized``: bool, whether :class:`MnistNormalizer` made the images;
         - ``image_shape``: tuple (height, width);
         - ``max_value``: int, the largest value that a pixel can have: 16 for
@@ -189,6 +191,7 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
         data=np.ascontiguousarray(images).reshape(len(images), -1),
         target=image_set.labels,
         filenames=image_set.filenames,
+        ids=image_set.ids,
         normalized=image_set.normalized,
         image_shape=images.shape[1:],
         max_value=max_value,

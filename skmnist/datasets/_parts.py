@@ -22,11 +22,12 @@ _EMNIST = re.compile(
 
 
 class ImageSet(NamedTuple):
-    """Images of shape (n, height, width), with labels and file names."""
+    """Images of shape (n, height, width), with labels, file names and ids."""
 
     images: np.ndarray
     labels: np.ndarray | None = None
     filenames: np.ndarray | None = None
+    ids: np.ndarray | None = None
     normalized: bool = False
 
 
@@ -112,10 +113,10 @@ def join(parts, path):
         return first
     return ImageSet(
         *(
-            None if values[0] is None else np.concatenate(values)
-            for values in list(zip(*parts, strict=True))[:3]
+            None if any(each is None for each in values) else np.concatenate(values)
+            for values in list(zip(*parts, strict=True))[:-1]
         ),
-        any(part.normalized for part in parts),
+        normalized=any(part.normalized for part in parts),
     )
 
 

@@ -54,14 +54,14 @@ def read_pictures(tree, names, subset, normalize, track):
     contents = ((tree.where(name), _content(tree, name)) for name in track(names))
     images, normalized = as_images(contents, normalize, looks_like_mnist)
     filenames = np.array([tree.where(name) for name in names])
-    return ImageSet(images, labels, filenames, normalized)
+    return ImageSet(images, labels, filenames, normalized=normalized)
 
 
 def read_picture(stream, limit, path, normalize):
     """Read one picture, which does not have a label."""
     contents = [(path, read_all(stream, limit, path))]
     images, normalized = as_images(contents, normalize, looks_like_mnist)
-    return ImageSet(images, None, np.array([path]), normalized)
+    return ImageSet(images, None, np.array([path]), normalized=normalized)
 
 
 def _content(tree, name):

@@ -97,6 +97,17 @@ def test_predict_several_sources(
     assert found["ImageId"].tolist() == list(range(1, 411))
 
 
+def test_predict_keeps_ids_of_a_table(trained, table, expected, tmp_path):
+    frame = pd.read_csv(table)
+    numbered, output = tmp_path / "numbered.csv", tmp_path / "out.csv"
+    frame.insert(0, "id", np.arange(len(frame))[::-1])
+    frame.to_csv(numbered, index=False)
+    assert predict(numbered, table, "--model", trained[0], "--output", output) == 0
+    found = pd.read_csv(output)
+    assert found["Label"].tolist() == expected * 2
+    assert found["ImageId"].tolist() == [*range(399, -1, -1), *range(1, 401)]
+
+
 def test_predict_source_named_twice(trained, table, expected, tmp_path):
     output = tmp_path / "out.csv"
     assert predict(table, table, "--model", trained[0], "--output", output) == 0

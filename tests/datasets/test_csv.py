@@ -184,10 +184,12 @@ def test_csv_id_column(tmp_path, name, labels):
     frame = table(labels=labels)
     frame.insert(0, name, np.arange(1000, 1040))
     path = tmp_path / "kannada.csv"
-    frame.to_csv(path, index=False)
-    assert_loaded(load_images(path), labels=labels)
-    frame[frame.columns[::-1]].to_csv(path, index=False)
-    assert_loaded(load_images(path), labels=labels)
+    ids = [str(i) for i in range(1000, 1040)] if name else None
+    for columns in (frame.columns, frame.columns[::-1]):
+        frame[columns].to_csv(path, index=False)
+        images = load_images(path)
+        assert_loaded(images, labels=labels)
+        assert (images.ids if ids is None else images.ids.tolist()) == ids
 
 
 def test_csv_id_column_of_text(tmp_path):
@@ -195,7 +197,20 @@ def test_csv_id_column_of_text(tmp_path):
     frame.insert(5, "id", [f"scan {i}" for i in range(40)])
     path = tmp_path / "scans.csv"
     frame.to_csv(path, index=False)
-    assert_loaded(load_images(path))
+    images = load_images(path)
+    assert_loaded(images)
+    assert images.ids.tolist() == frame["id"].tolist()
+
+
+def test_csv_ids_of_two_parts(tmp_path):
+    for part, start in (("train", 0), ("test", 40)):
+        frame = table()
+        frame.insert(0, "id", np.arange(start, start + 40))
+        frame.to_csv(tmp_path / f"{part}.csv", index=False)
+    ids = load_images(tmp_path, subset="all").ids
+    assert ids.tolist() == [str(i) for i in range(80)]
+    table().to_csv(tmp_path / "test.csv", index=False)
+    assert load_images(tmp_path, subset="all").ids is None
 
 
 def test_csv_emnist_orientation(tmp_path):
