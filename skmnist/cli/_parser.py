@@ -259,7 +259,9 @@ def _add_predict(commands):
     _add_source_details(parser, subset="all")
     parser.add_argument(
         "--output",
-        type=checked(str, _is_csv, "a name for a CSV file"),
+        type=checked(
+            str, _is_csv, "a name for a CSV file, such as labels.csv or labels.csv.gz"
+        ),
         metavar="CSV",
         help="file to write, such as submission.csv; compressed if the name ends in "
         ".gz, .bz2, .xz or .zip",

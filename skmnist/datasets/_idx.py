@@ -47,8 +47,8 @@ def read_idx_files(tree, subset):
         images = [files[role] for files in sets.values() for role in files]
         raise ValueError(
             f"{tree.path} holds the idx files of {len(others) + 1} data sets "
-            f"({shortened(images)}); give the path of one file of images, after "
-            f"unpacking a zip file."
+            f"({shortened(images)}); give the path of one file of images (a zip "
+            f"file must be unpacked)."
         )
     parts, there = [], {part for part, _ in sets[first]}
     # "all" is what is there.

@@ -61,10 +61,11 @@ def choose(names, subset, path):
         if len({_SHARD.sub("", name) for name in mine}) != 1 or (
             len(mine) > 1 and not _SHARD.search(mine[0])
         ):
+            unpacked = "" if os.path.isdir(path) else ", after unpacking the zip file"
             raise ValueError(
                 f"{path} holds {len(names)} files ({shortened(names)}), of which "
                 f"{shortened(mine) or 'none'} can be its {part} part; give one of "
-                f"them, after unpacking a zip file."
+                f"them{unpacked}."
             )
         chosen.append(mine)
     if subset == "all":
