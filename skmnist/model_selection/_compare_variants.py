@@ -184,14 +184,14 @@ def compare_variants(
         (split, name, variant_pipeline(variants[name], template, split.seed))
         for split, name in in_folds + as_a_whole
     ]
-    lengths = {
-        split.fit_name(name): _length(pipeline, split.train, image_shape)
-        for split, name, pipeline in fits
-    }
+    said = [split.fit_name(name) for split, name, _ in fits]
+    lengths = [
+        _length(pipeline, split.train, image_shape) for split, _, pipeline in fits
+    ]
     if progress:
         _name_dashboard()
     progress = TrainingProgress(
-        lengths,
+        dict(zip(said, lengths, strict=True)),
         shown=progress,
         early_stopping=any(
             pipeline.get_params().get("cnn__early_stopping") for *_, pipeline in fits
@@ -201,7 +201,7 @@ def compare_variants(
         # Other classifiers do not report their progress.
         warnings.filterwarnings("ignore", ".* does not support callbacks")
         all_fits = VariantFits(n_jobs=n_jobs)
-        all_fits.set_callbacks(*progress.callbacks(lengths)).fit(X, y, fits)
+        all_fits.set_callbacks(*progress.callbacks(said)).fit(X, y, fits)
     (first, _), *_ = splits
     results = all_fits.results_
     of_folds, of_wholes = results[: len(in_folds)], results[len(in_folds) :]
