@@ -4,11 +4,8 @@ from io import StringIO
 from threading import Event, Thread
 
 from rich.console import Console
+from rich.constrain import Constrain
 from rich.live import Live
-from rich.padding import Padding
-
-# What Ctrl-C shows at the end of the last line must not begin another.
-_MARGIN = (0, 2, 0, 0)
 
 
 def live_display(render):
@@ -18,7 +15,8 @@ def live_display(render):
         return _CellDisplay(render)
     return Live(
         console=console,
-        get_renderable=lambda: Padding(render(), _MARGIN),
+        # "^C", which Ctrl-C shows behind the last line, must not begin another.
+        get_renderable=lambda: Constrain(render(), console.width - len("^C")),
         transient=True,
     )
 

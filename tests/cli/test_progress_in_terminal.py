@@ -5,12 +5,19 @@ import os
 import re
 import struct
 import subprocess
+import sys
 import termios
 import time
 
 import pytest
 from PIL import Image
 
+TERMINAL = {"TERM": "xterm", "COLUMNS": "", "LINES": ""}
+_CONTROLLED = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 _CODES = re.compile(r"\x1b\[(\??\d*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 
 
@@ -32,27 +39,37 @@ class Screen:
                 self.row += 1
                 self.lines += [""] * (self.row + 1 - len(self.lines))
             elif plain:
+                if self.column + len(plain) > 80:
+                    self.feed("\r\n")
                 line = self.lines[self.row].ljust(self.column)
                 end = self.column + len(plain)
                 self.lines[self.row] = line[: self.column] + plain + line[end:]
                 self.column = end
 
 
-def run_in_terminal(*args):
-    """Run a command; return what the screen showed after each write, and its output."""
+def open_terminal():
+    """Return the file descriptors of both ends of a terminal."""
     reading, writing = os.openpty()
     fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    return reading, writing
+
+
+def run_in_terminal(*args):
+    """Run a command; return what the screen showed after each write, and its output."""
+    reading, writing = open_terminal()
     screen, shown = Screen(), []
     with subprocess.Popen(
         [*map(str, args)],
         stdout=subprocess.PIPE,
         stderr=writing,
-        env=os.environ | {"TERM": "xterm", "COLUMNS": "", "LINES": ""},
+        env=os.environ | TERMINAL,
         text=True,
     ) as process:
         os.close(writing)
         while part := _read(reading):
             screen.feed(part.decode(errors="replace"))
+            # The terminal writes "^C" behind the last line; it must not make another.
+            assert all(len(line) <= 78 for line in screen.lines)
             shown.append((time.monotonic(), [line.rstrip() for line in screen.lines]))
         out = process.stdout.read()
     os.close(reading)
@@ -75,8 +92,7 @@ def seconds_left(line):
 
 def check_lines(shown, longest):
     for _, lines in shown:
-        # The terminal writes "^C" behind the last line, which must not make another.
-        assert all(len(line) <= 78 and "…" not in line for line in lines)
+        assert all("…" not in line for line in lines)
         assert len(lines) <= longest + 1
     assert not any(shown[-1][1])  # nothing is left on the screen
 
@@ -96,6 +112,30 @@ def test_progress_of_compare(program, n_jobs):
     if n_jobs == 2:
         assert any(sum(" epoch " in line for line in lines) == 2 for _, lines in shown)
     assert out.startswith("model")
+
+
+def test_ctrl_c_on_the_keyboard(program):
+    options = "compare --cv holdout --epochs 400 --filters 4 8 --dense-units 16"
+    reading, writing = open_terminal()
+    screen, text = Screen(), ""
+    with subprocess.Popen(
+        # Ctrl-C goes to the processes of the controlling terminal.
+        [sys.executable, "-c", _CONTROLLED, program, *options.split()],
+        **{"stdin": writing, "stdout": writing, "stderr": writing},
+        env=os.environ | TERMINAL,
+        start_new_session=True,
+    ) as process:
+        os.close(writing)
+        is_stopped = False
+        while part := _read(reading):
+            text += part.decode(errors="replace")
+            if "epoch" in text and not is_stopped:
+                is_stopped = os.write(reading, b"\x03")
+    os.close(reading)
+    screen.feed(text)
+    assert process.returncode == 130
+    assert "^C" in text and "resume" in " ".join(screen.lines)
+    assert not any("fits" in line or "━" in line for line in screen.lines)
 
 
 @pytest.mark.slow
