@@ -27,6 +27,7 @@ __all__ = ["compare", "draw", "predict", "show", "train"]
 
 def compare(args):
     """Compare ways to train."""
+    variants = _variants(args)
     images = _load_labelled(args)
     start_keras()
     from skmnist.cli import _report as report
@@ -37,7 +38,7 @@ def compare(args):
         comparison = compare_variants(
             images.data,
             images.target,
-            variants=_variants(args),
+            variants=variants,
             repeats=args.repeats,
             cv=args.cv,
             test_size=args.test_size,

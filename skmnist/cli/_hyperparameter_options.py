@@ -73,9 +73,10 @@ def variant(text):
     """
     name, colon, settings = text.partition(":")
     name = name.strip()
-    if not re.fullmatch(r"\w[\w +-]*", name):
+    if not re.fullmatch(r"\w[\w .+-]*", name):
         raise argparse.ArgumentTypeError(
-            f"{text!r} does not begin with a name of letters, digits and underscores"
+            f"{text!r} does not begin with a name: letters, digits and _, then also "
+            "spaces and . + -"
         )
     if len(os.fsencode(name)) > _LONGEST_NAME:
         raise argparse.ArgumentTypeError(

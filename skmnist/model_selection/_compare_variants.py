@@ -176,6 +176,11 @@ def compare_variants(
         split_rows(X, y, cv, test_size, Split(repeat, repeats, seed + repeat))
         for repeat in range(repeats)
     ]
+    n_folds = [len(folds) for _, folds in splits]
+    if len(set(n_folds)) > 1:
+        raise ValueError(
+            f"cv must make as many folds in each repeat, but makes {n_folds}: {cv!r}."
+        )
     in_folds = [
         (fold, name) for _, folds in splits for name in variants for fold in folds
     ]

@@ -82,6 +82,9 @@ def _fit_variant(caller, task, name, pipeline, X, y, split):
     except ValueError as error:
         error.args = (f"{split.fit_name(name)}: {error}",)
         raise
+    except Exception as error:
+        error.add_note(f"It was raised in the fit of {split.fit_name(name)}.")
+        raise
 
 
 def _measure_variant(caller, task, name, pipeline, X, y, split):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, ParameterGrid
@@ -97,8 +98,10 @@ def complete_search(search, fits):
     search.n_splits_, search.multimetric_ = len(search.cv), False
     search.scorer_ = get_scorer(search.scoring)
     search.cv_results_ = search._format_results(candidates, search.n_splits_, out)
-    search.best_index_ = int(search.cv_results_["rank_test_score"].argmin())
-    search.best_score_ = search.cv_results_["mean_test_score"][search.best_index_]
+    means = search.cv_results_["mean_test_score"]
+    # The first of those that are equal up to rounding.
+    search.best_index_ = int(np.isclose(means, means.max(), rtol=1e-9).argmax())
+    search.best_score_ = means[search.best_index_]
     search.best_params_ = candidates[search.best_index_]
     return search
 

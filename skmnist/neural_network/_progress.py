@@ -153,11 +153,30 @@ class TimeLeft:
         return len(self.latest) - len(self.running)
 
     @property
+    def ends(self):
+        """The fractions at which networks ended, less than 1 by early stopping.
+
+        Those that were finished before, in a checkpoint, report 0.
+        """
+        reports = (r for r in self.latest.values() if r.is_over and self.fits[r.name])
+        return [report.fraction for report in reports if report.fraction]
+
+    @property
+    def _expected_end(self):
+        """The fraction of its epochs that a network is expected to train."""
+        return _mean(self.ends) or 1
+
+    @property
     def remaining(self):
-        """How long each fit that is not over still takes, by name."""
-        left = dict(self.fits)
+        """How long each fit that is not over still takes, by name.
+
+        Early stopping is expected where it came so far.
+        """
+        end = self._expected_end
+        left = {name: length * end for name, length in self.fits.items()}
         for name, report in self.latest.items():
-            left[name] *= 1 - report.fraction
+            rest = 1 - report.fraction
+            left[name] = self.fits[name] * max(end - report.fraction, _HARDLY * rest)
             if report.is_over:
                 del left[name]
         return left
@@ -168,7 +187,8 @@ class TimeLeft:
         if not any(self.fits.values()):
             return self.n_over / len(self.fits)
         remaining = self.remaining
-        done = 1 - sum(remaining.values()) / sum(self.fits.values())
+        expected = self._expected_end * sum(self.fits.values())
+        done = max(0, 1 - sum(remaining.values()) / expected)
         return min(done, 0.99) if remaining else done  # one may be of unknown length
 
     def seconds(self, now):
@@ -280,8 +300,8 @@ class TrainingProgress:
         has_others = not all(self.left.fits[name] for name in remaining)
         if not any(remaining.values()):
             return "unknown time left" if has_others else ""
-        about = "about"
-        if has_others != self.early_stopping:
+        about, may_stop = "about", self.early_stopping and not self.left.ends
+        if has_others != may_stop:
             about = "more than" if has_others else "at most"
         return f"{about} {say_duration(seconds)} left"
 

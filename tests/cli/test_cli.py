@@ -177,9 +177,9 @@ def test_variants():
 
 
 def test_variants_with_spaces():
-    args = ["compare", "--variants", "wide : epochs = 3, filters = 8 16"]
+    args = ["compare", "--variants", "lr-0.01 : epochs = 3, filters = 8 16"]
     found = make_parser().parse_args(args).variants
-    assert found == [("wide", {"epochs": 3, "filters": (8, 16)})]
+    assert found == [("lr-0.01", {"epochs": 3, "filters": (8, 16)})]
 
 
 def test_names_with_an_underscore_in_front(capsys, tmp_path):

@@ -26,6 +26,7 @@ from skmnist import (
     make_mnist_pipeline,
     make_variant_search,
 )
+from skmnist.model_selection._variants import complete_search
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 SMALL = {"max_value": 16, "filters": (8, 16), "dense_units": 32}
@@ -479,6 +480,36 @@ def test_progress(capsys, monkeypatch):
 def test_no_output_without_progress(capfd):
     compare_variants(DIGITS[FEW], LABELS[FEW], cv="holdout", **QUICK)
     assert capfd.readouterr().out == ""
+
+
+class GrowingFolds(KFold):
+    """Make a fold more at each call."""
+
+    n_calls = 0
+
+    def split(self, X, y=None, groups=None):
+        GrowingFolds.n_calls += 1
+        return list(super().split(X, y, groups))[: self.n_calls]
+
+
+def test_folds_that_differ_between_repeats(fits):
+    few, labels = DIGITS[FEW], LABELS[FEW]
+    with pytest.raises(ValueError, match=r"as many folds in each repeat.* \[1, 2\]"):
+        compare_variants(few, labels, cv=GrowingFolds(5), repeats=2, **QUICK)
+    assert fits == []
+
+
+def test_search_keeps_the_first_of_a_tie():
+    """Though the mean of the same three accuracies depends on their order."""
+    scores = [0.2, 0.3, 0.1], [0.1, 0.2, 0.3]
+    assert np.mean(scores[0]) < np.mean(scores[1])
+    fits = [
+        {"test": score, "seconds": 1.0, "scoring_seconds": 0.1}
+        for score in np.ravel(scores)
+    ]
+    search = make_variant_search({"one": {}, "other": {"epochs": 1}}, cv=[(), (), ()])
+    assert complete_search(search, fits).best_index_ == 0
+    assert search.best_params_ == {}
 
 
 def test_splitter_without_seed_follows_random_state():

@@ -95,6 +95,19 @@ def test_failing_variant_named(cv, fold, n_jobs):
         )
 
 
+class Failing(KNeighborsClassifier):
+    def fit(self, X, y):
+        raise RuntimeError("no neighbours today")
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_other_errors_name_the_variant_in_a_note(n_jobs):
+    variants = {"svm": SVC(), "failing": Failing()}
+    said = r"^no neighbours today\nIt was raised in the fit of failing, fold \d of 3\.$"
+    with pytest.raises(RuntimeError, match=said):
+        compare_variants(DIGITS, LABELS, variants=variants, n_jobs=n_jobs, **QUICK)
+
+
 def test_own_seed_kept_in_search_without_seed():
     forest = RandomForestClassifier(5, random_state=5)
     search = make_variant_search({"forest": forest}, max_value=16, cv=2)

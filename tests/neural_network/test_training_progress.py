@@ -44,6 +44,22 @@ def test_time_left_fits_of_different_length():
     assert (left.n_over, left.running) == (1, [])
 
 
+def test_time_left_with_early_stopping():
+    left = TimeLeft(dict.fromkeys("abc", 1))
+    left.add(Report("a", 0, 0))
+    left.add(Report("a", 10, 0.2))
+    assert left.seconds(10) == pytest.approx(40 + 50 + 50)
+    left.add(Report("a", 20, 0.4, is_over=True))
+    assert left.seconds(20) == pytest.approx(20 + 20)
+    left.add(Report("b", 20, 0))
+    left.add(Report("b", 30, 0.2))
+    assert left.seconds(30) == pytest.approx(10 + 20)
+    left.add(Report("b", 45, 0.5))  # longer than a
+    assert left.seconds(45) == pytest.approx(2.5 + 20)
+    left.add(Report("b", 50, 0.6, is_over=True))
+    assert left.seconds(50) == pytest.approx(25)
+
+
 def test_time_left_parallel_fits():
     left = TimeLeft(dict.fromkeys("abcd", 1))
     for second in range(6):
@@ -167,7 +183,7 @@ def test_time_left_stopped_early():
     left.add(Report("stopped", 0, 0.1))
     left.add(Report("stopped", 5, 0.2, is_over=True))
     assert left.fraction == 0.5
-    assert left.seconds(5) == pytest.approx(50)  # the other may take all its epochs
+    assert left.seconds(5) == pytest.approx(10)  # the other is expected to stop, too
 
 
 @pytest.mark.parametrize(
