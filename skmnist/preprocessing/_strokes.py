@@ -1,6 +1,6 @@
 """Choose the strokes of one character among what may be ink."""
 
-from itertools import product
+from itertools import islice, product
 
 import numpy as np
 from scipy import ndimage
@@ -35,6 +35,7 @@ UNDERLINE = 0.08  # of the length of the character; what is wide and so far belo
 # A frame has a character of such a share of its size in it, and nearly all of its ink
 # is at least so far from its middle, in shares of the way to its sides.
 LEAST_IN_FRAME, AROUND, NEARLY_ALL = 0.3, 0.65, 0.95
+MOST_PAIRS = 50  # of strokes; more are a pattern of the paper
 SMALL_GAP = 6  # pixels; grain in a stroke, and not a hole
 
 
@@ -114,7 +115,8 @@ class Strokes:
         others = [s for s in strokes if s not in [*frames, main]]
         left = [s for s in others if self.starts[s, 1] < self.starts[main, 1]]
         right = [s for s in others if self.stops[s, 1] > self.stops[main, 1]]
-        for group in (others, *map(list, product(left, right))):
+        pairs = map(list, product(left, right))
+        for group in (others, *islice(pairs, MOST_PAIRS)):
             if self._are_around(group, main):
                 frames += group
         return frames

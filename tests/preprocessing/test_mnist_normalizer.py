@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections import deque
 
 import numpy as np
@@ -633,6 +634,16 @@ def test_transform_frame_around_a_digit(digit, frame, width, ink):
     if ink == "light":
         framed = ImageOps.invert(framed)
     assert difference(normalize(framed), normalize(picture)) < 0.3
+
+
+def test_transform_many_dots_soon():
+    """That they are no frame is not found by trying all pairs of them."""
+    picture = draw(1, (400, 400), (190, 100, 210, 300), 20).copy()
+    for y, x in np.ndindex(25, 25):
+        picture[16 * y + 4 : 16 * y + 12, 16 * x + 4 : 16 * x + 12] = BLACK
+    start = time.process_time()
+    assert normalize(picture).any()
+    assert time.process_time() - start < 1  # second; took ten by all pairs
 
 
 @pytest.mark.parametrize("paper", [WHITE, BLACK])
