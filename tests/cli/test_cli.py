@@ -176,10 +176,11 @@ def test_variants():
     ]
 
 
-def test_variants_with_spaces():
-    args = ["compare", "--variants", "lr-0.01 : epochs = 3, filters = 8 16"]
+@pytest.mark.parametrize("name", ["wide", "lr-0.01"])
+def test_variants_with_spaces(name):
+    args = ["compare", "--variants", f"{name} : epochs = 3, filters = 8 16"]
     found = make_parser().parse_args(args).variants
-    assert found == [("lr-0.01", {"epochs": 3, "filters": (8, 16)})]
+    assert found == [(name, {"epochs": 3, "filters": (8, 16)})]
 
 
 def test_names_with_an_underscore_in_front(capsys, tmp_path):

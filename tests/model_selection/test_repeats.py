@@ -220,15 +220,14 @@ def test_histories_of_all_repeats(repeated):
         assert [len(history["loss"]) for history in histories] == N_REPEATS * [4]
 
 
+def compare_neighbors(classifier, **options):
+    variants = {"3": classifier(3), "1": classifier(1)}
+    options |= {"variants": variants, "max_value": 16, "random_state": 0}
+    return compare_variants(DIGITS, LABELS, repeats=3, **options)
+
+
 def test_repeats_with_folds():
-    found = compare_variants(
-        *(DIGITS, LABELS),
-        variants={"3": KNeighborsClassifier(3), "1": KNeighborsClassifier(1)},
-        repeats=3,
-        cv=4,
-        random_state=0,
-        max_value=16,
-    )
+    found = compare_neighbors(KNeighborsClassifier, cv=4)
     scores = np.array(
         [
             [search.cv_results_[f"split{i}_test_score"] for i in range(4)]
@@ -260,15 +259,7 @@ class MeetingNeighbors(KNeighborsClassifier):
 
 def test_n_jobs_of_folds_and_repeats():
     with parallel_config("threading"):
-        found = compare_variants(
-            *(DIGITS, LABELS),
-            variants={"3": MeetingNeighbors(3), "1": MeetingNeighbors(1)},
-            repeats=3,
-            cv=2,
-            n_jobs=12,
-            random_state=0,
-            max_value=16,
-        )
+        found = compare_neighbors(MeetingNeighbors, cv=2, n_jobs=12)
     assert found.repeats_["cv_mean"].notna().all()
 
 

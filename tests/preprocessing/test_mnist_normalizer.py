@@ -602,7 +602,6 @@ def _surround(picture, frame, width):
     pencil = ImageDraw.Draw(picture)
     left, top, right, bottom = 55, 50, 250, 245
     lines = {
-        "box": [[(left, top), (right, top), (right, bottom), (left, bottom)] * 2],
         "turned box": [[(75, 40), (262, 70), (230, 257), (43, 225)] * 2],
         "comb": [[(left, 150), (left, bottom), (right, bottom), (right, 150)]],
         "ticks": [[(x, 180), (x, bottom)] for x in (left, right)],
@@ -614,6 +613,8 @@ def _surround(picture, frame, width):
     }
     for line in lines.get(frame, []):
         pencil.line(line, BLACK, width)
+    if frame == "box":
+        pencil.rectangle((left, top, right, bottom), outline=BLACK, width=width)
     if frame in ("circle", "open circle"):
         start = 290 if frame == "open circle" else 240
         pencil.arc((left, top, right, bottom), start, 600, BLACK, width)
