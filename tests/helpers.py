@@ -7,6 +7,9 @@ import tensorflow as tf
 from hypothesis import HealthCheck, settings
 from numpy.testing import assert_array_equal
 
+from skmnist.io._tensor_file import TensorFile
+from skmnist.neural_network._state_file import pack_state, unpack_state
+
 
 def _computes_in_16_bits():
     images = tf.zeros((1, 8, 8, 1), "bfloat16")
@@ -53,3 +56,10 @@ def assert_same_fit(one, other):
     for group in ("weights", "optimizer"):
         for name, array in getattr(one._state, group).items():
             assert_array_equal(array, getattr(other._state, group)[name], err_msg=name)
+
+
+def rewrite_checkpoint(file, change):
+    """Replace a checkpoint by a changed one that is valid by itself."""
+    params, state, extra = unpack_state(TensorFile(file))
+    change(state, extra)
+    file.write_bytes(pack_state(params, state, extra))

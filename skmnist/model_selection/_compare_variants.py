@@ -205,7 +205,7 @@ def compare_variants(
     with warnings.catch_warnings(), progress, _saying_how_to_go_on(is_kept):
         # Other classifiers do not report their progress.
         warnings.filterwarnings("ignore", ".* does not support callbacks")
-        all_fits = VariantFits(n_jobs=n_jobs)
+        all_fits = VariantFits(n_jobs, cnn_params.get("checkpoint_dir"))
         all_fits.set_callbacks(*progress.callbacks(said)).fit(X, y, fits)
     (first, _), *_ = splits
     results = all_fits.results_

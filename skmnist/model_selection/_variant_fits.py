@@ -8,11 +8,21 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
+from skmnist.model_selection._result_file import load_result, result_files, save_result
+
 
 class VariantFits(CallbackSupportMixin, BaseEstimator):
     """Fit variants on splits, several at a time.
 
     An estimator, because scikit-learn's progress bars need one.
+
+    Parameters
+    ----------
+    n_jobs : int, default=None
+        Number of fits that run at once.
+    checkpoint_dir : path-like, default=None
+        Folder with the results of classifiers other than the network; None keeps
+        none.
 
     Attributes
     ----------
@@ -26,8 +36,9 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
         `"pipeline"`, which would take too much memory in all of them.
     """
 
-    def __init__(self, n_jobs=None):
+    def __init__(self, n_jobs=None, checkpoint_dir=None):
         self.n_jobs = n_jobs
+        self.checkpoint_dir = checkpoint_dir
 
     @with_callbacks
     def fit(self, X, y, fits):
@@ -39,14 +50,17 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
         context = self._init_callback_context(
             max_subtasks=len(fits), sequential_subtasks=False
         ).call_on_fit_task_begin(estimator=self, X=X, y=y)
+        files = result_files(self.checkpoint_dir, X, y, fits)
         # Before the parallel loop, which pickles them with the estimator.
         tasks = [
             context.subcontext(task_name=split.fit_name(name), task_id=i)
             for i, (split, name, _) in enumerate(fits)
         ]
         self.results_ = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_variant)(self, task, name, pipeline, X, y, split)
-            for task, (split, name, pipeline) in zip(tasks, fits, strict=True)
+            delayed(_fit_variant)(self, task, file, name, pipeline, X, y, split)
+            for task, file, (split, name, pipeline) in zip(
+                tasks, files, fits, strict=True
+            )
         )
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
@@ -75,19 +89,26 @@ def _predict(pipeline, X):
     return np.ravel(pipeline.predict(X))
 
 
-def _fit_variant(caller, task, name, pipeline, X, y, split):
-    """Fit and measure a variant; its errors say which it was."""
+def _fit_variant(caller, task, file, name, pipeline, X, y, split):
+    """Return the result of a variant; its errors say which it was."""
     try:
-        return _measure_variant(caller, task, name, pipeline, X, y, split)
+        result = load_result(file)
+        if result is None:
+            result = _measure_variant(caller, task, pipeline, X, y, split)
+            save_result(file, result)
+        else:
+            task.call_on_fit_task_begin(estimator=caller, X=X, y=y)
+            task.call_on_fit_task_end(estimator=caller, X=X, y=y)
     except ValueError as error:
         error.args = (f"{split.fit_name(name)}: {error}",)
         raise
     except Exception as error:
         error.add_note(f"It was raised in the fit of {split.fit_name(name)}.")
         raise
+    return {"repeat": split.repeat, "model": name, "seed": split.seed} | result
 
 
-def _measure_variant(caller, task, name, pipeline, X, y, split):
+def _measure_variant(caller, task, pipeline, X, y, split):
     pipeline = clone(pipeline)
     X_train, y_train = _safe_indexing(X, split.train), y[split.train]
     fit_params, validation = {}, None
@@ -113,9 +134,6 @@ def _measure_variant(caller, task, name, pipeline, X, y, split):
     predictions = _predict(pipeline, _safe_indexing(X, split.test))
     right = predictions == y[split.test]
     result = {
-        "repeat": split.repeat,
-        "model": name,
-        "seed": split.seed,
         "test": right.mean(),
         "n_test": len(right),
         "seconds": seconds,

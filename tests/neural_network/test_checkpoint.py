@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
-from helpers import assert_same_fit, needs_16_bits
+from helpers import assert_same_fit, needs_16_bits, rewrite_checkpoint
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -52,13 +52,6 @@ def fit_counted(cnn, X, y):
     """Fit a clone, and return it with the number of epochs that it trained."""
     epochs = Epochs()
     return clone(cnn).set_callbacks(epochs).fit(X, y), epochs.n_begun
-
-
-def rewrite(file, change):
-    """Replace a checkpoint by a changed one that is valid by itself."""
-    params, state, extra = unpack_state(TensorFile(file))
-    change(state, extra)
-    file.write_bytes(pack_state(params, state, extra))
 
 
 def without_seconds(file):
@@ -293,7 +286,7 @@ def test_fit_checkpoint_damaged(damage, few, cnn, finished):
 
 def test_fit_checkpoint_of_other_versions(few, cnn, finished):
     whole, file = finished
-    rewrite(file, lambda state, extra: extra["versions"].update(keras="1.0"))
+    rewrite_checkpoint(file, lambda state, extra: extra["versions"].update(keras="1.0"))
     with pytest.warns(UserWarning, match="ignored.*it was written with .*keras.*1.0"):
         assert_same_fit(clone(cnn).fit(*few), whole)
 
@@ -302,7 +295,7 @@ def test_fit_checkpoint_impossible_schedule(few, cnn, tmp_path):
     cnn.set_params(anneal=True)
     whole = clone(cnn).fit(*few)
     (file,) = tmp_path.iterdir()
-    rewrite(file, lambda state, extra: state["schedule"].pop("wait"))
+    rewrite_checkpoint(file, lambda state, extra: state["schedule"].pop("wait"))
     with pytest.warns(UserWarning, match="its schedule remembers best only"):
         assert_same_fit(clone(cnn).fit(*few), whole)
 
@@ -355,7 +348,7 @@ def test_checkpoint_holds_the_seconds_of_all_runs(cnn, few, tmp_path):
     first = seconds()
     assert first > 0
     (file,) = tmp_path.iterdir()
-    rewrite(file, lambda state, extra: extra.update(seconds=100.0))
+    rewrite_checkpoint(file, lambda state, extra: extra.update(seconds=100.0))
     fit_counted(cnn, *few)
     assert 100 < seconds() < 100 + 60
 
@@ -363,7 +356,7 @@ def test_checkpoint_holds_the_seconds_of_all_runs(cnn, few, tmp_path):
 def test_checkpoint_without_seconds_is_resumed(cnn, few, tmp_path):
     interrupt(cnn, *few, after=1)
     (file,) = tmp_path.iterdir()
-    rewrite(file, lambda state, extra: extra.pop("seconds"))
+    rewrite_checkpoint(file, lambda state, extra: extra.pop("seconds"))
     resumed, n_epochs = fit_counted(cnn, *few)
     assert n_epochs == 1
     assert np.isnan(resumed._earlier_seconds)
