@@ -88,6 +88,7 @@ def train(args):
 
     from skmnist.neural_network._pipeline import make_mnist_pipeline
     from skmnist.neural_network._progress import TrainingProgress
+    from skmnist.neural_network._time_left import Work
     from skmnist.persistence._model_file import save_model
 
     params = args.params | ({"validation_fraction": None} if args.all_rows else {})
@@ -96,7 +97,7 @@ def train(args):
     )
     start = perf_counter()
     with TrainingProgress(
-        {"network": 1}, args.progress, pipeline["cnn"].early_stopping
+        {"network": Work(1)}, args.progress, pipeline["cnn"].early_stopping
     ) as progress:
         pipeline.set_callbacks(*progress.callbacks(["network"]))
         pipeline.fit(images.data, images.target)

@@ -34,9 +34,10 @@ from skmnist.model_selection._variants import (
     make_variant_search,
     variant_pipeline,
 )
-from skmnist.neural_network._progress import TrainingProgress, fit_cost
+from skmnist.neural_network._progress import TrainingProgress
 from skmnist.neural_network._recipes import VARIANTS
 from skmnist.neural_network._targets import plain_labels
+from skmnist.neural_network._time_left import Work, fit_cost, scoring_cost
 
 _CONSTRAINTS = {
     "cv": [
@@ -190,13 +191,11 @@ def compare_variants(
         for split, name in in_folds + as_a_whole
     ]
     said = [split.fit_name(name) for split, name, _ in fits]
-    lengths = [
-        _length(pipeline, split.train, image_shape) for split, _, pipeline in fits
-    ]
+    works = [_work(*fit, image_shape) for fit in fits]
     if progress:
         _name_dashboard()
     progress = TrainingProgress(
-        dict(zip(said, lengths, strict=True)),
+        dict(zip(said, works, strict=True)),
         shown=progress,
         early_stopping=any(
             pipeline.get_params().get("cnn__early_stopping") for *_, pipeline in fits
@@ -231,11 +230,17 @@ def compare_variants(
     )
 
 
-def _length(pipeline, rows, image_shape):
-    """Return how long a network trains; 0 for another classifier."""
+def _work(split, name, pipeline, image_shape):
+    """Return what a fit and its scoring cost."""
+    n_rows, n_scored = len(split.train), len(split.test)
+    if split.fold is None:
+        n_scored += n_rows + (0 if split.validation is None else len(split.validation))
     if "cnn" not in pipeline.named_steps:
-        return 0
-    return fit_cost(pipeline["cnn"], len(rows), image_shape)
+        return Work(n_rows, n_scored, name)
+    cnn = pipeline["cnn"]
+    return Work(
+        fit_cost(cnn, n_rows, image_shape), scoring_cost(cnn, n_scored, image_shape)
+    )
 
 
 def _describe_call(variants, **arguments):

@@ -53,7 +53,9 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
         files = result_files(self.checkpoint_dir, X, y, fits)
         # Before the parallel loop, which pickles them with the estimator.
         tasks = [
-            context.subcontext(task_name=split.fit_name(name), task_id=i)
+            context.subcontext(
+                task_name=split.fit_name(name), task_id=i, max_subtasks=1
+            )
             for i, (split, name, _) in enumerate(fits)
         ]
         self.results_ = Parallel(n_jobs=self.n_jobs)(
@@ -92,13 +94,12 @@ def _predict(pipeline, X):
 def _fit_variant(caller, task, file, name, pipeline, X, y, split):
     """Return the result of a variant; its errors say which it was."""
     try:
+        task.call_on_fit_task_begin(estimator=caller, X=X, y=y)
         result = load_result(file)
         if result is None:
             result = _measure_variant(caller, task, pipeline, X, y, split)
             save_result(file, result)
-        else:
-            task.call_on_fit_task_begin(estimator=caller, X=X, y=y)
-            task.call_on_fit_task_end(estimator=caller, X=X, y=y)
+        task.call_on_fit_task_end(estimator=caller, X=X, y=y)
     except ValueError as error:
         error.args = (f"{split.fit_name(name)}: {error}",)
         raise
@@ -118,16 +119,17 @@ def _measure_variant(caller, task, pipeline, X, y, split):
             scaler = clone(pipeline["scale"]).fit(X_train)
             fit_params["cnn__X_val"] = scaler.transform(validation[0])
             fit_params["cnn__y_val"] = validation[1]
+    training = task.subcontext(task_name="training")
     start = perf_counter()
     # With metadata routing, a pipeline does not take parameters with the name of a
     # step.
     with (
         config_context(enable_metadata_routing=False),
-        task.propagate_callback_context(pipeline),
+        training.propagate_callback_context(pipeline),
     ):
-        task.call_on_fit_task_begin(estimator=caller, X=X_train, y=y_train)
+        training.call_on_fit_task_begin(estimator=caller, X=X_train, y=y_train)
         pipeline.fit(X_train, y_train, **fit_params)
-        task.call_on_fit_task_end(estimator=caller, X=X_train, y=y_train)
+        training.call_on_fit_task_end(estimator=caller, X=X_train, y=y_train)
     seconds = perf_counter() - start
     seconds += getattr(pipeline.named_steps.get("cnn"), "_earlier_seconds", 0.0)
     start = perf_counter()

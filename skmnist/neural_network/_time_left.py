@@ -1,0 +1,266 @@
+"""The remaining time of several fits, from reports of how far each one is."""
+
+from collections import Counter
+from math import prod
+from typing import NamedTuple
+
+# Measured with networks from a quarter to twice the default size: what each step and
+# each pixel cost besides the multiplications, how much longer batch normalization
+# takes, and what a prediction takes of a training step.
+_STEP, _PIXEL, _BATCH_NORM, _PREDICTION = 100_000_000, 5_000, 1.1, 0.25
+_HARDLY = 0.1  # of a fit: less does not tell its pace
+
+
+class Work(NamedTuple):
+    """What a fit and its scoring cost, as far as that is known before.
+
+    In multiplications of a network. With the name of a `variant` that is another
+    classifier, in rows: only fits of the same variant tell how long they take.
+    """
+
+    training: float
+    scoring: float = 0.0
+    variant: str = ""
+
+
+class Report(NamedTuple):
+    """How far a fit is: at its beginning, after a batch, trained, or scored, too."""
+
+    name: str
+    seconds: float  # of the monotonic clock, which all processes share
+    fraction: float  # of the batches of all epochs
+    epoch: int = 0  # 0 before the first batch, and for classifiers without epochs
+    n_epochs: int = 0
+    accuracy: float = 0.0
+    is_trained: bool = False
+    is_over: bool = False
+
+
+def fit_cost(cnn, n_rows, image_shape):
+    """Estimate how long a network trains, in multiplications."""
+    steps = -(-n_rows // cnn.batch_size)
+    return cnn.epochs * (steps * _STEP + n_rows * _row_cost(cnn, image_shape))
+
+
+def scoring_cost(cnn, n_rows, image_shape):
+    """Estimate how long a network predicts, in multiplications of its training."""
+    n_images = n_rows * (1 + cnn.tta_copies)
+    return _PREDICTION * n_images * _row_cost(cnn, image_shape)
+
+
+def _row_cost(cnn, image_shape):
+    cost, channels = _PIXEL * prod(image_shape), 1
+    for n_filters, size in zip(cnn.filters, cnn.kernel_sizes, strict=True):
+        of_pixel = size**2 * n_filters * (channels + n_filters)
+        cost += prod(image_shape) * of_pixel
+        image_shape, channels = [-(-side // 2) for side in image_shape], n_filters
+    cost += prod(image_shape) * channels * cnn.dense_units
+    return cost * (_BATCH_NORM if cnn.batch_norm else 1)
+
+
+def _mean(numbers):
+    """Return the mean of a list of numbers, or 0 if it is empty."""
+    return sum(numbers) / len(numbers) if numbers else 0
+
+
+def _rate(pairs):
+    """Return the sum of seconds by that of work, or None without any."""
+    pairs = list(pairs)
+    work = sum(work for _, work in pairs)
+    return sum(seconds for seconds, _ in pairs) / work if work else None
+
+
+def _kind(length):
+    return f"{length:.2g}"
+
+
+class TimeLeft:
+    """Completed work, and the time that the rest takes at the same pace.
+
+    `fits` says for each fit's name its `Work`.
+    """
+
+    def __init__(self, fits):
+        self.fits = fits
+        self.latest = {}
+        # Of other classifiers, the work tells nothing of how far all fits are.
+        self._lengths = {
+            name: 0 if work.variant else work.training for name, work in fits.items()
+        }
+        self._begun = {}
+        self._first = {}  # the first reports after a batch
+        self._trained = {}
+        self._n_at_once = 1
+
+    def add(self, report):
+        """Take a report into account."""
+        name = report.name
+        is_beginning = not (report.fraction or report.is_trained or report.is_over)
+        if is_beginning or name not in self.latest:
+            self._begun[name] = self._first[name] = report
+            self._trained.pop(name, None)
+        elif self._first[name].epoch == 0 < report.epoch:
+            self._first[name] = report
+        if report.is_trained:
+            self._trained[name] = report
+        self.latest[name] = report
+        self._n_at_once = max(self._n_at_once, len(self.running))
+
+    @property
+    def running(self):
+        """The latest reports of the running fits."""
+        return [report for report in self.latest.values() if not report.is_over]
+
+    @property
+    def n_over(self):
+        """Number of fits that have ended."""
+        return len(self.latest) - len(self.running)
+
+    @property
+    def ends(self):
+        """The fractions at which networks ended, less than 1 by early stopping.
+
+        Those that were finished before, in a checkpoint, report 0.
+        """
+        reports = self.latest.values()
+        of_networks = [r for r in reports if self._lengths[r.name]]
+        over = [r for r in of_networks if r.is_trained or r.is_over]
+        return [report.fraction for report in over if report.fraction]
+
+    @property
+    def _expected_end(self):
+        """The fraction of its epochs that a network is expected to train."""
+        return _mean(self.ends) or 1
+
+    @property
+    def remaining(self):
+        """How long each network that is not over still trains, by name.
+
+        0 for other classifiers. Early stopping is expected where it came so far.
+        """
+        end = self._expected_end
+        left = {name: length * end for name, length in self._lengths.items()}
+        for name, report in self.latest.items():
+            rest = 1 - report.fraction
+            left[name] = self._lengths[name] * max(
+                end - report.fraction, _HARDLY * rest
+            )
+            if report.is_trained:
+                left[name] = 0
+            if report.is_over:
+                del left[name]
+        return left
+
+    @property
+    def fraction(self):
+        """Fraction of the work that is done."""
+        if not any(self._lengths.values()):
+            return self.n_over / len(self.fits)
+        remaining = self.remaining
+        expected = self._expected_end * sum(self._lengths.values())
+        done = max(0, 1 - sum(remaining.values()) / expected)
+        return min(done, 0.99) if remaining else done  # one may be of unknown length
+
+    @property
+    def unknown(self):
+        """Names of the fits that are not over, and of which nothing is known."""
+        return [
+            name
+            for name in self.remaining
+            if self.fits[name].variant and self._rate_of_variant(name) is None
+        ]
+
+    def seconds(self, now):
+        """Return the remaining seconds, or None while they are unknown.
+
+        The pace is measured from the first batches of a fit, after its network was
+        built and traced; epochs from a checkpoint, and those that early stopping saved,
+        do not count. As many fits run at once as have so far. Fits of unknown length
+        count as 0.
+        """
+        pace, remaining = self._pace(), self.remaining
+        if not self.latest or (pace is None and any(remaining.values())):
+            return None
+        end = max(report.seconds for report in self.latest.values())
+        workers = [0.0] * self._n_at_once
+        # The running fits are at work already, and the others follow.
+        for name in sorted(remaining, key=lambda name: name not in self.latest):
+            left = self._of_other if self.fits[name].variant else self._of_network
+            workers[workers.index(min(workers))] += left(name, pace, end)
+        return max(0.0, max(workers) - (now - end))
+
+    def _of_network(self, name, pace, now):
+        """Return the seconds that a network still takes to be trained and scored."""
+        work = self.fits[name]
+        rate = _rate(
+            (self.latest[other].seconds - trained.seconds, self.fits[other].scoring)
+            for other, trained in self._trained.items()
+            if self._lengths[other] and self.latest[other].is_over
+        )
+        if rate is None:
+            rate = pace(work.training) if pace else 0
+        if name in self._trained:
+            return max(0, work.scoring * rate - (now - self._trained[name].seconds))
+        left = self.remaining[name] * pace(work.training) + work.scoring * rate
+        is_built = name in self._first and self._first[name].epoch > 0
+        return left if is_built else left + self._building
+
+    @property
+    def _building(self):
+        """How long a fit takes before its first batch.
+
+        The first fit of a process takes longer: it builds a network, which the next
+        ones of the same architecture use again.
+        """
+        waits = [
+            first.seconds - self._begun[name].seconds
+            for name, first in self._first.items()
+            if first.epoch
+        ]
+        return _mean(waits[self._n_at_once :])
+
+    def _of_other(self, name, _, now):
+        """Return the seconds that another classifier still takes, 0 if unknown."""
+        work, rate = self.fits[name], self._rate_of_variant(name)
+        if rate is None:
+            return 0
+        spent = now - self._begun[name].seconds if name in self._begun else 0
+        return max(0, (work.training + work.scoring) * rate - spent)
+
+    def _rate_of_variant(self, name):
+        """Return the seconds a row that fits of the same variant took, or None."""
+        return _rate(
+            (
+                self.latest[other].seconds - self._begun[other].seconds,
+                self.fits[other].training + self.fits[other].scoring,
+            )
+            # Those that were finished in an earlier run were not trained.
+            for other in self._trained
+            if self.latest[other].is_over
+            and self.fits[other].variant == self.fits[name].variant
+        )
+
+    def _pace(self):
+        """Return a function of a fit's length to seconds per unit, or None.
+
+        Fits of about the same length are taken for the same kind of network. For
+        a kind that has hardly been trained, the pace of all of them stands in.
+        """
+        spent, trained = Counter(), Counter()
+        for name, report in self.latest.items():
+            report = self._trained.get(name, report)
+            first, kind = self._first[name], _kind(self._lengths[name])
+            done = (report.fraction - first.fraction) * self._lengths[name]
+            if done > 0:
+                spent[kind] += report.seconds - first.seconds
+                trained[kind] += done
+        if not trained.total():
+            return None
+        of_all = spent.total() / trained.total()
+
+        def pace(length):
+            weight = _HARDLY * length or 1
+            kind = _kind(length)
+            return (spent[kind] + weight * of_all) / (trained[kind] + weight)
+
+        return pace
