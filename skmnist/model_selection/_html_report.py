@@ -57,10 +57,7 @@ def render_report(comparison, images, command=None):
         figures={name: _embedded(image) for name, image in images.items()},
         pairs=list(comparison.significance_.itertuples()),
         mcnemar=list(comparison.mcnemar_.itertuples()),
-        reports={
-            display_name(name): comparison.report(name)
-            for name in comparison.estimators_
-        },
+        reports={name: comparison.report(name) for name in comparison.estimators_},
         repeats=list(comparison.repeats_.itertuples()),
         folds=bool(comparison.searches_),
         whole=comparison.seconds_ and say_duration(comparison.seconds_),
@@ -118,7 +115,7 @@ def _settings(comparison):
         if "cnn" in pipeline.named_steps:
             # A folder of this machine does not help others to repeat it.
             estimator.set_params(checkpoint_dir=None)
-        settings[display_name(name)] = full_repr(estimator)
+        settings[name] = full_repr(estimator)
     return settings
 
 

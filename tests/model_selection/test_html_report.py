@@ -119,6 +119,25 @@ def test_report_folded_classification_reports(comparison, page):
         assert f"<pre>{comparison.report(name)}</pre></details>" in html
 
 
+def test_report_of_variants_that_are_shown_alike(tmp_path):
+    found = compare_variants(
+        *(DIGITS, LABELS),
+        variants={"annealed_augmented": SVC(), "annealed, augmented": SVC(C=0.01)},
+        cv="holdout",
+        max_value=16,
+        random_state=0,
+    )
+    found.to_html(tmp_path / "report.html")
+    html = unescape((tmp_path / "report.html").read_text())
+    for name in found.estimators_:
+        summary = "<details><summary>annealed, augmented</summary>"
+        assert f"{summary}<pre>{found.report(name)}</pre></details>" in html
+    assert "<dt>annealed, augmented</dt><dd><pre>SVC(random_state=0)</pre>" in html
+    assert (
+        "<dt>annealed, augmented</dt><dd><pre>SVC(C=0.01, random_state=0)</pre>" in html
+    )
+
+
 def test_report_settings_and_versions(comparison, page):
     text = Reader(page.read_text()).text
     assert "skmnist compare --repeats 2" in text
