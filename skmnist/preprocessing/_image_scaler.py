@@ -222,10 +222,19 @@ class ImageScaler(
         found = float(rows.mean() / self.max_value) - 0.5
         # Paper in a photograph is often grey, but brighter than half.
         bright = float((rows > self.max_value / 2).mean()) - 0.5
-        far = max(abs(found) * 2, abs(bright) * 4 / 3)
-        if found * known < 0 and far > abs(known):
+        is_far = max(abs(found) * 2, abs(bright) * 4 / 3) > abs(known)
+        # However grey it is, its border is even, and has no ink.
+        inner = np.zeros(self.image_shape_, dtype=bool)
+        inner[1:-1, 1:-1] = True
+        sample = rows[:: 1 + len(rows) // 1000, ~inner.ravel()] / self.max_value - 0.5
+        border = np.median(sample)
+        is_even = np.mean(np.abs(sample - border) < 0.06) > 0.8
+        sign = np.sign(-known)
+        is_paper = sign * border > -0.25 and sign * (border - found) > 0.02
+        is_around = abs(known) > 0.15 and is_even and is_paper
+        if (is_far and found * known < 0) or is_around:
             dark, light = "dark ink on light paper", "light ink on dark paper"
-            seen, expected = (dark, light) if found > 0 else (light, dark)
+            seen, expected = (dark, light) if sign > 0 else (light, dark)
             warn_user(
                 f"Pixels of X look like the negative of those seen in fit, {seen} "
                 f"instead of {expected}: give max_value - X, or what MnistNormalizer "

@@ -388,7 +388,9 @@ def test_transform_negative_image_warning():
     scaler = ImageScaler(max_value=16).fit(DIGITS)
     with pytest.warns(UserWarning, match="negative.*dark ink on light.*max_value - X"):
         scaler.transform(16 - DIGITS[:5])
-    for one in range(50):  # images alone differ from the mean, and are no negatives
+    for one in range(
+        len(DIGITS)
+    ):  # images alone differ from the mean, and are no negatives
         scaler.transform(DIGITS[one : one + 1])
 
 
@@ -421,12 +423,30 @@ def test_transform_name_of_a_file():
         scaler.transform("photo.jpg")
 
 
-@pytest.mark.parametrize("paper", [16, 13, 11])
+INK = np.pad(DIGITS.reshape(-1, 8, 8) > 8, ((0, 0), (2, 2), (2, 2)))
+
+
+@pytest.mark.parametrize("paper", [16, 13, 11, 8, 5])
 def test_transform_dark_ink_on_grey_paper_warning(paper):
-    ink = DIGITS > 8
+    scaler = ImageScaler(max_value=16).fit(16 * INK)
+    with pytest.warns(UserWarning, match="negative.*dark ink on light"):
+        scaler.transform(np.where(INK, 2, paper)[:50])
+
+
+@pytest.mark.parametrize("paper", [0, 3, 5, 8, 11])
+def test_transform_light_ink_on_grey_paper_warning(paper):
+    scaler = ImageScaler(max_value=16).fit(16 * ~INK)
+    with pytest.warns(UserWarning, match="negative.*light ink on dark"):
+        scaler.transform(np.where(INK, 14, paper)[:50])
+
+
+@pytest.mark.parametrize(
+    ("paper", "ink"), [(0, INK), (3, INK), (5, INK), (0, DIGITS > 8), (3, DIGITS > 8)]
+)
+def test_transform_light_ink_on_grey_paper_as_in_fit(paper, ink):
     scaler = ImageScaler(max_value=16).fit(16 * ink)
-    with pytest.warns(UserWarning, match="negative"):
-        scaler.transform(np.where(ink, 2, paper)[:50])
+    for one in range(50):
+        scaler.transform(np.where(ink, 14, paper)[one : one + 1])
 
 
 def test_transform_wrong_size_message():
