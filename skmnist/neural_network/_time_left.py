@@ -63,13 +63,6 @@ def _mean(numbers):
     return sum(numbers) / len(numbers) if numbers else 0
 
 
-def _rate(pairs):
-    """Return the sum of seconds by that of work, or None without any."""
-    pairs = list(pairs)
-    work = sum(work for _, work in pairs)
-    return sum(seconds for seconds, _ in pairs) / work if work else None
-
-
 def _kind(length):
     return f"{length:.2g}"
 
@@ -164,11 +157,8 @@ class TimeLeft:
     @property
     def unknown(self):
         """Names of the fits that are not over, and of which nothing is known."""
-        return [
-            name
-            for name in self.remaining
-            if self.fits[name].variant and self._rate_of_variant(name) is None
-        ]
+        known = self._rates.keys() | {""}
+        return [name for name in self.remaining if self.fits[name].variant not in known]
 
     def seconds(self, now):
         """Return the remaining seconds, or None while they are unknown.
@@ -178,32 +168,45 @@ class TimeLeft:
         do not count. As many fits run at once as have so far. Fits of unknown length
         count as 0.
         """
-        pace, remaining = self._pace(), self.remaining
+        pace, rates, remaining = self._pace(), self._rates, self.remaining
         if not self.latest or (pace is None and any(remaining.values())):
             return None
-        end = max(report.seconds for report in self.latest.values())
+        end, building = max(r.seconds for r in self.latest.values()), self._building
         workers = [0.0] * self._n_at_once
         # The running fits are at work already, and the others follow.
         for name in sorted(remaining, key=lambda name: name not in self.latest):
-            left = self._of_other if self.fits[name].variant else self._of_network
-            workers[workers.index(min(workers))] += left(name, pace, end)
+            work = self.fits[name]
+            if work.variant:
+                left = (work.training + work.scoring) * rates.get(work.variant, 0)
+                since = self._begun.get(name)
+            else:
+                paced = pace(work.training) if pace else 0
+                left = work.scoring * rates.get("", paced)
+                since = self._trained.get(name)
+                if since is None:
+                    left += remaining[name] * paced
+                    is_built = name in self._first and self._first[name].epoch > 0
+                    left += 0 if is_built else building
+            if since is not None:
+                left = max(0, left - (end - since.seconds))
+            workers[workers.index(min(workers))] += left
         return max(0.0, max(workers) - (now - end))
 
-    def _of_network(self, name, pace, now):
-        """Return the seconds that a network still takes to be trained and scored."""
-        work = self.fits[name]
-        rate = _rate(
-            (self.latest[other].seconds - trained.seconds, self.fits[other].scoring)
-            for other, trained in self._trained.items()
-            if self._lengths[other] and self.latest[other].is_over
-        )
-        if rate is None:
-            rate = pace(work.training) if pace else 0
-        if name in self._trained:
-            return max(0, work.scoring * rate - (now - self._trained[name].seconds))
-        left = self.remaining[name] * pace(work.training) + work.scoring * rate
-        is_built = name in self._first and self._first[name].epoch > 0
-        return left if is_built else left + self._building
+    @property
+    def _rates(self):
+        """Seconds for each unit of work, of the scoring of networks under the name "".
+
+        Those of other classifiers, by the name of the variant, are of the fit, too.
+        """
+        spent, done = Counter(), Counter()
+        # Fits that were finished in an earlier run are not trained.
+        for name, trained in self._trained.items():
+            work, report = self.fits[name], self.latest[name]
+            if report.is_over:
+                begun = self._begun[name] if work.variant else trained
+                spent[work.variant] += report.seconds - begun.seconds
+                done[work.variant] += work.scoring + work.training * bool(work.variant)
+        return {variant: spent[variant] / done[variant] for variant in +done}
 
     @property
     def _building(self):
@@ -218,27 +221,6 @@ class TimeLeft:
             if first.epoch
         ]
         return _mean(waits[self._n_at_once :])
-
-    def _of_other(self, name, _, now):
-        """Return the seconds that another classifier still takes, 0 if unknown."""
-        work, rate = self.fits[name], self._rate_of_variant(name)
-        if rate is None:
-            return 0
-        spent = now - self._begun[name].seconds if name in self._begun else 0
-        return max(0, (work.training + work.scoring) * rate - spent)
-
-    def _rate_of_variant(self, name):
-        """Return the seconds a row that fits of the same variant took, or None."""
-        return _rate(
-            (
-                self.latest[other].seconds - self._begun[other].seconds,
-                self.fits[other].training + self.fits[other].scoring,
-            )
-            # Those that were finished in an earlier run were not trained.
-            for other in self._trained
-            if self.latest[other].is_over
-            and self.fits[other].variant == self.fits[name].variant
-        )
 
     def _pace(self):
         """Return a function of a fit's length to seconds per unit, or None.
