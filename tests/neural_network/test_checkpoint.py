@@ -353,6 +353,24 @@ def test_checkpoint_holds_the_seconds_of_all_runs(cnn, few, tmp_path):
     assert 100 < seconds() < 100 + 60
 
 
+def test_checkpoint_seconds_include_the_epochs(cnn, few, tmp_path):
+    class Begins(Epochs):
+        seconds = ()
+
+        def on_fit_task_begin(self, estimator, context):
+            if context.task_name == "epoch":
+                self.seconds += (time.perf_counter(),)
+
+    begins = Begins()
+    start = time.perf_counter()
+    clone(cnn).set_params(epochs=4).set_callbacks(begins).fit(*few)
+    whole = time.perf_counter() - start
+    (file,) = tmp_path.iterdir()
+    _, _, extra = unpack_state(TensorFile(file))
+    first, *_, last = begins.seconds
+    assert last - first < extra["seconds"] < whole
+
+
 def test_checkpoint_without_seconds_is_resumed(cnn, few, tmp_path):
     interrupt(cnn, *few, after=1)
     (file,) = tmp_path.iterdir()

@@ -258,7 +258,7 @@ def test_training_progress_says_what_it_knows(fits, early_stopping, words, at_la
     progress.left.add(Report("one", now - 402, 0, 1, 10, 0.1))
     progress.left.add(Report("one", now, 0.1, 1, 10, 0.5))
     assert progress.say_left() == words
-    progress.left.add(Report("one", now, 1, is_trained=True))  # it is scored then
+    progress.left.add(Report("one", now, 1))  # it is scored then
     assert progress.say_left() == at_last
     progress.left.add(Report("one", now, 1, is_over=True))
     assert progress.say_left() == at_last

@@ -423,18 +423,26 @@ def test_transform_name_of_a_file():
         scaler.transform("photo.jpg")
 
 
+@pytest.mark.parametrize("paper", [16, 13, 11])
+def test_transform_dark_ink_on_grey_paper_warning(paper):
+    ink = DIGITS > 8
+    scaler = ImageScaler(max_value=16).fit(16 * ink)
+    with pytest.warns(UserWarning, match="negative"):
+        scaler.transform(np.where(ink, 2, paper)[:50])
+
+
 INK = np.pad(DIGITS.reshape(-1, 8, 8) > 8, ((0, 0), (2, 2), (2, 2)))
 
 
 @pytest.mark.parametrize("paper", [16, 13, 11, 8, 5])
-def test_transform_dark_ink_on_grey_paper_warning(paper):
+def test_transform_dark_ink_amid_grey_paper_warning(paper):
     scaler = ImageScaler(max_value=16).fit(16 * INK)
     with pytest.warns(UserWarning, match="negative.*dark ink on light"):
         scaler.transform(np.where(INK, 2, paper)[:50])
 
 
 @pytest.mark.parametrize("paper", [0, 3, 5, 8, 11])
-def test_transform_light_ink_on_grey_paper_warning(paper):
+def test_transform_light_ink_amid_grey_paper_warning(paper):
     scaler = ImageScaler(max_value=16).fit(16 * ~INK)
     with pytest.warns(UserWarning, match="negative.*light ink on dark"):
         scaler.transform(np.where(INK, 14, paper)[:50])
