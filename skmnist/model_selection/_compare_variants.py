@@ -239,7 +239,9 @@ def _work(split, name, pipeline, image_shape):
         return Work(n_rows, n_scored, name)
     cnn = pipeline["cnn"]
     return Work(
-        fit_cost(cnn, n_rows, image_shape), scoring_cost(cnn, n_scored, image_shape)
+        fit_cost(cnn, n_rows, image_shape),
+        scoring_cost(cnn, n_scored, image_shape),
+        network=name,
     )
 
 

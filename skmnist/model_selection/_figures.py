@@ -66,7 +66,7 @@ def _draw_differences(comparison):
         f"{as_label(pair.variant, 30)} \N{MINUS SIGN} {as_label(pair.baseline, 30)}"
         for pair in pairs.itertuples()
     ]
-    size = (7.2, 1.3 + 0.2 * sum(name.count("\n") + 1.4 for name in names))
+    size = (6.4, 1.3 + 0.2 * sum(name.count("\n") + 1.4 for name in names))
     ax = open_axes(None, (1, 1), size, title)[0, 0]
     tidy(ax)
     ax.grid(visible=False, axis="y")

@@ -1,6 +1,6 @@
 """The remaining time of several fits, from reports of how far each one is."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from math import prod
 from typing import NamedTuple
 
@@ -16,11 +16,14 @@ class Work(NamedTuple):
 
     In multiplications of a network. With the name of a `variant` that is another
     classifier, in rows: only fits of the same variant tell how long they take.
+    `network` is the name of a variant that is a network: early stopping comes at
+    about the same epoch in its fits.
     """
 
     training: float
     scoring: float = 0.0
     variant: str = ""
+    network: str = ""
 
 
 class Report(NamedTuple):
@@ -111,32 +114,42 @@ class TimeLeft:
 
     @property
     def ends(self):
-        """The fractions at which networks ended, less than 1 by early stopping.
+        """The fractions at which networks ended, by variant: below 1, early stopping.
 
         Those that were finished before, in a checkpoint, report 0.
         """
-        reports = self.latest.values()
-        of_networks = [r for r in reports if self._lengths[r.name]]
-        over = [r for r in of_networks if r.is_trained or r.is_over]
-        return [report.fraction for report in over if report.fraction]
+        ends = defaultdict(list)
+        for name, report in self.latest.items():
+            if report.fraction and (report.is_trained or report.is_over):
+                ends[self.fits[name].network].append(report.fraction)
+        return ends
 
     @property
-    def _expected_end(self):
-        """The fraction of its epochs that a network is expected to train."""
-        return _mean(self.ends) or 1
+    def _expected(self):
+        """How long each fit of a network is expected to train in all, by name.
+
+        Early stopping is expected where it came in other fits of the variant, and
+        where it came in others before one of these has ended.
+        """
+        ends = {network: _mean(found) for network, found in self.ends.items()}
+        of_others = _mean([*ends.values()]) or 1
+        return {
+            name: length * ends.get(self.fits[name].network, of_others)
+            for name, length in self._lengths.items()
+        }
 
     @property
     def remaining(self):
         """How long each network that is not over still trains, by name.
 
-        0 for other classifiers. Early stopping is expected where it came so far.
+        0 for other classifiers.
         """
-        end = self._expected_end
-        left = {name: length * end for name, length in self._lengths.items()}
+        left = self._expected
         for name, report in self.latest.items():
-            rest = 1 - report.fraction
-            left[name] = self._lengths[name] * max(
-                end - report.fraction, _HARDLY * rest
+            length = self._lengths[name]
+            left[name] = max(
+                left[name] - report.fraction * length,
+                _HARDLY * (1 - report.fraction) * length,
             )
             if report.is_trained:
                 left[name] = 0
@@ -150,8 +163,7 @@ class TimeLeft:
         if not any(self._lengths.values()):
             return self.n_over / len(self.fits)
         remaining = self.remaining
-        expected = self._expected_end * sum(self._lengths.values())
-        done = max(0, 1 - sum(remaining.values()) / expected)
+        done = max(0, 1 - sum(remaining.values()) / sum(self._expected.values()))
         return min(done, 0.99) if remaining else done  # one may be of unknown length
 
     @property

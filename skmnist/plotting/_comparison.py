@@ -166,7 +166,7 @@ class ComparisonDisplay:
                 f"{columns}: give the `table_` of a comparison."
             )
         rows = np.arange(len(self.table))
-        figsize = (7.2, 1.5 + len(rows) * (0.22 * len(shown) + 0.25))
+        figsize = (6.4, 1.5 + len(rows) * (0.22 * len(shown) + 0.25))
         axes = open_axes(ax, (1, 1), figsize, self._title())
         self.ax_ = axes[0, 0]
         self.figure_ = self.ax_.figure

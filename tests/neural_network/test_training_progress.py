@@ -49,6 +49,22 @@ def test_time_left_fits_of_different_length():
     assert (left.n_over, left.running) == (1, [])
 
 
+def test_time_left_with_early_stopping_of_variants():
+    names = [f"{variant}, repeat {i}" for i in (1, 2, 3) for variant in "ab"]
+    left = TimeLeft({name: Work(1, network=name[0]) for name in names})
+    for name, begin, end, fraction in [
+        *(("a, repeat 1", 0, 10, 0.2), ("b, repeat 1", 10, 40, 0.6)),
+        ("a, repeat 2", 40, 50, 0.2),
+    ]:
+        left.add(Report(name, begin, 0))
+        left.add(Report(name, end, fraction, is_over=True))
+        if name == "a, repeat 1":  # nothing is known of b yet
+            assert left.seconds(10) == pytest.approx(5 * 10)
+    # Still b, a, b.
+    assert left.seconds(50) == pytest.approx(30 + 10 + 30)
+    assert left.fraction == pytest.approx((0.2 + 0.6 + 0.2) / (3 * 0.2 + 3 * 0.6))
+
+
 def test_time_left_with_early_stopping():
     left = TimeLeft(networks("abc"))
     left.add(Report("a", 0, 0))
