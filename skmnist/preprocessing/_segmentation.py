@@ -2,11 +2,12 @@
 
 The paper cannot be told from one rule: a bold character in a tight frame wants a
 wide view, the edge of a shadow a narrow one. So a few guesses at the paper are made,
-and the one is taken whose ink has outlines where the picture has edges. A stroke has
-edges on both sides, and a shadow on one: this tells ink from a blank sheet.
+and the one is taken whose ink is full and has outlines where the picture has edges. A
+stroke has edges on both sides, and a shadow on one: this tells ink from a blank sheet.
 """
 
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from PIL import Image
@@ -36,8 +37,8 @@ WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
 SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped first
 TINY, ENLARGED = 20, 8  # pixels; a smaller picture is enlarged so many times
 EVEN_BORDER = 0.8  # a border is that of the paper if such a share of it is even
-# The simplest paper is taken unless another makes the outlines so much better.
-EVEN_PAPER = 1.2
+# The votes on whether the ink is light are at most 6. Below this sum, both are tried.
+UNSURE = 1.6
 
 
 def find_ink(picture, ink):
@@ -77,12 +78,22 @@ def _widened(part, margin, reduction):
 def _look(picture, ink):
     """Find whether the ink is dark or light, and what it covers of the picture."""
     grey = _to_grey(picture)
-    if ink == "auto":
-        ink = "light" if _is_ink_light(grey) else "dark"
-    # Light ink on dark paper is looked at as its negative.
-    grey = 1 - grey if ink == "light" else grey
-    painted = without_lines(grey)
-    return ink, _cover(painted, contrast_of_lines(painted, grey))
+    votes = {"dark": -UNSURE, "light": UNSURE}.get(ink)
+    votes = _vote_for_light(grey) if votes is None else votes
+    scores, coverages = {}, {}
+    for ink, is_possible in ("dark", votes < UNSURE), ("light", votes > -UNSURE):
+        if is_possible:
+            # Light ink on dark paper is looked at as its negative.
+            seen = 1 - grey if ink == "light" else grey
+            painted = without_lines(seen)
+            weakest = contrast_of_lines(painted, seen)
+            scores[ink], coverages[ink] = _cover(painted, weakest)
+    ink = "light" if votes > 0 else "dark"
+    # A blank sheet is not searched for the other ink.
+    if len(scores) == 2 and scores[ink] > 0:
+        votes += np.log((1 + scores["light"]) / (1 + scores["dark"]))
+        ink = "light" if votes > 0 else "dark"
+    return ink, coverages[ink]
 
 
 def _reduce(picture):
@@ -119,15 +130,25 @@ def _to_grey(picture):
     return picture @ (weights / weights.sum()) if weights.any() else picture[..., 0]
 
 
-def _is_ink_light(grey):
-    """Return whether the few pixels that stand out near edges are the lighter ones."""
-    steepness = np.hypot(*(ndimage.sobel(grey, axis) for axis in (0, 1)))
+def _vote_for_light(grey):
+    """Tell whether the pixels that stand out near edges are the lighter ones.
+
+    The sum of four votes from -1 to 1, or of six where the border is even.
+    """
+    slopes = np.stack([ndimage.sobel(grey, axis) for axis in (0, 1)])
     # Where the picture ends is not an edge.
-    steepness[[0, -1]] = steepness[:, [0, -1]] = 0
+    slopes[:, [0, -1]] = slopes[:, :, [0, -1]] = 0
+    steepness = np.hypot(*slopes)
     step = 2 if max(grey.shape) > WORKING_SIDE // 2 else 1
-    sample = grey[::step, ::step]
+    sample, slopes = grey[::step, ::step], slopes[:, ::step, ::step]
     # Reflections of light fade out, and must not count.
     weights = largest_near(steepness)[::step, ::step] ** 2
+    # Nor should shadows, which have an edge on one side: slopes of strokes cancel out,
+    # but not near those that are bold.
+    steepness = steepness[::step, ::step]
+    flow = blur(np.dstack([*slopes, steepness]) * steepness[..., np.newaxis], 12)
+    left = np.hypot(flow[..., 0], flow[..., 1]) / np.maximum(flow[..., 2], 1e-12)
+    weights = weights, weights * (1 - left) ** 4
     # The first view is too narrow for bold strokes, the second too wide for shadows.
     differences = [sample - blur(sample, n_windows) for n_windows in (20, 6)]
     differences = [difference - upper_median(difference) for difference in differences]
@@ -135,14 +156,15 @@ def _is_ink_light(grey):
     paper = np.median(border)
     if np.mean(np.abs(border - paper) < EVEN) > EVEN_BORDER:
         differences.append(sample - paper)
-    votes = [weights * difference for difference in differences]
-    return sum(vote.sum() / (np.abs(vote).sum() or 1) for vote in votes) > 0
+    votes = [np.multiply(*pair) for pair in product(weights, differences)]
+    return sum(vote.sum() / (np.abs(vote).sum() or 1) for vote in votes)
 
 
 def _cover(grey, weakest):
-    """Find the coverage by ink, dark in `grey`, with the best of the guesses.
+    """Score the best of the guesses, and return its coverage by ink, dark in `grey`.
 
-    Ink that has less than the `weakest` contrast is what is left of the paper's lines.
+    0 and None where no guess shows a character. Ink that has less than the `weakest`
+    contrast is what is left of the paper's lines.
     """
     papers = list(_guess_papers(grey))
     slopes = np.stack([ndimage.sobel(grey, axis) for axis in (0, 1)]) / 8
@@ -157,15 +179,14 @@ def _cover(grey, weakest):
     ]
     steepest = max(guess.steepest for guess in guesses)
     if steepest == 0:
-        return None
+        return 0, None
     scores = [guess.choose(steepest) for guess in guesses]
-    scores[0] *= EVEN_PAPER
-    best = guesses[np.argmax(scores)]
-    if max(scores) <= 0 or not best.is_one_character() or best.contrast() < weakest:
-        return None
+    score, best = max(scores), guesses[np.argmax(scores)]
+    if score <= 0 or not best.is_one_character() or best.contrast() < weakest:
+        return 0, None
     # Strokes fade out at their edges over a pixel.
     kept = largest_near(best.chosen) & (best.coverage >= 0.1)
-    return np.where(kept, best.coverage, 0)
+    return score, np.where(kept, best.coverage, 0)
 
 
 def _guess_papers(grey):
@@ -173,7 +194,8 @@ def _guess_papers(grey):
     yield np.full_like(grey, np.median(border_of(grey)))
     trend = _fit_trend(grey)
     yield trend + close_strokes(grey - trend, 0.35)
-    yield trend + close_strokes(grey - trend, 0.15)
+    # A trend does not follow the edge of a shadow, and would slope beside it.
+    yield close_strokes(grey, 0.15)
 
 
 def _fit_trend(grey):

@@ -25,8 +25,9 @@ OUTLINE_EDGE = 0.4
 # may be more blurred where the ink is more than faint.
 LEAST_STEEPNESS, FAINT = 0.06, 0.4
 # Ink is left as steeply as it is entered, so that the slopes around it cancel out;
-# those of a shadow's edge do not. This share of them may be left over.
-MOST_IMBALANCE = 0.25
+# those of a shadow's edge do not. This share of them may be left over, and more where
+# steep ones count more, which light that fades on the other side does not make up for.
+MOST_IMBALANCE, MOST_STEEP_IMBALANCE = 0.25, 0.5
 # What is still wider, in heights, is a line of the paper. What has a longer outline,
 # in lengths of the character, or more parts or holes is squares or noise.
 WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 7, 8
@@ -64,12 +65,12 @@ class Strokes:
         least = LEAST_STEEPNESS * min(1, FAINT / full)
         self.outlines = self._total(outline, self.inside)
         around = _labelled(largest_near(self.labels))
-        imbalance = np.hypot(*(self._total(slope, around) for slope in slopes))
-        self.is_ink = (
-            (self._total(self.coverage > STRONG_INK, self.inside) > 0)
-            & (imbalance < MOST_IMBALANCE * self._total(steepness, around))
-            & (self._total(self.edges, self.inside) > least * self.outlines)
+        self.is_ink = (self._total(self.coverage > STRONG_INK, self.inside) > 0) & (
+            self._total(self.edges, self.inside) > least * self.outlines
         )
+        for weights, most in (1, MOST_IMBALANCE), (steepness, MOST_STEEP_IMBALANCE):
+            left = np.hypot(*(self._total(weights * part, around) for part in slopes))
+            self.is_ink &= left < most * self._total(weights * steepness, around)
         if self.is_ink.any():
             self.steepest = strongest(self.edges[self._pixels(self.is_ink)], 0.02)
 
@@ -82,7 +83,11 @@ class Strokes:
         return np.concatenate([[False], strokes])[self.labels]
 
     def choose(self, steepest):
-        """Choose the strokes of the character, and score them by their outlines."""
+        """Choose the strokes of the character, and score them.
+
+        By their outlines, and by how full the ink is: it is uneven where the guess at
+        the paper is wrong.
+        """
         if self.steepest == 0:
             return 0
         edges = self._total(np.minimum(self.edges / steepest, 1), self.inside)
@@ -101,7 +106,9 @@ class Strokes:
         is_near &= ~(is_wide & (below > UNDERLINE * size))
         chosen = (scores > 0) & (amounts > 0.04 * amounts[main]) & is_near
         self.chosen = self._pixels(chosen)
-        return scores[chosen].sum() if scores[main] > 0 and not is_wide[main] else 0
+        if scores[main] <= 0 or is_wide[main]:
+            return 0
+        return scores[chosen].sum() * self.coverage[self.chosen].mean()
 
     def _frames(self, scores):
         """Return the strokes around the character: boxes, circles, combs of forms."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -398,6 +399,26 @@ def test_uneven_light(light):
     }[light]
     shaded = (picture * brightness[..., np.newaxis]).astype(np.uint8)
     assert difference(normalize(shaded), normalize(picture)) < 0.3
+
+
+@pytest.mark.parametrize(("pen", "most"), [(4, 7), (9, 4), (30, 1)])
+def test_sharp_edge_of_a_deep_shadow(pen, most):
+    y, x = np.mgrid[-1:1:240j, -1:1:300j]
+    failed = []
+    for digit, direction in product(STROKES, [10, 60, 130, 200, 290, 340]):
+        picture = draw(digit, (240, 300), (90, 50, 190, 200), pen, ink=(100, 60, 125))
+        angle = np.radians(direction)
+        depth = x * np.cos(angle) + y * np.sin(angle)
+        shade = np.where(depth + 0.12 > 0, 0.5, 1 - 0.1 * (x**2 + y**2))
+        shaded = (picture * shade[..., np.newaxis]).astype(np.uint8)
+        try:
+            is_alike = difference(normalize(shaded), normalize(picture)) < 0.3
+        except ValueError:
+            is_alike = False
+        if not is_alike:
+            failed.append((digit, direction))
+    # Those with strokes along the edge, or with thin ones across it.
+    assert len(failed) <= most, failed
 
 
 @pytest.mark.parametrize("ink", ["dark", "light"])
