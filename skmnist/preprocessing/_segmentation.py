@@ -37,6 +37,8 @@ WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
 SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped first
 TINY, ENLARGED = 20, 8  # pixels; a smaller picture is enlarged so many times
 EVEN_BORDER = 0.8  # a border is that of the paper if such a share of it is even
+# The simplest paper is taken unless another makes ink and outlines so much better.
+EVEN_PAPER = 1.1
 # The votes on whether the ink is light are at most 6. Below this sum, both are tried.
 UNSURE = 1.6
 
@@ -181,6 +183,7 @@ def _cover(grey, weakest):
     if steepest == 0:
         return 0, None
     scores = [guess.choose(steepest) for guess in guesses]
+    scores[0] *= EVEN_PAPER
     score, best = max(scores), guesses[np.argmax(scores)]
     if score <= 0 or not best.is_one_character() or best.contrast() < weakest:
         return 0, None

@@ -94,7 +94,9 @@ class Strokes:
         scores = np.where(self.is_ink, edges - OUTLINE_EDGE * self.outlines, 0)
         heights, widths = self.lengths.T
         is_wide = widths > WIDEST * heights
-        scores[self._frames(np.where(is_wide, 0, scores))] = 0
+        frames = self._frames(np.where(is_wide, 0, scores))
+        of_frames = scores[frames].sum()
+        scores[frames] = 0
         main = np.argmax(np.where(is_wide, 0, scores))
         amounts = self._total(self.coverage, self.inside)
         size, below = self.lengths[main].max(), self.starts[:, 0] - self.stops[main, 0]
@@ -108,7 +110,8 @@ class Strokes:
         self.chosen = self._pixels(chosen)
         if scores[main] <= 0 or is_wide[main]:
             return 0
-        return scores[chosen].sum() * self.coverage[self.chosen].mean()
+        score = of_frames + scores[chosen].sum()
+        return score * self.coverage[self.chosen].mean()
 
     def _frames(self, scores):
         """Return the strokes around the character: boxes, circles, combs of forms."""
@@ -116,7 +119,7 @@ class Strokes:
         strokes = list(np.flatnonzero(scores > 0))
         frames = []
         # The frame may have the longest outline.
-        while inner := [s for s in strokes if self._are_around([main], s)]:
+        while self._are_around([main], inner := self._inside(main, strokes)):
             frames.append(main)
             main = max(inner, key=scores.__getitem__)
         others = [s for s in strokes if s not in [*frames, main]]
@@ -124,19 +127,26 @@ class Strokes:
         right = [s for s in others if self.stops[s, 1] > self.stops[main, 1]]
         pairs = map(list, product(left, right))
         for group in (others, *islice(pairs, MOST_PAIRS)):
-            if self._are_around(group, main):
+            if self._are_around(group, [main]):
                 frames += group
         return frames
 
+    def _inside(self, frame, strokes):
+        """Return those of the strokes that another one may have on three sides."""
+        is_inside = np.all(self.stops < self.stops[frame], axis=1)
+        is_inside &= self.starts[:, 1] > self.starts[frame, 1]
+        return [s for s in strokes if is_inside[s]]
+
     def _are_around(self, strokes, inner):
-        """Return whether strokes enclose another one on three sides at least."""
-        if not strokes:
+        """Return whether strokes enclose others on three sides at least."""
+        if not strokes or not inner:
             return False
         start, stop = self.starts[strokes].min(axis=0), self.stops[strokes].max(axis=0)
+        first, last = self.starts[inner].min(axis=0), self.stops[inner].max(axis=0)
         if (
-            start[1] >= self.starts[inner, 1]
-            or np.any(stop <= self.stops[inner])
-            or self.lengths[inner].max() < LEAST_IN_FRAME * max(stop - start)
+            start[1] >= first[1]
+            or np.any(stop <= last)
+            or max(last - first) < LEAST_IN_FRAME * max(stop - start)
         ):
             return False
         # The distance from the middle, where 1 is that of the sides.
