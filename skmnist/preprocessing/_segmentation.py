@@ -145,8 +145,8 @@ def _vote_for_light(grey):
     sample, slopes = grey[::step, ::step], slopes[:, ::step, ::step]
     # Reflections of light fade out, and must not count.
     weights = largest_near(steepness)[::step, ::step] ** 2
-    # Nor should shadows, which have an edge on one side: slopes of strokes cancel out,
-    # but not near those that are bold.
+    # Nor should shadows, which have an edge on one side. The slopes of strokes cancel
+    # out, but not near bold ones, so that votes without this count, too.
     steepness = steepness[::step, ::step]
     flow = blur(np.dstack([*slopes, steepness]) * steepness[..., np.newaxis], 12)
     left = np.hypot(flow[..., 0], flow[..., 1]) / np.maximum(flow[..., 2], 1e-12)

@@ -129,7 +129,7 @@ class Strokes:
         for group in (others, *islice(pairs, MOST_PAIRS)):
             if self._are_around(group, [main]):
                 frames += group
-        return frames
+        return list(set(frames))
 
     def _inside(self, frame, strokes):
         """Return those of the strokes that another one may have on three sides."""
