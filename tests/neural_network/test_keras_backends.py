@@ -54,6 +54,8 @@ import pickle
 import warnings
 
 warnings.simplefilter("error")
+# As in pyproject.toml.
+warnings.filterwarnings("ignore", "dtype='mixed_b?float16' is slower", UserWarning)
 
 import numpy as np
 from sklearn.base import clone
