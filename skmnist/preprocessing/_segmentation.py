@@ -11,7 +11,6 @@ from itertools import product
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from skmnist.preprocessing._filters import (
     blur,
@@ -20,6 +19,7 @@ from skmnist.preprocessing._filters import (
     close_strokes,
     contrast_to,
     largest_near,
+    slopes_of,
     strongest,
     upper_median,
 )
@@ -124,7 +124,7 @@ def _to_grey(picture):
         return picture[..., 0]
     sample = picture[::2, ::2]
     difference = sample - blur(sample, 8)
-    difference -= np.median(difference, axis=(0, 1))
+    difference -= upper_median(difference.reshape(-1, difference.shape[2]), axis=0)
     total = difference.sum(axis=2)
     strong = np.abs(total) >= strongest(np.abs(total), 0.01)
     signed = difference[strong] * np.sign(total[strong])[:, np.newaxis]
@@ -137,10 +137,7 @@ def _vote_for_light(grey):
 
     The sum of four votes from -1 to 1, or of six where the border is even.
     """
-    slopes = np.stack([ndimage.sobel(grey, axis) for axis in (0, 1)])
-    # Where the picture ends is not an edge.
-    slopes[:, [0, -1]] = slopes[:, :, [0, -1]] = 0
-    steepness = np.hypot(*slopes)
+    slopes, steepness = slopes_of(grey)
     step = 2 if max(grey.shape) > WORKING_SIDE // 2 else 1
     sample, slopes = grey[::step, ::step], slopes[:, ::step, ::step]
     # Reflections of light fade out, and must not count.
@@ -155,7 +152,7 @@ def _vote_for_light(grey):
     differences = [sample - blur(sample, n_windows) for n_windows in (20, 6)]
     differences = [difference - upper_median(difference) for difference in differences]
     border = border_of(grey)
-    paper = np.median(border)
+    paper = upper_median(border)
     if np.mean(np.abs(border - paper) < EVEN) > EVEN_BORDER:
         differences.append(sample - paper)
     votes = [np.multiply(*pair) for pair in product(weights, differences)]
@@ -169,11 +166,9 @@ def _cover(grey, weakest):
     contrast is what is left of the paper's lines.
     """
     papers = list(_guess_papers(grey))
-    slopes = np.stack([ndimage.sobel(grey, axis) for axis in (0, 1)]) / 8
-    slopes /= brightness(np.maximum(papers[0], papers[1]))
-    # Where the picture ends is not an edge.
-    slopes[:, [0, -1]] = slopes[:, :, [0, -1]] = 0
-    steepness = np.hypot(*slopes)
+    slopes, steepness = slopes_of(grey)
+    brightest = brightness(np.maximum(papers[0], papers[1]))
+    slopes, steepness = slopes / brightest, steepness / brightest
     # The middle of a thin stroke is level.
     edges = largest_near(steepness)
     guesses = [
@@ -194,7 +189,7 @@ def _cover(grey, weakest):
 
 def _guess_papers(grey):
     """Guess the brightness of the paper: even, smooth, and with shadows."""
-    yield np.full_like(grey, np.median(border_of(grey)))
+    yield np.full_like(grey, upper_median(border_of(grey)))
     trend = _fit_trend(grey)
     yield trend + close_strokes(grey - trend, 0.35)
     # A trend does not follow the edge of a shadow, and would slope beside it.

@@ -6,6 +6,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from skimage.filters import threshold_multiotsu
 
+from skmnist.preprocessing._filters import upper_median
 from skmnist.preprocessing._pixels import border_of
 
 # A sheet fills such a share of the picture, more of it if it is blank or cut off by a
@@ -37,7 +38,8 @@ EVEN, CLEAR = 0.06, 0.15
 FRAME, FRAME_STEP = 0.98, 0.9
 LEAST_INK = 0.005  # of the pixels in a frame
 SMALLEST, SAMPLE = 20, 100  # pixels of a picture in a frame, and how many are looked at
-_ANGLES = np.radians(np.arange(90))
+_COS, _SIN = (trig(np.radians(np.arange(90))) for trig in (np.cos, np.sin))
+_TURNS = np.array([[_COS, _SIN], [-_SIN, _COS]])
 
 
 def cut_off_frame(picture, scale):
@@ -47,7 +49,7 @@ def cut_off_frame(picture, scale):
     """
     channel = picture[..., picture.shape[2] // 2]
     sides = channel[0], channel[-1], channel[:, 0], channel[:, -1]
-    colour, tolerance = np.median(np.concatenate(sides)), EVEN * scale
+    colour, tolerance = upper_median(np.concatenate(sides)), EVEN * scale
     low, high = colour - tolerance, colour + tolerance
     if any(np.mean((side >= low) & (side <= high)) <= FRAME for side in sides):
         return picture
@@ -65,8 +67,8 @@ def cut_off_frame(picture, scale):
     # The edge of the frame may be blurred over a pixel.
     window = tuple(slice(part.start + 1, part.stop - 1) for part in window)
     inside = channel[window].astype(np.float32)
-    paper = np.median(inside)
-    is_paper = np.abs(np.median(border_of(inside)) - paper) < CLEAR * scale
+    paper = upper_median(inside)
+    is_paper = np.abs(upper_median(border_of(inside)) - paper) < CLEAR * scale
     # Not near its ends, where a stroke that is all there is may be round.
     y, x = (length // 8 for length in inside.shape)
     middle = inside[y : -y or None, x : -x or None]
@@ -101,7 +103,7 @@ def _views(channels):
     yield grey
     # How much the colour or, without colours, the brightness differs from the border.
     colours = channels / (grey + 0.1) if len(channels) > 1 else channels
-    differences = [colour - np.median(border_of(colour)) for colour in colours]
+    differences = [colour - upper_median(border_of(colour)) for colour in colours]
     yield np.sqrt(sum(difference**2 for difference in differences))
 
 
@@ -149,7 +151,7 @@ def _is_sheet(part, filled, channels, length):
 
     `filled` is the part with what it encloses, and `length` its shorter side.
     """
-    paper = np.median(channels[:, part], axis=1)
+    paper = upper_median(channels[:, part], axis=1)
     differences = channels - paper[:, np.newaxis, np.newaxis]
     inside = ndimage.binary_erosion(filled, iterations=3)
     ink = inside & (np.abs(differences.mean(axis=0)) > INK)
@@ -165,7 +167,7 @@ def _is_sheet(part, filled, channels, length):
         return False
     differs_around = np.sum(near & differs) > ALL_AROUND * np.sum(near)
     is_large = part.mean() > LEAST_BLANK or _extent(ink) > CHARACTER * length
-    return differs_around and is_large and np.median(border_of(differs))
+    return differs_around and is_large and border_of(differs).mean() > 0.5
 
 
 def _has_edges(channels):
@@ -194,15 +196,14 @@ def _fit_corners(part):
     ends = [(row, column) for row in (rows, rows + 1) for column in (left, right)]
     points = np.concatenate([np.column_stack(end) for end in ends])
     points = points[ConvexHull(points).vertices]
-    cos, sin = np.cos(_ANGLES), np.sin(_ANGLES)
-    turned = points @ np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1)
+    turned = points @ _TURNS
     low, lengths = turned.min(axis=1), np.ptp(turned, axis=1)
-    best = np.argmin(np.prod(lengths, axis=1))
-    y, x = ((turned[best] - low[best]) / lengths[best]).T
+    best = np.argmin(np.prod(lengths, axis=0))
+    y, x = (turned[..., best] - low[:, np.newaxis, best]) / lengths[:, np.newaxis, best]
     corners = points[
         [np.argmin(y + x), np.argmax(x - y), np.argmax(y + x), np.argmin(x - y)]
     ]
-    return corners, lengths[best]
+    return corners, lengths[:, best]
 
 
 def cut_out_sheet(picture, corners):

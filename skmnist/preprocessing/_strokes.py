@@ -55,12 +55,13 @@ class Strokes:
         self.labels, self.n_strokes = ndimage.label(ink, np.ones((3, 3)))
         self.inside = _labelled(self.labels)
         boxes = ndimage.find_objects(self.labels)
-        self.starts, self.stops = (
-            np.array([[getattr(part, end) for part in box] for box in boxes])
-            for end in ("start", "stop")
+        self.starts, self.stops = np.moveaxis(
+            [[(part.start, part.stop) for part in box] for box in boxes], 2, 0
         )
         self.lengths = self.stops - self.starts
-        outline = ink & largest_near(~np.pad(ink, 1))[1:-1, 1:-1]
+        beside_paper = largest_near(~ink)
+        beside_paper[[0, -1]] = beside_paper[:, [0, -1]] = True
+        outline = ink & beside_paper
         self.edges = np.where(outline, edges, 0)
         least = LEAST_STEEPNESS * min(1, FAINT / full)
         self.outlines = self._total(outline, self.inside)
@@ -161,10 +162,15 @@ class Strokes:
     def is_one_character(self):
         """Tell a character from the lines of paper and from noise."""
         # Chalk and pencil leave gaps where what they draw on is rough.
-        gaps, _ = ndimage.label(~self.chosen)
+        # The pixels around it keep what is outside of it together.
+        window = tuple(
+            slice(max(0, part.start - 1), part.stop + 1) for part in box_of(self.chosen)
+        )
+        chosen = self.chosen[window]
+        gaps, _ = ndimage.label(~chosen)
         is_small = np.bincount(gaps.ravel()) <= SMALL_GAP
         is_small[0] = False
-        filled = self.chosen | is_small[gaps]
+        filled = chosen | is_small[gaps]
         length = np.sum(filled & largest_near(~filled))
         size = max(part.stop - part.start for part in box_of(filled))
         parts_less_holes = euler_number(filled)
