@@ -16,9 +16,9 @@ from sklearn.utils.validation import validate_data
 _BUILT = Path(__file__).parents[1] / "docs" / "_build" / "html"
 # Packages whose lines are not the user's.
 _CALLERS = ("skmnist", "sklearn", "joblib", "contextlib")
-# What a 32-bit float can hold, without zero and what processors take for zero.
-LEAST_FLOAT = float(np.finfo(np.float32).tiny)
-LARGEST_FLOAT = float(np.finfo(np.float32).max)
+# What a 32-bit float can hold, without zero and what processors take for zero, in
+# digits that a message can show.
+LEAST_FLOAT, LARGEST_FLOAT = 1.2e-38, 3.4e38
 # What Keras's back ends take for sizes and counts.
 LARGEST_INT = 2**31 - 1
 
@@ -212,7 +212,10 @@ def _given_shape(image_shape):
 def _advice(what, one_too_many):
     if one_too_many:
         return f"is the label column still in {what}?"
-    return "set image_shape=(height, width) to the size of the images."
+    return (
+        "set image_shape=(height, width) to the size of the images, or give "
+        f"{what}[None] if it is a single image."
+    )
 
 
 def warn_if_flat(seen, image_shape):

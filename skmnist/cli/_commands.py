@@ -48,13 +48,12 @@ def compare(args):
             progress=args.progress,
             **args.params,
         )
-    if args.output is not None:
-        args.written = f"the results are only in part in {args.output}"
     if args.reports:
         say(report.reports(comparison))
     if args.output is None:
         say(report.as_text(comparison))
         return
+    args.written = f"the results are only in part in {args.output}"
     draw_once = cache(partial(draw_images, comparison))
     written = [
         partial(report.write_tables, comparison, args.output),

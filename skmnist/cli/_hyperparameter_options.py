@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+from collections import Counter
 from numbers import Integral
 
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -88,8 +89,13 @@ def variant(text):
             f"{text!r} is not one of {', '.join(known)}: write {name}:PARAM=VALUE,... "
             f"for others, and {name}: for the default settings"
         )
-    own = dict(_setting(each) for each in map(str.strip, settings.split(",")) if each)
-    return name, known.get(name, {}) | own
+    own = [_setting(each) for each in map(str.strip, settings.split(",")) if each]
+    for parameter, count in Counter(parameter for parameter, _ in own).items():
+        if count > 1:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} sets {parameter} {count} times: leave one of them"
+            )
+    return name, known.get(name, {}) | dict(own)
 
 
 def _setting(text):

@@ -150,7 +150,9 @@ def _how_to_resume(checkpoint, written):
             "With --checkpoint DIR, the same command resumes after the last finished "
             "epoch"
         )
-    if not any(name.endswith(".safetensors") for name in os.listdir(checkpoint)):
+    if not any(
+        name.endswith((".safetensors", ".joblib")) for name in os.listdir(checkpoint)
+    ):
         return f"no epoch was finished, and nothing was saved in {checkpoint}"
     return f"the same command resumes after the last finished epoch, from {checkpoint}"
 

@@ -183,8 +183,11 @@ def _write_labels(labels, loaded, path):
     table = pd.DataFrame({"ImageId": ids, "Label": labels})
     name, ending = os.path.splitext(os.path.basename(path))
     how = {"method": COMPRESSIONS.get(ending.lower())}
+    # Otherwise the name of a temporary file.
     if ending.lower() == ".zip":
         how["archive_name"] = name
+    elif ending.lower() == ".gz":
+        how["filename"] = name
     write_atomically(
         path, partial(table.to_csv, index=False, mode="wb", compression=how)
     )

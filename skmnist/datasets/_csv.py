@@ -64,14 +64,16 @@ def is_table(stream, path, label_column):
     """Return whether the first line of a stream is that of a table of images."""
     try:
         names = _split(_first_line(stream, path))
-        if _is_header(names, label_column):
+        is_named = _is_header(names, label_column)
+        if is_named:
             _pixel_order(names, label_column, path)
         else:
             names = _usual_names(len(names), label_column, path)
     except (ValueError, csv.Error):
         return False
-    # One number is rather a note than an image of one pixel.
-    return sum(_is_pixel(name, label_column) for name in names) > 1
+    # A few numbers are rather a note than an image.
+    n_pixels = sum(_is_pixel(name, label_column) for name in names)
+    return n_pixels > (1 if is_named else 15)
 
 
 def _first_line(stream, path):

@@ -22,7 +22,6 @@ from skmnist.datasets._parts import PARTS, ImageSet, choose, join, refuse_test
 from skmnist.datasets._pictures import (
     FORMATS,
     is_picture,
-    normalizer_of,
     read_picture,
     read_pictures,
 )
@@ -126,8 +125,9 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     -----
     UserWarning
         If files beside pictures are skipped because they are not pictures, or
-        pictures beside tables of images, or if ``subset="all"`` leaves out a third
-        part, such as ``val/``.
+        pictures beside tables of images, if a Parquet file does not have a column
+        `label_column`, but others, or if ``subset="all"`` leaves out a third part,
+        such as ``val/``.
 
     See Also
     --------
@@ -143,14 +143,10 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     """
     if subset not in PARTS:
         raise ValueError(f"subset is 'train', 'test' or 'all', not {subset!r}.")
-    if normalize not in (None, True, False):
-        from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
+    if normalize is not None:
+        from skmnist.preprocessing._mnist_normalizer import normalizer_of
 
-        if not isinstance(normalize, MnistNormalizer):
-            raise ValueError(
-                "normalize is None, True, False or a MnistNormalizer, not "
-                f"{normalize!r}."
-            )
+        normalizer_of(normalize)
     try:
         return load_tracked(source, label_column, subset, normalize)
     except (ValueError, FileNotFoundError) as error:
@@ -200,7 +196,7 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
 
 
 def _normalize_table(source, images, normalize):
-    from skmnist.preprocessing._mnist_normalizer import NoInkError
+    from skmnist.preprocessing._mnist_normalizer import NoInkError, normalizer_of
 
     try:
         return normalizer_of(normalize).transform(images)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skmnist._utils import warn_user
 from skmnist.datasets._parts import ImageSet
 from skmnist.datasets._pictures import as_images
 from skmnist.datasets._stream import one_line, shortened
@@ -27,6 +28,13 @@ def read_parquet(file, limit, path, label_column, normalize):
         if label_column in table.schema_arrow.names:
             column = table.read([label_column]).column(label_column)
             labels = _as_labels(column, label_column, path)
+        elif others := [
+            n for n in table.schema_arrow.names if n not in ("image", "id")
+        ]:
+            warn_user(
+                f"{path} has no column {label_column!r}, and so no labels; its other "
+                f"columns are {shortened(others)}: name one with label_column."
+            )
         # Small pictures of one size are taken for a prepared data set.
         images, normalized = as_images(
             _pictures(table, path), normalize, lambda images: True

@@ -183,19 +183,12 @@ def _of_one_size(contents):
     return np.array(greys)
 
 
-def normalizer_of(normalize):
-    """Return the normalizer that an argument `normalize` of load_images means."""
-    from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
-
-    return normalize if isinstance(normalize, MnistNormalizer) else MnistNormalizer()
-
-
 def _normalize(picture, normalize):
     """Return the image of a picture, None where ink is not found."""
-    from skmnist.preprocessing._mnist_normalizer import NoInkError
+    from skmnist.preprocessing._mnist_normalizer import NoInkError, normalizer_of
 
     try:
-        return normalizer_of(normalize).transform([picture])[0]
+        return normalizer_of(normalize or True).transform([picture])[0]
     except NoInkError:
         return None
 
@@ -234,6 +227,8 @@ def _as_array(image):
         return np.asarray(image).astype(np.uint16)
     if image.mode in "IF":  # 32 bits, with unknown values of black and white
         values = np.asarray(image, dtype=float)
+        if not np.isfinite(values).all():
+            raise ValueError("with pixels that are NaN or infinite")
         return np.interp(values, (values.min(), values.max()), (0, 255)).astype("u1")
     if image.has_transparency_data:
         return np.asarray(image.convert("RGBA"))

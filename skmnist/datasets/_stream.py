@@ -55,6 +55,8 @@ def damage_named(path):
     """Turn the various errors of damaged data into a ValueError."""
     try:
         yield
+    except FileNotFoundError:
+        raise
     except OSError as error:
         # Damaged data raise OSErrors too: without a number, or for a seek before 0.
         if error.errno not in (None, errno.EINVAL):

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import shutil
 import stat
 
 
@@ -13,8 +14,9 @@ def write_atomically(path, data, check=None):
     name in one step. An exception, a killed process or a power cut before that step
     leaves the former file as it was; a killed process leaves its temporary file behind,
     whose name starts with ``.skmnist-``. A symbolic link stays, and the file that it
-    names is replaced. `data` may be a function that writes to a binary stream. `check`
-    is called with the path of the temporary file; if it raises, the former file stays.
+    names is replaced. The permissions of a former file stay. `data` may be a function
+    that writes to a binary stream. `check` is called with the path of the temporary
+    file; if it raises, the former file stays.
     """
     path = os.path.realpath(os.fsdecode(path))
     folder = os.path.dirname(path)
@@ -29,6 +31,9 @@ def write_atomically(path, data, check=None):
             os.fsync(stream.fileno())
         if check is not None:
             check(temporary)
+        # There may be none, or a file system without permissions.
+        with contextlib.suppress(OSError):
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):

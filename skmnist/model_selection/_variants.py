@@ -189,6 +189,14 @@ def _check_classifier(name, variant):
             f"The variant {name!r} must be a dict of hyperparameters of MnistCNN, or "
             f"a classifier such as SVC(), but it is {variant!r}."
         )
+    for each in (variant, *variant.get_params().values()):
+        if not isinstance(each, type) and hasattr(each, "_parameter_constraints"):
+            try:
+                each._validate_params()
+            except ValueError as error:
+                raise ValueError(
+                    f"The variant {name!r} cannot be trained: {error}"
+                ) from None
 
 
 def _check_shared(variants, cnn_params):

@@ -54,10 +54,9 @@ class MnistCNN(BaseNetwork):
     min_learning_rate : float, default=1e-5
         Lower bound on the learning rate of a schedule. From 0 to 3.4e38.
     label_smoothing : float, default=0.0
-        Probability in the range [0, 1) that the training takes from the label of an
-        image and shares equally among all classes, its own included, against
-        overconfidence (Szegedy et al., 2016, arXiv:1512.00567). All losses in
-        `history_` and `batch_loss_` are computed so.
+        Label smoothing `a` in the range [0, 1), against overconfidence (Szegedy et
+        al., 2016, arXiv:1512.00567): the targets are ``(1 - a) * one_hot + a /
+        n_classes``, also for the losses in `history_` and `batch_loss_`.
     validation_fraction : float or None, default=0.1
         Fraction of the training rows, between 0 and 1, that `fit` sets aside to
         compute `val_loss`. The split is stratified and controlled by `random_state`:
@@ -81,7 +80,7 @@ class MnistCNN(BaseNetwork):
         Precision of the layers. The mixed policies compute in 16 bits and keep 32-bit
         weights; they are slower on a CPU without instructions for them. None takes
         the policy that is set with ``keras.config.set_dtype_policy`` when `fit` is
-        called.
+        called, in the same thread: workers and other threads use float32.
     image_shape : tuple of (int, int) or None, default=None
         Height and width in pixels. Needed only for rows of images that are not
         square; -1 in one place is inferred.

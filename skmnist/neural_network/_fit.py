@@ -29,6 +29,7 @@ from skmnist.neural_network._param_constraints import CONSTRAINTS, check_params
 from skmnist.neural_network._sklearn_callbacks import EpochTasks
 from skmnist.neural_network._targets import (
     check_classes,
+    check_sample_weight,
     encode_labels,
     plain_labels,
     scale_weights,
@@ -73,12 +74,12 @@ class BaseNetwork(FittedNetwork):
         state, *batches = fitted._validate(
             X, y, sample_weight, X_val, y_val, classes, **kwargs
         )
-        state, epochs, own_callbacks = fitted._plan(state, *batches, **kwargs)
+        last = _LastEpoch()
+        state, epochs, own_callbacks = fitted._plan(state, *batches, last, **kwargs)
         if context is not None:
             own_callbacks.append(
                 EpochTasks(self, context, fitted._as_fitted, X, y, sample_weight)
             )
-        last = _LastEpoch()
         try:
             with compiled_model(
                 fitted._fitted_architecture, shared=not callbacks
@@ -89,7 +90,7 @@ class BaseNetwork(FittedNetwork):
                     *batches,
                     epochs=epochs,
                     callbacks=callbacks,
-                    own_callbacks=[*own_callbacks, last],
+                    own_callbacks=own_callbacks,
                     verbose=int(self.verbose),
                 )
         except KeyboardInterrupt:
@@ -173,16 +174,20 @@ class BaseNetwork(FittedNetwork):
                 "continues with a fresh optimizer."
             )
         same_loss = self._fitted_architecture.label_smoothing == before.label_smoothing
-        return self._state.resumed(self.learning_rate, same_loss)
+        # Callbacks and the plateau rule lower the rate for good, a cycle for its fit.
+        keeps_rate = bool(self.callbacks) or "wait" in self._state.schedule
+        return self._state.resumed(self.learning_rate, same_loss, keeps_rate)
 
     # Split
 
     def _split(self, rows, codes, sample_weight, given, split_seed):
         """Return the training and the validation batches; the latter may be None."""
         shape = self.image_shape_
-        of_class = weigh_classes(self.class_weight, codes, self.classes_)
-        weight = weigh_rows(sample_weight, rows, codes, of_class)
+        weight = check_sample_weight(sample_weight, rows)
         # Rows of weight 0 are left out, of the validation split too.
+        counted = codes if weight is None else codes[weight > 0]
+        of_class = weigh_classes(self.class_weight, counted, self.classes_)
+        weight = weigh_rows(weight, codes, of_class)
         index = np.arange(len(rows)) if weight is None else np.flatnonzero(weight)
         held_out = None
         if given is None and split_seed is not None:
@@ -219,10 +224,16 @@ class BaseNetwork(FittedNetwork):
 
     # Train
 
-    def _plan(self, state, batches, validation, incremental=False):
+    def _plan(self, state, batches, validation, last_epoch, incremental=False):
         """Return the state to start from, the epochs to train, and the callbacks."""
         first = state.n_epochs if incremental else 0
         last = first + 1 if incremental else int(self.epochs)
+        if incremental and self.anneal == "one_cycle" and first >= self.epochs:
+            warn_user(
+                f"The cycle of {self.epochs} epochs is over, and the learning rate "
+                f"stays at {self.min_learning_rate:g}: to train further, set "
+                "anneal=False and a learning_rate."
+            )
         checkpoints, self._earlier_seconds = [], 0.0
         if self.checkpoint_dir is not None and not incremental:
             checkpoint, state, first = self._find_checkpoint(state, batches, validation)
@@ -233,7 +244,8 @@ class BaseNetwork(FittedNetwork):
             stopping = EarlyStopping(patience=int(self.n_iter_no_change), state=state)
             callbacks.append(stopping)
             last = first if stopping.is_over else last
-        return state, range(first, last), callbacks + checkpoints
+        # Before a checkpoint is written: whatever comes then, the epoch is over.
+        return state, range(first, last), [*callbacks, last_epoch, *checkpoints]
 
     def _find_checkpoint(self, start, batches, validation):
         """Return the checkpoint of this fit, its state and the next epoch."""

@@ -199,7 +199,7 @@ class FittedNetwork(ScikitLearnKerasClassifier):
         fitted = self._shallow_copy()
         if not fitted.__sklearn_is_fitted__():
             raise AttributeError(
-                "This MnistCNN is not fitted yet: model_ exists after fit."
+                "This MnistCNN instance is not fitted yet: call fit before model_."
             )
         with standard_settings():
             if hasattr(fitted, "_model"):

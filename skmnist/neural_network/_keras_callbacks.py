@@ -28,7 +28,7 @@ def _copy(callback, estimator):
         refuse(
             "callbacks",
             callback,
-            "hold instances of keras.callbacks.Callback, or what makes one when called",
+            "hold instances of keras.callbacks.Callback, or callables that return one",
         )
     if isinstance(made, keras.callbacks.BackupAndRestore):
         raise ValueError(

@@ -59,7 +59,10 @@ class ScikitLearnKerasClassifier(
         return tags
 
     def __dir__(self):
-        return sorted(set(super().__dir__()) - _SCIKERAS_ONLY)
+        # As scikit-learn's, which reads every attribute and so would build `model_`.
+        names = (name for name in object.__dir__(self) if name != "model_")
+        found = [name for name in names if hasattr(self, name)]
+        return [*found, *["model_"] * self.__sklearn_is_fitted__()]
 
 
 for _name in _SCIKERAS_ONLY:

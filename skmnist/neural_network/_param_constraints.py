@@ -94,7 +94,10 @@ HYPERPARAMETERS = {
         1e-5, [NOT_NEGATIVE_FLOAT], "RATE", "where annealing stops"
     ),
     "label_smoothing": _training(
-        0.0, [_FRACTION], "FRACTION", "probability shared among all classes"
+        0.0,
+        [_FRACTION],
+        "FRACTION",
+        "label smoothing: probability shared among all classes",
     ),
     "validation_fraction": _training(
         0.1,
@@ -190,9 +193,9 @@ def _check_entries(name, value, entries):
     if value is None or isinstance(value, str):
         return
     if not all(entries.is_satisfied_by(item) for item in values):
-        refuse(name, value, f"hold numbers of which each is {entries}")
+        refuse(name, value, f"have entries of which each is {entries}")
     if not value and not isinstance(value, dict):
-        refuse(name, value, "hold one number at least")
+        refuse(name, value, "have at least one entry")
 
 
 def check_averaging(params):

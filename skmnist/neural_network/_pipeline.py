@@ -4,7 +4,7 @@ from sklearn.pipeline import Pipeline
 
 from skmnist.neural_network._classifier import MnistCNN
 from skmnist.preprocessing._image_scaler import ImageScaler
-from skmnist.preprocessing._mnist_normalizer import MnistNormalizer
+from skmnist.preprocessing._mnist_normalizer import normalizer_of
 
 
 def make_mnist_pipeline(
@@ -18,10 +18,10 @@ def make_mnist_pipeline(
         Height and width in pixels, see `ImageScaler`.
     max_value : float, default=255
         The largest value that a pixel can have, above 0. Ignored with `normalize`.
-    normalize : bool, default=False
+    normalize : bool or MnistNormalizer, default=False
         Whether a `MnistNormalizer` comes first, for photographs and scans of one
-        character each. It is a step like any other: a search may set its parameters,
-        or the step itself to ``"passthrough"``.
+        character each, or a copy of the given one. It is a step like any other: a
+        search may set its parameters, or the step itself to ``"passthrough"``.
     **cnn_params : dict
         Hyperparameters of `MnistCNN`.
 
@@ -34,7 +34,8 @@ def make_mnist_pipeline(
     Raises
     ------
     ValueError
-        If `MnistCNN` does not have such a hyperparameter.
+        If `MnistCNN` does not have such a hyperparameter, or `normalize` is something
+        else.
 
     See Also
     --------
@@ -49,13 +50,13 @@ def make_mnist_pipeline(
     ...     digits.data, digits.target) > 0.7)
     True
     """
-    largest = 255 if normalize else max_value
+    normalizer = normalizer_of(normalize)
+    largest = max_value if normalizer is None else 255
     steps = [
         ("scale", ImageScaler(image_shape=image_shape, max_value=largest)),
         ("cnn", MnistCNN().set_params(**cnn_params)),
     ]
-    if normalize:
-        normalizer = MnistNormalizer()
+    if normalizer is not None:
         if image_shape is not None:
             normalizer.set_params(image_shape=image_shape)
         steps.insert(0, ("normalize", normalizer))

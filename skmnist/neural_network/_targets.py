@@ -87,20 +87,23 @@ def weigh_classes(class_weight, codes, classes):
     return weights
 
 
-def weigh_rows(sample_weight, rows, codes, class_weight):
+def check_sample_weight(sample_weight, rows):
+    """Return the weight of each row as float64, or None if none is given."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(len(rows), sample_weight)
+    return _check_sample_weight(
+        sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+    )
+
+
+def weigh_rows(sample_weight, codes, class_weight):
     """Return the product of both weights for each row, or None if all are equal.
 
     Only ratios matter: the weights are divided by the largest one.
     """
-    weight = None
-    if sample_weight is not None:
-        if isinstance(sample_weight, Real):
-            sample_weight = np.full(len(rows), sample_weight)
-        weight = _relative_to_largest(
-            _check_sample_weight(
-                sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-            )
-        )
+    weight = None if sample_weight is None else _relative_to_largest(sample_weight)
     if class_weight is not None:
         of_class = _relative_to_largest(class_weight[codes])
         weight = of_class if weight is None else weight * of_class

@@ -97,12 +97,16 @@ def _check_weights(model, images, epoch):
 
 
 class _Record(keras.callbacks.Callback):
-    """Keep the logs of an epoch after all other callbacks."""
+    """Add each epoch to the history, after the user's callbacks have seen its logs."""
 
-    logs = None
+    def __init__(self, history):
+        super().__init__()
+        self.history = history
 
     def on_epoch_end(self, epoch, logs=None):
-        self.logs = logs
+        # Keras sorts the names; ours come first, in their own order.
+        ours = {name: logs[name] for name in self.names if name in logs}
+        _append(self.history, ours | logs)
 
 
 def train(
@@ -140,23 +144,21 @@ def train(
 
     for callback in own_callbacks:
         callback.snapshot = snapshot
-    described = {"epochs": epochs.stop, "steps": len(batches), "model": model}
-    record = _Record()
+    record = _Record(history)
     hooks = keras.callbacks.CallbackList(
-        [*callbacks, record],
+        [*callbacks, record, *own_callbacks],
         add_history=True,
         add_progbar=verbose != 0,
         verbose=verbose,
-        **described,
+        epochs=epochs.stop,
+        steps=len(batches),
+        model=model,
     )
-    own = keras.callbacks.CallbackList(own_callbacks, **described)
     model.stop_training = False
     hooks.on_train_begin()
-    own.on_train_begin()
     logs = {}
     for epoch in epochs:
         hooks.on_epoch_begin(epoch)
-        own.on_epoch_begin(epoch)
         n_done = len(history.get("loss", ()))
         shuffle_seed, seeds = epoch_seeds(state.seed, n_done, len(network.generators))
         network.seed(seeds)
@@ -165,7 +167,6 @@ def train(
             batches.shuffled(shuffle_seed)
         ):
             hooks.on_train_batch_begin(step)
-            own.on_train_batch_begin(step)
             targets = network.targets(codes)
             logs = model.train_on_batch(images, targets, loss_weight, return_dict=True)
             if not math.isfinite(logs["loss"]):
@@ -173,7 +174,6 @@ def train(
             batch_loss.append(logs["loss"])
             means.add(logs, n, weight)
             hooks.on_train_batch_end(step, means.logs())
-            own.on_train_batch_end(step, means.logs())
             if model.stop_training:
                 break
         logs = means.logs()
@@ -183,13 +183,9 @@ def train(
                 raise _divergence("val_loss", logs["val_loss"], epoch, model)
         _check_weights(model, images, epoch)
         logs["learning_rate"] = _present_rate(model)
+        record.names = list(logs)
         hooks.on_epoch_end(epoch, logs)
-        # Keras sorts the names; ours come first, in their own order.
-        logs |= record.logs
-        _append(history, logs)
-        own.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
     hooks.on_train_end(logs)
-    own.on_train_end(logs)
     return snapshot()

@@ -45,16 +45,17 @@ class TrainingState:
             schedule={"learning_rate": learning_rate},
         )
 
-    def resumed(self, learning_rate, same_loss):
+    def resumed(self, learning_rate, same_loss, keeps_rate):
         """Return a copy to train further, with a new learning rate if it changed.
 
+        Without `keeps_rate`, the training begins at the learning rate in any case.
         Losses with other smoothing of the labels cannot be compared with those before.
         """
         optimizer, schedule = dict(self.optimizer), dict(self.schedule)
         forgotten = EarlyStopping.remembered if same_loss else schedule.keys()
         for name in set(forgotten) - {"learning_rate"}:
             schedule.pop(name, None)
-        if schedule.get("learning_rate") != learning_rate:
+        if schedule.get("learning_rate") != learning_rate or not keeps_rate:
             optimizer["learning_rate"] = np.float32(learning_rate)
             schedule["learning_rate"] = learning_rate
         return replace(self, optimizer=optimizer, schedule=schedule, best_weights={})

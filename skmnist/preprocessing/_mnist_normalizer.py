@@ -3,7 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import StrOptions
 
@@ -215,6 +215,17 @@ class MnistNormalizer(
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def normalizer_of(normalize):
+    """Return the normalizer that an argument `normalize` means, None for none."""
+    if isinstance(normalize, MnistNormalizer):
+        return clone(normalize)
+    if normalize not in (None, True, False):
+        raise ValueError(
+            f"normalize is None, True, False or a MnistNormalizer, not {normalize!r}."
+        )
+    return MnistNormalizer() if normalize else None
 
 
 def _place(coverage, image_shape, box_size):

@@ -38,6 +38,7 @@ UNDERLINE = 0.08  # of the length of the character; what is wide and so far belo
 LEAST_IN_FRAME, AROUND, NEARLY_ALL = 0.3, 0.65, 0.95
 MOST_PAIRS = 50  # of strokes; more are a pattern of the paper
 SMALL_GAP = 6  # pixels; grain in a stroke, and not a hole
+DASHES = 4  # pixels; as near are those of a dashed line at least
 
 
 class Strokes:
@@ -100,14 +101,22 @@ class Strokes:
         scores[frames] = 0
         main = np.argmax(np.where(is_wide, 0, scores))
         amounts = self._total(self.coverage, self.inside)
-        size, below = self.lengths[main].max(), self.starts[:, 0] - self.stops[main, 0]
-        gaps = np.maximum(
-            self.starts - self.stops[main], self.starts[main] - self.stops
-        )
-        is_near = gaps.max(axis=1) < 0.3 * size
-        # The bar of a 5 may be apart, but what is so far below underlines a digit.
-        is_near &= ~(is_wide & (below > UNDERLINE * size))
-        chosen = (scores > 0) & (amounts > 0.04 * amounts[main]) & is_near
+        may_belong = (scores > 0) & (amounts > 0.04 * amounts[main])
+        chosen = np.arange(self.n_strokes) == main
+        n_chosen = 0
+        # The bar of a 5 may be apart, and a dry pen leaves a row of dashes.
+        while n_chosen < chosen.sum():
+            n_chosen = chosen.sum()
+            start, stop = (
+                self.starts[chosen].min(axis=0),
+                self.stops[chosen].max(axis=0),
+            )
+            size, below = max(stop - start), self.starts[:, 0] - stop[0]
+            gaps = np.maximum(self.starts - stop, start - self.stops)
+            is_near = gaps.max(axis=1) < max(0.3 * size, DASHES)
+            # What is so far below underlines a digit.
+            is_near &= ~(is_wide & (below > UNDERLINE * size))
+            chosen |= may_belong & is_near
         self.chosen = self._pixels(chosen)
         if scores[main] <= 0 or is_wide[main]:
             return 0
@@ -128,7 +137,9 @@ class Strokes:
         right = [s for s in others if self.stops[s, 1] > self.stops[main, 1]]
         pairs = map(list, product(left, right))
         for group in (others, *islice(pairs, MOST_PAIRS)):
-            if self._are_around(group, [main]):
+            if self._are_around(group, [main]) and not self._are_dashes(
+                group, main, others
+            ):
                 frames += group
         return list(set(frames))
 
@@ -155,29 +166,41 @@ class Strokes:
         distances = np.hypot(*((2 * places + 1 - start - stop) / (stop - start)).T)
         return np.mean(distances > AROUND) > NEARLY_ALL
 
+    def _are_dashes(self, group, main, others):
+        """Return whether what is around goes on with the character, or with others."""
+        beside_main = self._near([main])
+        beside_group = self._near(group) - {*group, main}
+        return len(beside_main & {*group}) > 1 or bool(beside_group & {*others})
+
+    def _near(self, strokes):
+        """Return those within a few pixels of some strokes."""
+        near = np.isin(self.labels, np.add(strokes, 1))
+        for _ in range(DASHES):
+            near = largest_near(near)
+        return {*(np.unique(self.labels[near]) - 1).tolist()}
+
     def contrast(self):
         """Return the typical contrast of the chosen strokes."""
         return self.full * np.median(self.coverage[self.chosen])
 
     def is_one_character(self):
         """Tell a character from the lines of paper and from noise."""
+        # Paper around it keeps what is outside of it together.
+        chosen = np.pad(self.chosen[box_of(self.chosen)], DASHES)
         # Chalk and pencil leave gaps where what they draw on is rough.
-        # The pixels around it keep what is outside of it together.
-        window = tuple(
-            slice(max(0, part.start - 1), part.stop + 1) for part in box_of(self.chosen)
-        )
-        chosen = self.chosen[window]
         gaps, _ = ndimage.label(~chosen)
         is_small = np.bincount(gaps.ravel()) <= SMALL_GAP
         is_small[0] = False
         filled = chosen | is_small[gaps]
         length = np.sum(filled & largest_near(~filled))
-        size = max(part.stop - part.start for part in box_of(filled))
-        parts_less_holes = euler_number(filled)
+        # The parts of a dashed line are one.
+        joined = ndimage.binary_closing(filled, np.ones((3, 3)), DASHES // 2)
         return (
-            length >= SHORTEST_OUTLINE
-            and length < LONGEST_OUTLINE * size
-            and -MOST_HOLES < parts_less_holes < MOST_PARTS
+            SHORTEST_OUTLINE
+            <= length
+            < LONGEST_OUTLINE * (max(chosen.shape) - 2 * DASHES)
+            and -MOST_HOLES < euler_number(filled)
+            and euler_number(joined) < MOST_PARTS
         )
 
 

@@ -207,6 +207,13 @@ def test_variants_option_twice_and_spaces():
     assert make_parser().parse_args(["compare"]).variants == []
 
 
+def test_variants_with_a_parameter_twice(capsys):
+    args = ["compare", "--variants", "a:epochs=1,filters=4 8,epochs=2"]
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(args)
+    assert "sets epochs 2 times" in capsys.readouterr().err
+
+
 def test_variants_named_as_known_ones_start_from_their_settings():
     args = ["annealed:epochs=5", "fast:epochs=3", "own:"]
     args = make_parser().parse_args(["compare", "--variants", *args])

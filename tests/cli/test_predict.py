@@ -61,6 +61,10 @@ def test_predict_output_compressed(trained, table, expected, tmp_path, ending):
     assert predict(table, "--model", trained[0], "--output", output) == 0
     assert output.read_bytes()[:2] != b"Im"
     assert pd.read_csv(output)["Label"].tolist() == expected
+    # Programs that unpack it may go by the name inside.
+    assert b".tmp" not in output.read_bytes()
+    if ending == ".csv.gz":
+        assert output.read_bytes()[10:25] == b"submission.csv\0"
 
 
 def test_predict_model_before_images(trained, table, expected, tmp_path):

@@ -150,6 +150,15 @@ def test_zip_of_idx_files(tmp_path, folder, suffix):
     assert_loaded(load_images(path), PIXELS[:30], LABELS[:30])
 
 
+def test_zip_of_idx_files_without_a_part(tmp_path):
+    members = {n: content for n, content in idx_files().items() if "t10k" not in n}
+    path = write_zip(tmp_path / "archive.zip", members)
+    assert_loaded(load_images(path), PIXELS[:30], LABELS[:30])
+    with pytest.raises(FileNotFoundError, match="does not have a file t10k") as error:
+        load_images(path, subset="test")
+    assert "damaged" not in str(error.value)
+
+
 def test_zip_of_idx_files_and_folders_of_that_name(tmp_path):
     members = {}
     for name, content in idx_files().items():

@@ -43,7 +43,8 @@ def test_parquet_label_column(tmp_path):
     path = tmp_path / "train.parquet"
     path.write_bytes(parquet_bytes(name="digit"))
     assert_loaded(load_images(path, label_column="digit"))
-    assert_loaded(load_images(path), labels=None)
+    with pytest.warns(UserWarning, match="no column 'label'.*digit"):
+        assert_loaded(load_images(path), labels=None)
 
 
 def test_parquet_label_types(tmp_path):
@@ -110,6 +111,14 @@ def test_parquet_invalid(tmp_path, columns, words):
     message = refusal(path)
     assert str(path) in message
     assert re.search(words, message)
+
+
+def test_parquet_label_of_another_name(tmp_path):
+    columns = {"image": cells(STACK[:2]), "class": [1, 2]}
+    path = write(tmp_path / "train.parquet", columns)
+    with pytest.warns(UserWarning, match="no column 'label'.*class.*label_column"):
+        assert load_images(path).target is None
+    assert load_images(path, label_column="class").target.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("name", ["image", "label"])

@@ -395,6 +395,16 @@ def test_pictures_16_bits(tmp_path, kind):
     np.testing.assert_array_equal(images.data[0], np.rint(levels / 257).ravel())
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("normalize", [None, True, False])
+def test_pictures_with_pixels_that_are_not_finite(tmp_path, value, normalize):
+    levels = PICTURES[0].astype(np.float32)
+    levels[0, 0] = value
+    write_pictures(tmp_path, {"a": encoded(levels, "TIFF")})
+    with pytest.raises(ValueError, match="is a damaged picture.*NaN or infinite"):
+        load_images(tmp_path / "a", normalize=normalize)
+
+
 def with_alpha(ink, opaque=PICTURES[0]):
     picture = np.zeros((28, 28, 4), np.uint8)
     picture[..., :3], picture[..., 3] = ink, opaque

@@ -108,6 +108,15 @@ def test_write_atomically_umask(tmp_path, umask):
     assert stat.S_IMODE(written.st_mode) == stat.S_IMODE(plain.st_mode)
 
 
+def test_write_atomically_keeps_permissions(tmp_path):
+    path = tmp_path / "private"
+    path.write_bytes(b"former")
+    path.chmod(0o600)
+    write_atomically(path, b"content")
+    assert path.read_bytes() == b"content"
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+
+
 def test_write_atomically_symbolic_link(tmp_path):
     (tmp_path / "there").mkdir()
     path, link = tmp_path / "there" / "file.bin", tmp_path / "link"

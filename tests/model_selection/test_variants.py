@@ -213,6 +213,11 @@ def test_hyperparameter_overridden_by_all_networks():
         ({"svm": "SVC"}, "'svm' must be .* but it is 'SVC'"),
         ({"net": MnistCNN()}, "'net' is a MnistCNN with the network.*as a dict"),
         ({"net": make_mnist_pipeline()}, "'net' is a Pipeline with the network"),
+        ({"net": {}, "svm": SVC(C=-1)}, "'svm' cannot be trained: .*'C'.*Got -1"),
+        (
+            {"all": make_pipeline(StandardScaler(), SVC(kernel="curved"))},
+            "'all' cannot be trained: .*'kernel'.*Got 'curved'",
+        ),
     ],
 )
 def test_invalid_variants(variants, message, tmp_path):

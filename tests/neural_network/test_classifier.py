@@ -59,6 +59,27 @@ def test_is_keras_classifier():
         assert name not in dir(MnistCNN)
 
 
+def test_dir_does_not_build_the_model(digits, small):
+    X, y = (part[:100] for part in digits[:2])
+    cnn = MnistCNN(epochs=1, **small)
+    assert "model_" not in dir(cnn)
+    cnn = pickle.loads(pickle.dumps(cnn.fit(X, y)))
+    before = set(vars(cnn))
+    assert {"model_", "classes_", "epochs", "predict"} <= set(dir(cnn))
+    assert set(vars(cnn)) == before
+    assert cnn.model_.count_params()  # builds it
+    assert set(vars(cnn)) > before
+
+
+def test_balanced_weights_leave_rows_of_weight_0_out(digits, small):
+    X, y = (part[:200] for part in digits[:2])
+    weight = np.ones(200)
+    weight[np.flatnonzero(y == 0)[:15]] = 0
+    cnn = MnistCNN(epochs=2, class_weight="balanced", random_state=0, **small)
+    without = clone(cnn).fit(X[weight > 0], y[weight > 0]).predict_proba(X)
+    assert_array_equal(cnn.fit(X, y, sample_weight=weight).predict_proba(X), without)
+
+
 def test_score_on_digits(digits, small):
     X, y, X_test, y_test = digits
     cnn = MnistCNN(epochs=12, anneal="one_cycle", random_state=0, **small).fit(X, y)
@@ -643,7 +664,8 @@ def test_partial_fit_ten_times_equals_fit(anneal, digits, small, tmp_path):
     last = cnn.history_["learning_rate"][-1]
     if anneal == "one_cycle":
         assert last == pytest.approx(1e-5)
-        cnn.partial_fit(X, y)
+        with pytest.warns(UserWarning, match="The cycle of 10 epochs is over"):
+            cnn.partial_fit(X, y)
         assert cnn.history_["learning_rate"][-1] == last
         assert np.isnan(cnn.history_["val_loss"][-1])
 

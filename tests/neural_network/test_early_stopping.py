@@ -136,6 +136,50 @@ def test_fit_ctrl_c_keeps_last_epoch(digits, small):
     )
 
 
+@pytest.mark.parametrize("place", ["callback", "checkpoint"])
+def test_fit_ctrl_c_when_an_epoch_is_over(place, digits, small, tmp_path, monkeypatch):
+    """What is done after an epoch may take as long as the epoch."""
+    X, y, X_test, _ = (part[:200] for part in digits)
+    cnn = MnistCNN(epochs=9, random_state=0, **small)
+    n_calls = 0
+
+    def interrupt_second():
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == 2:
+            raise KeyboardInterrupt
+
+    class Stop:
+        """A callback of scikit-learn."""
+
+        def setup(self, estimator, context):
+            pass
+
+        teardown = on_fit_task_begin = setup
+
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "epoch":
+                interrupt_second()
+
+    if place == "callback":
+        cnn.set_callbacks(Stop())
+    else:
+        cnn.set_params(checkpoint_dir=tmp_path)
+        sync = os.fsync
+
+        def interrupted(descriptor):
+            sync(descriptor)
+            if os.path.isfile(f"/proc/self/fd/{descriptor}"):
+                interrupt_second()
+
+        monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cnn.fit(X, y)
+    two = MnistCNN(epochs=2, random_state=0, **small).fit(X, y)
+    assert cnn.history_ == two.history_
+    assert_array_equal(cnn.predict_proba(X_test), two.predict_proba(X_test))
+
+
 def test_fit_ctrl_c_in_first_epoch(digits, small):
     X, y, X_test, _ = (part[:200] for part in digits)
     interrupt = Interrupt(0)

@@ -202,3 +202,35 @@ def test_fit_anneal_lowers_rate(anneal, digits, small):
 
 def test_make_schedule_without_anneal():
     assert make_schedule(MnistCNN(), {}) == []
+
+
+def test_partial_fit_after_the_cycle_warns(digits, small):
+    X, y = (part[:100] for part in digits[:2])
+    cnn = MnistCNN(epochs=2, anneal="one_cycle", min_learning_rate=0.0, **small)
+    cnn.fit(X, y)
+    with pytest.warns(UserWarning, match="2 epochs is over.*stays at 0.*anneal=False"):
+        cnn.partial_fit(X, y)
+    assert cnn.history_["learning_rate"][1:] == [0, 0]
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "fit"])
+def test_training_further_after_a_cycle_starts_at_the_learning_rate(
+    method, digits, small
+):
+    X, y = (part[:100] for part in digits[:2])
+    cnn = MnistCNN(epochs=2, anneal="one_cycle", **small)
+    cnn.set_params(learning_rate=0.004).fit(X, y).set_params(
+        anneal=False, warm_start=True, epochs=1
+    )
+    getattr(cnn, method)(X, y)
+    assert cnn.history_["learning_rate"][1:] == pytest.approx([1e-5, 0.004])
+
+
+def test_training_further_after_a_plateau_keeps_the_rate(digits, small):
+    X, y = (part[:100] for part in digits[:2])
+    cnn = MnistCNN(epochs=4, anneal_patience=1, anneal=True, **small)
+    cnn.set_params(learning_rate=0.05).fit(X, y)
+    reached = cnn.history_["learning_rate"][-1]
+    assert reached < 0.05
+    cnn.set_params(anneal=False).partial_fit(X, y)
+    assert cnn.history_["learning_rate"][-1] <= reached

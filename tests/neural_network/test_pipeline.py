@@ -35,6 +35,17 @@ def test_normalize_steps(fitted):
     assert fitted["scale"].max_value == 255
 
 
+def test_normalize_by_a_given_normalizer():
+    given = MnistNormalizer(ink="dark", box_size=18)
+    step = make_mnist_pipeline(normalize=given)["normalize"]
+    assert step is not given
+    assert step.get_params() == given.get_params()
+    step = make_mnist_pipeline(normalize=given, image_shape=(32, 32))["normalize"]
+    assert step.get_params() == given.get_params() | {"image_shape": (32, 32)}
+    with pytest.raises(ValueError, match="or a MnistNormalizer, not 'dark'"):
+        make_mnist_pipeline(normalize="dark")
+
+
 def test_normalize_drawings_of_any_size(fitted, drawings):
     X, y = drawings
     assert fitted.score(X, y) > 0.9

@@ -50,5 +50,8 @@ def test_pretrained_file_size(enlarged):
     model = load_pretrained()
     pictures, labels = enlarged
     images = model[:-1].transform(pictures[:50])
-    with pytest.warns(UserWarning, match="fresh optimizer"):
+    with (
+        pytest.warns(UserWarning, match="fresh optimizer"),
+        pytest.warns(UserWarning, match="30 epochs is over.*anneal=False"),
+    ):
         model["cnn"].partial_fit(images, labels[:50])

@@ -457,6 +457,43 @@ def test_transform_light_ink_on_grey_paper_as_in_fit(paper, ink):
         scaler.transform(np.where(ink, 14, paper)[one : one + 1])
 
 
+@pytest.mark.parametrize("ink", [0.2, 0.5])
+@pytest.mark.parametrize(("dark", "bright"), [(7, 14), (5, 11), (4, 10), (9, 16)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_transform_dark_ink_in_uneven_light_warning(axis, dark, bright, ink):
+    scaler = ImageScaler(max_value=16).fit(16 * INK)
+    light = np.linspace(dark, bright, 12)
+    paper = light[:, np.newaxis] if axis else light
+    with pytest.warns(UserWarning, match="negative.*dark ink on light"):
+        scaler.transform((paper * np.where(INK, ink, 1))[:50])
+    # Light ink on such paper is as in `fit`.
+    scaler.transform(np.where(INK, 14, np.minimum(paper, 5))[:50])
+
+
+def test_transform_warns_once_of_another_scale():
+    scaler = ImageScaler().fit(255 * INK)
+    with pytest.warns(UserWarning, match="set max_value") as caught:
+        scaler.transform(65_535 * INK)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("side", [16, 20, 24, 26])
+def test_transform_batch_of_large_bright_shapes(side):
+    """A class of clothes may be bright on the whole; it is not a negative."""
+
+    def shapes(n, side):
+        images = np.zeros((n, 28, 28), dtype=np.uint8)
+        start = (28 - side) // 2
+        images[:, start : start + side, start : start + side] = 220
+        return images
+
+    train = np.concatenate([shapes(50, side) for side in (8, 12, 16, 24)])
+    scaler = ImageScaler().fit(train)
+    scaler.transform(shapes(9, side))
+    with pytest.warns(UserWarning, match="negative"):
+        scaler.transform(255 - shapes(9, 12))
+
+
 def test_transform_wrong_size_message():
     scaler = ImageScaler(max_value=16).fit(DIGITS)
     with pytest.raises(ValueError, match=r"\(9, 9\).*MnistNormalizer") as error:

@@ -668,6 +668,50 @@ def test_transform_box_around_broken_strokes():
     assert difference(normalize(framed), normalize(picture)) < 0.3
 
 
+def _dashed(paths, dash, gap, radius):
+    """Draw points along lines, with gaps of some pixels, and without them."""
+    sheets = [Image.new("L", (300, 300), WHITE) for _ in range(2)]
+    for path in paths:
+        steps = np.hypot(*np.diff(path, axis=0).T)
+        along = np.concatenate([[0], np.cumsum(steps)])
+        places = np.arange(0, along[-1], 1)
+        x, y = (np.interp(places, along, values) for values in path.T)
+        for number, (x0, y0) in enumerate(zip(x, y, strict=True)):
+            spot = (x0 - radius, y0 - radius, x0 + radius, y0 + radius)
+            for sheet, is_dashed in zip(sheets, (False, True), strict=True):
+                if not is_dashed or number % (dash + gap + 2 * radius) < dash:
+                    ImageDraw.Draw(sheet).ellipse(spot, fill=BLACK)
+    return sheets
+
+
+def _ring(x, y, radius):
+    angles = np.linspace(0, 2 * np.pi, 200)
+    return np.column_stack([x + radius * np.cos(angles), y + radius * np.sin(angles)])
+
+
+@pytest.mark.parametrize(
+    ("dash", "gap", "radius"),
+    [(50, 6, 5), (30, 6, 4), (20, 7, 5), (1, 6, 5)],
+)
+@pytest.mark.parametrize(
+    "paths",
+    [
+        [_ring(150, 150, 90)],
+        [_ring(150, 100, 45), _ring(150, 200, 55)],
+        [np.array([[90, 60], [200, 60], [140, 240]])],
+        [np.array([[150, 50], [150, 250]])],
+    ],
+    ids=[0, 8, 7, 1],
+)
+def test_transform_dashed_strokes(paths, dash, gap, radius):
+    """No part of a digit that a dry pen or a row of dots has drawn is left out."""
+    sizes = []
+    for sheet in _dashed(paths, dash, gap, radius):
+        places = np.argwhere(normalize(sheet) > 40)
+        sizes.append(np.ptp(places, axis=0))
+    assert np.abs(sizes[0] - sizes[1]).max() <= 2
+
+
 def test_transform_many_dots_soon():
     """That they are no frame is not found by trying all pairs of them."""
     picture = draw(1, (400, 400), (190, 100, 210, 300), 20).copy()
