@@ -203,11 +203,11 @@ def _fit_trend(grey):
     sample, values = terms[::step, ::step].reshape(-1, 6), grey[::step, ::step].ravel()
     kept = np.ones(len(values), dtype=bool)
     for _ in range(3):
-        # By the normal equations, which are faster and precise enough.
+        # By the normal equations, which are faster and precise enough, and with a
+        # little on the diagonal, since few terms may be kept.
         kept_terms = sample[kept].T
-        weights = np.linalg.lstsq(kept_terms @ kept_terms.T, kept_terms @ values[kept])[
-            0
-        ]
+        products = kept_terms @ kept_terms.T + np.float32(1e-5) * np.eye(6, dtype="f4")
+        weights = np.linalg.solve(products, kept_terms @ values[kept])
         residuals = values - sample @ weights
         residuals = np.abs(residuals - upper_median(residuals))
         kept = residuals <= 3 * upper_median(residuals) + 0.008

@@ -192,15 +192,17 @@ class Strokes:
         is_small = np.bincount(gaps.ravel()) <= SMALL_GAP
         is_small[0] = False
         filled = chosen | is_small[gaps]
+        parts_less_holes = euler_number(filled)
+        if parts_less_holes >= MOST_PARTS:
+            # Those of a dashed line are one.
+            joined = ndimage.binary_closing(filled, np.ones((3, 3)), DASHES // 2)
+            parts_less_holes = euler_number(joined)
         length = np.sum(filled & largest_near(~filled))
-        # The parts of a dashed line are one.
-        joined = ndimage.binary_closing(filled, np.ones((3, 3)), DASHES // 2)
+        size = max(chosen.shape) - 2 * DASHES
         return (
-            SHORTEST_OUTLINE
-            <= length
-            < LONGEST_OUTLINE * (max(chosen.shape) - 2 * DASHES)
-            and -MOST_HOLES < euler_number(filled)
-            and euler_number(joined) < MOST_PARTS
+            length >= SHORTEST_OUTLINE
+            and length < LONGEST_OUTLINE * size
+            and -MOST_HOLES < parts_less_holes < MOST_PARTS
         )
 
 
