@@ -16,9 +16,9 @@ from sklearn.utils.validation import validate_data
 _BUILT = Path(__file__).parents[1] / "docs" / "_build" / "html"
 # Packages whose lines are not the user's.
 _CALLERS = ("skmnist", "sklearn", "joblib", "contextlib")
-# What a 32-bit float can hold, without zero and what processors take for zero, in
-# digits that a message can show.
-LEAST_FLOAT, LARGEST_FLOAT = 1.2e-38, 3.4e38
+# What a 32-bit float can hold, without zero and what processors take for zero.
+LEAST_FLOAT = float(np.finfo(np.float32).tiny)
+LARGEST_FLOAT = float(np.finfo(np.float32).max)
 # What Keras's back ends take for sizes and counts.
 LARGEST_INT = 2**31 - 1
 
