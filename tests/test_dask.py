@@ -359,7 +359,7 @@ def test_cli_compare_worker_killed(doomed, tmp_path, alone):
     said = os.read(terminal, 10_000).decode()
     os.close(terminal)
     assert process.returncode == 0
-    # Dask may log the lost worker, but there are no progress bars.
+    # Dask may log the lost worker, but progress bars are left out.
     first, *others = said.splitlines()
     assert re.fullmatch(r"Watch the workers at http://127\.0\.0\.1:\d+/status", first)
     assert all(" - distributed." in line for line in others)

@@ -99,7 +99,7 @@ def _make_page(reader):
     import gradio
     from PIL import Image
 
-    def answer(url):
+    def predict(url):
         if not url:
             return "", _HINT
         drawing = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
@@ -122,7 +122,7 @@ def _make_page(reader):
                 label = gradio.Label(_HINT, label="Prediction", num_top_classes=10)
             with gradio.Column(min_width=240):
                 seen = gradio.HTML(html_template=_SEEN, css_template=_SEEN_STYLE)
-        canvas.change(answer, canvas, [seen, label], show_progress="hidden")
+        canvas.change(predict, canvas, [seen, label], show_progress="hidden")
     return page
 
 

@@ -39,7 +39,7 @@ def main(argv=None):
         notes = getattr(stop, "__notes__", ())
         return end("; ".join([words, *notes]), 143 if stop.args else 130)
     except MemoryError:
-        return end("error: there is not enough memory for this", 2)
+        return end("error: not enough memory", 2)
     except (ValueError, OSError, ImportError) as error:
         if not is_sentence(error):
             raise
@@ -116,7 +116,7 @@ def _run(argv):
 
 
 def _what_is_left(args):
-    """Yield what an interrupted command has written, and how to go on."""
+    """Yield what an interrupted command has written, and how to resume it."""
     written = getattr(args, "written", None)
     if written:
         yield written
@@ -168,7 +168,7 @@ def _check_inputs(args):
     """Check that the files to read exist, before anything slow is imported."""
     for path in _inputs(args):
         if not os.path.exists(path):
-            raise FileNotFoundError(f"there is no file or folder {path!r}")
+            raise FileNotFoundError(f"no file or folder {path!r} was found")
         label_column = getattr(args, "label_column", "label")
         if args.output and _would_replace(args.output, path, label_column):
             raise ValueError(

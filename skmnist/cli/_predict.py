@@ -30,7 +30,7 @@ def take_model(args):
         args.model = os.path.expanduser(args.data.pop(0))
         if not args.data:
             raise ValueError(
-                f"there are no IMAGES to label with {args.model}: name pictures, "
+                f"IMAGES to label with {args.model} are missing: name pictures, "
                 "folders or tables"
             )
 
@@ -197,13 +197,13 @@ def _compare_with_known(labels, loaded, classes):
     """Say how many labels are right, for sources whose labels are classes."""
     start, classes = 0, _as_text(classes)
     for source, images in loaded:
-        answers = labels[start : start + len(images.data)]
+        found = labels[start : start + len(images.data)]
         start += len(images.data)
         if images.target is None:
             continue
         known = _as_text(images.target)
         if np.isin(known, classes).any():  # folders may be named after writers
-            same = _as_text(answers) == known
+            same = _as_text(found) == known
             say(f"{100 * same.mean():.2f}% of the labels are those in {source}.")
 
 

@@ -42,7 +42,7 @@ def opened(path):
         mode = os.stat(path).st_mode
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"There is no file {path!r}; a source is 'digits', 'mnist' or a path."
+            f"No such file: {path!r}. A source is 'digits', 'mnist' or a path."
         ) from error
     if not stat.S_ISREG(mode):
         raise ValueError(f"{path} is neither a file nor a folder.")

@@ -71,7 +71,7 @@ def compare_variants(
     of it and measured on the test set. The best variant is chosen without the test
     set: by the mean over the folds, the earlier one of two that are equal.
 
-    With `cv="holdout"` there are no folds. As many rows as for the test are put
+    With `cv="holdout"`, folds are left out. As many rows as for the test are put
     aside for validation, given to `fit` as `X_val` and `y_val`. Each variant is
     trained exactly once on what is left, and the validation accuracy chooses.
 
@@ -201,7 +201,7 @@ def compare_variants(
             pipeline.get_params().get("cnn__early_stopping") for *_, pipeline in fits
         ),
     )
-    with warnings.catch_warnings(), progress, _saying_how_to_go_on(is_kept):
+    with warnings.catch_warnings(), progress, _saying_how_to_resume(is_kept):
         # Other classifiers do not report their progress.
         warnings.filterwarnings("ignore", ".* does not support callbacks")
         all_fits = VariantFits(n_jobs, cnn_params.get("checkpoint_dir"))
@@ -260,7 +260,7 @@ def _settings(params):
 
 
 @contextmanager
-def _saying_how_to_go_on(is_kept):
+def _saying_how_to_resume(is_kept):
     """Add a note to Ctrl-C."""
     try:
         yield

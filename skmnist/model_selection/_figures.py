@@ -13,7 +13,7 @@ def figure_functions(comparison):
     """Return functions without arguments that draw a comparison, by name.
 
     Each returns a display, or what has its `figure_`. The data are those of the first
-    repeat's test set; what needs a network is left out where there is none.
+    repeat's test set; what needs a network is left out of other comparisons.
     """
     from skmnist.plotting._batch_loss import BatchLossDisplay
     from skmnist.plotting._comparison import ComparisonDisplay

@@ -76,7 +76,7 @@ def _mean_and_error(scores, test_to_train):
 def holm(p_values):
     """Correct p-values for the number of tests, by Holm's step-down method (1979).
 
-    NaN, where there is no test, stays NaN.
+    NaN, of a pair without a test, stays NaN.
     """
     # Not np.array(), which does not copy a column of pandas 2.2.
     corrected = np.asarray(p_values, dtype=float).copy()

@@ -59,7 +59,7 @@ class VariantComparison:
         accuracy is that of the finished network, without dropout and augmentation,
         on the rows given to `fit`. Validation accuracy is that on `X_val` with
         `cv="holdout"`, otherwise that on the rows that the network held out itself.
-        NaN where there is none. With one repeat the intervals are Wilson's. With
+        NaN where rows for validation are missing. With one repeat the intervals are Wilson's. With
         more, accuracies and seconds are means, and the intervals those of the
         corrected t-test over the repeats, NaN where all are equal.
     repeats_ : DataFrame of shape (n_repeats * n_variants, 9)
@@ -230,7 +230,7 @@ class VariantComparison:
         Raises
         ------
         ValueError
-            If there is no such variant.
+            If `name` is not the name of a variant.
         """
         name = self.best_variant_ if name is None else name
         if name not in self.predictions_:

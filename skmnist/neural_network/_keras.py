@@ -114,7 +114,7 @@ def gpus():
     """Return the GPUs that Keras may compute on, as ``"gpu:0"``, in a list."""
     if keras.config.backend() == "torch":  # for which Keras 3.15.1 lists no devices
         return [f"gpu:{i}" for i in range(sys.modules["torch"].cuda.device_count())]
-    # Naming the kind is an error under JAX where there is none.
+    # Naming the kind is an error under JAX where it is missing.
     devices = map(str.lower, keras.distribution.list_devices())
     return [device for device in devices if device.startswith("gpu")]
 

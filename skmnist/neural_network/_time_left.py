@@ -79,7 +79,7 @@ class TimeLeft:
     def __init__(self, fits):
         self.fits = fits
         self.latest = {}
-        # Of other classifiers, the work tells nothing of how far all fits are.
+        # The work of other classifiers does not show how far all fits are.
         self._lengths = {
             name: 0 if work.variant else work.training for name, work in fits.items()
         }

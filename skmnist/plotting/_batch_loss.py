@@ -76,7 +76,7 @@ class BatchLossDisplay(RecordDisplay):
         Raises
         ------
         ValueError
-            If there are no records, a record is empty, or `ax` holds another number of
+            If records are missing, a record is empty, or `ax` holds another number of
             axes.
         """
         records = self._read(series_of)

@@ -65,7 +65,7 @@ class LearningRateDisplay(RecordDisplay):
         Raises
         ------
         ValueError
-            If there are no records, a record lacks learning rates, or `ax` holds
+            If records are missing, a record lacks learning rates, or `ax` holds
             several axes.
         """
         from matplotlib.lines import Line2D

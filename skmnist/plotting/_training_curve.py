@@ -105,7 +105,7 @@ class TrainingCurveDisplay(RecordDisplay):
         Raises
         ------
         ValueError
-            If there are no records, a record is empty, its lists differ in length, or
+            If records are missing, a record is empty, its lists differ in length, or
             `ax` holds another number of axes.
         """
         records = self._read(_columns_of)

@@ -227,7 +227,7 @@ class ImageScaler(
         # Paper in a photograph is often grey, but brighter than half.
         bright = float((rows > self.max_value / 2).mean()) - 0.5
         is_far = max(abs(found) * 2, abs(bright) * 4 / 3) > abs(known)
-        # However grey and uneven it is, there is no ink at its border.
+        # However grey and uneven the paper is, its border is free of ink.
         inner = np.zeros(self.image_shape_, dtype=bool)
         inner[1:-1, 1:-1] = True
         sample = rows[:: 1 + len(rows) // 1000, ~inner.ravel()] / self.max_value - 0.5

@@ -1,9 +1,9 @@
 """Find the ink of one character on paper, in a photograph or a drawing.
 
-The paper cannot be told from one rule: a bold character in a tight frame wants a
-wide view, the edge of a shadow a narrow one. So a few guesses at the paper are made,
-and the one is taken whose ink is full and has outlines where the picture has edges. A
-stroke has edges on both sides, and a shadow on one: this tells ink from a blank sheet.
+One rule does not find the paper: a bold character in a tight frame wants a wide view,
+the edge of a shadow a narrow one. So a few guesses at the paper are made, and the one
+is taken whose ink is full and has outlines where the picture has edges. A stroke has
+edges on both sides, and a shadow on one: this separates ink from a blank sheet.
 """
 
 from functools import lru_cache

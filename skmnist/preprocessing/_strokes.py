@@ -167,7 +167,7 @@ class Strokes:
         return np.mean(distances > AROUND) > NEARLY_ALL
 
     def _are_dashes(self, group, main, others):
-        """Return whether what is around goes on with the character, or with others."""
+        """Return whether what is around continues the character, or other strokes."""
         beside_main = self._near([main])
         beside_group = self._near(group) - {*group, main}
         return len(beside_main & {*group}) > 1 or bool(beside_group & {*others})

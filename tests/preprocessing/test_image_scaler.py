@@ -390,7 +390,7 @@ def test_transform_negative_image_warning():
         scaler.transform(16 - DIGITS[:5])
     for one in range(
         len(DIGITS)
-    ):  # images alone differ from the mean, and are no negatives
+    ):  # images alone differ from the mean, and are not negatives
         scaler.transform(DIGITS[one : one + 1])
 
 

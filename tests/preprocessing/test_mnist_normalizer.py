@@ -713,7 +713,7 @@ def test_transform_dashed_strokes(paths, dash, gap, radius):
 
 
 def test_transform_many_dots_soon():
-    """That they are no frame is not found by trying all pairs of them."""
+    """That they are not a frame is found without trying all pairs of them."""
     picture = draw(1, (400, 400), (190, 100, 210, 300), 20).copy()
     for y, x in np.ndindex(25, 25):
         picture[16 * y + 4 : 16 * y + 12, 16 * x + 4 : 16 * x + 12] = BLACK
@@ -729,7 +729,7 @@ def test_transform_many_dots_soon():
 @pytest.mark.parametrize("paper", [WHITE, BLACK])
 @pytest.mark.parametrize("holes", [1, 2])
 def test_transform_bold_rectangular_digit(holes, paper):
-    """A 0 and an 8 as on a display are no sheets with something on them."""
+    """A 0 and an 8 as on a display are not sheets with something on them."""
     picture = Image.new("L", (120, 160), paper)
     pencil = ImageDraw.Draw(picture)
     pencil.rectangle((30, 30, 89, 129), fill=255 - paper)
