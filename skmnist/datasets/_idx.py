@@ -44,11 +44,11 @@ def read_idx_files(tree, subset):
     least = min(name.count("/") for name in sets)
     first, *others = [name for name in sets if name.count("/") == least]
     if others:
-        images = [files[role] for files in sets.values() for role in files]
+        found = [posixpath.basename(name).strip("-_.") or name for name in sets]
         raise ValueError(
-            f"{tree.path} holds the idx files of {len(others) + 1} data sets "
-            f"({shortened(images)}); give the path of one file of images (a zip "
-            f"file must be unpacked)."
+            f"{tree.path} holds the idx files of {len(found)} data sets "
+            f"({shortened(found)}); give the path of one file of images (a zip file "
+            f"must be unpacked)."
         )
     parts, there = [], {part for part, _ in sets[first]}
     # "all" is what is there.

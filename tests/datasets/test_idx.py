@@ -94,7 +94,7 @@ def test_idx_several_data_sets(tmp_path):
     write_files(tmp_path, emnist_files())
     write_files(tmp_path, emnist_files("digits", STACK[::-1], LABELS[::-1]))
     message = refusal(tmp_path)
-    assert "emnist-digits-train-images" in message
+    assert "2 data sets ('emnist-digits', 'emnist-letters')" in message
     assert "one file of images" in message
     for name, step in [("letters", 1), ("digits", -1)]:
         path = tmp_path / f"emnist-{name}-train-images-idx3-ubyte.gz"
