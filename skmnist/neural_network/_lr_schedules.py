@@ -10,27 +10,12 @@ _WARM_UP = 0.3
 _START_DIVISOR = 25.0
 
 
-class _Schedule(keras.callbacks.Callback):
-    """Base class of the schedules.
-
-    The memory is a dict of numbers that is changed in place and kept by the estimator
-    between calls of ``partial_fit`` and in saved models. It has all members that
-    `remembered` of a schedule names, or none of them.
-    """
-
-    def __init__(self, *, learning_rate, min_learning_rate, memory):
-        super().__init__()
-        self.learning_rate = learning_rate
-        self.min_learning_rate = min(min_learning_rate, learning_rate)
-        self.memory = memory
-
-
-class Plateau(_Schedule):
+class Plateau(keras.callbacks.Callback):
     """Multiply the rate by a factor when the loss has stopped improving.
 
     The rule of :class:`keras.callbacks.ReduceLROnPlateau`, which is reset at each call
     of ``Model.fit`` (Keras 3.15.1) and so would never act across calls of
-    ``partial_fit``.
+    ``partial_fit``. Here the memory is changed in place, and kept by the estimator.
     """
 
     # Whether a member of the memory is valid after so many epochs.
@@ -39,10 +24,11 @@ class Plateau(_Schedule):
         "wait": lambda wait, n_epochs: type(wait) is int and 0 <= wait <= n_epochs,
     }
 
-    def __init__(self, *, factor, patience, **kwargs):
-        super().__init__(**kwargs)
-        self.factor = factor
-        self.patience = patience
+    def __init__(self, cnn, memory):
+        super().__init__()
+        self.factor, self.patience = cnn.anneal_factor, cnn.anneal_patience
+        self.min_learning_rate = min(cnn.min_learning_rate, cnn.learning_rate)
+        self.memory = memory
 
     def on_epoch_end(self, epoch, logs=None):
         loss = logs.get("val_loss", logs["loss"])
@@ -59,7 +45,7 @@ class Plateau(_Schedule):
             self.memory["wait"] = 0
 
 
-class OneCycle(_Schedule):
+class OneCycle(keras.callbacks.Callback):
     """Warm up once to the peak, then follow a half cosine down to the end.
 
     Over the first 30% of all steps the rate rises along a half cosine from 1/25
@@ -68,9 +54,10 @@ class OneCycle(_Schedule):
     have become usual since). After the last step the rate stays constant.
     """
 
-    def __init__(self, *, epochs, **kwargs):
-        super().__init__(**kwargs)
-        self.epochs = epochs
+    def __init__(self, cnn):
+        super().__init__()
+        self.epochs, self.learning_rate = cnn.epochs, cnn.learning_rate
+        self.min_learning_rate = min(cnn.min_learning_rate, cnn.learning_rate)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
@@ -121,13 +108,6 @@ def check_memory(memory, n_epochs):
 
 def make_schedule(cnn, memory):
     """Return the callback that `cnn.anneal` names, in a list that may be empty."""
-    if not cnn.anneal:
-        return []
-    shared = {
-        "learning_rate": cnn.learning_rate,
-        "min_learning_rate": cnn.min_learning_rate,
-        "memory": memory,
-    }
     if cnn.anneal == "one_cycle":
-        return [OneCycle(epochs=cnn.epochs, **shared)]
-    return [Plateau(factor=cnn.anneal_factor, patience=cnn.anneal_patience, **shared)]
+        return [OneCycle(cnn)]
+    return [Plateau(cnn, memory)] if cnn.anneal else []
