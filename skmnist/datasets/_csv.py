@@ -203,21 +203,19 @@ def _read_rows(stream, limit, path, longest):
 def _parse(lines, names, label_column, n_before, path):
     """Return the pixels (in the file's order), label texts and ids of some rows."""
     try:
-        table = _load(lines, names, label_column, "u1")
+        pixels, *texts = _load(lines, names, label_column, "u1")
     except (ValueError, Warning):
-        table = _parse_floats(lines, names, label_column, n_before, path)
-    if len(table) != len(lines):
+        pixels, *texts = _parse_floats(lines, names, label_column, n_before, path)
+    if len(pixels) != len(lines):
         raise ValueError(
             f"{path} has a line break inside quotes, between rows {n_before + 1} and "
             f"{n_before + len(lines)}."
         )
-    pixels = [table[field] for field in table.dtype.names if field.startswith("pixels")]
-    texts = [table[f] if f in table.dtype.names else [] for f in ("label", "id")]
-    return np.concatenate(pixels, axis=1).astype(np.uint8, copy=False), *texts
+    return pixels.astype(np.uint8, copy=False), *texts
 
 
 def _load(lines, names, label_column, dtype):
-    """Read rows into a table with fields for label, id and runs of pixels."""
+    """Return the pixels of some rows, of this dtype, and their label texts and ids."""
     id_column = next((name for name in names if name.lower() in _IDS), None)
     fields, runs = [], groupby(names, key=partial(_is_pixel, label_column=label_column))
     for is_pixel, run in runs:
@@ -231,26 +229,27 @@ def _load(lines, names, label_column, dtype):
     with warnings.catch_warnings():
         # Before NumPy 2.3, loadtxt wraps "256" and cuts "1.5" with a warning.
         warnings.simplefilter("error")
-        return np.loadtxt(
+        table = np.loadtxt(
             lines, fields, delimiter=",", comments=None, quotechar='"', ndmin=1
         )
+    pixels = [table[field] for field in table.dtype.names if field.startswith("pixels")]
+    texts = [table[f] if f in table.dtype.names else [] for f in ("label", "id")]
+    return np.concatenate(pixels, axis=1), *texts
 
 
 def _parse_floats(lines, names, label_column, n_before, path):
     """Read rows whose pixels are written as 12.0, and name the first bad cell."""
     try:
-        table = _load(lines, names, label_column, "f8")
+        pixels, *texts = _load(lines, names, label_column, "f8")
     except ValueError as error:
         raise ValueError(_explained(str(error), names, n_before, path)) from error
     columns = [i for i, name in enumerate(names) if _is_pixel(name, label_column)]
-    fields = [field for field in table.dtype.names if field.startswith("pixels")]
-    pixels = np.concatenate([table[field] for field in fields], axis=1)
     bad = np.argwhere((pixels < 0) | (pixels > 255) | (pixels != np.floor(pixels)))
-    if len(bad) and len(table) == len(lines):
+    if len(bad) and len(pixels) == len(lines):
         row, column = bad[0][0], columns[bad[0][1]]
         cell = repr(next(csv.reader([lines[row]]))[column])
         raise ValueError(_bad_cell(cell, row, column, names, n_before, path))
-    return table
+    return pixels, *texts
 
 
 def _explained(message, names, n_before, path):
