@@ -177,14 +177,11 @@ def resolve_image_shape(n_features, image_shape=None, seen=None, what="X"):
         return seen or (side, side)
     given = _given_shape(image_shape)
     known = abs(given[0] * given[1])
-    if -1 in given:
-        fits, one_too_many = n_features % known == 0, n_features % known == 1
-    else:
-        fits, one_too_many = n_features == known, n_features == known + 1
-    if not fits:
+    surplus = n_features % known if -1 in given else n_features - known
+    if surplus:
         raise ValueError(
             f"{what} has {n_features} columns, which contradict "
-            f"image_shape={given}: " + _advice(what, one_too_many)
+            f"image_shape={given}: " + _advice(what, one_too_many=surplus == 1)
         )
     height, width = (n if n != -1 else n_features // known for n in given)
     if seen not in (None, (height, width)):
