@@ -13,6 +13,7 @@ from skmnist.cli._parser import COMPRESSIONS, MODELS, PICKLED
 from skmnist.cli._reader import Reader, load
 from skmnist.datasets._load_images import load_tracked
 from skmnist.io._atomic import open_regular, write_atomically
+from skmnist.preprocessing._mnist_normalizer import NoInkError
 
 # First bytes of pickles, and of files that joblib compressed.
 _PICKLE = b"\x80"
@@ -129,8 +130,6 @@ def _ask(method, sources, progress):
 
 
 def _ask_block(source, ask, rows, start):
-    from skmnist.preprocessing._mnist_normalizer import NoInkError
-
     try:
         return ask(rows)
     except NoInkError as error:

@@ -19,18 +19,9 @@ from skmnist.datasets._idx import MAGIC, find_idx_files, read_idx_files, read_id
 from skmnist.datasets._npz import holds_arrays, read_npz
 from skmnist.datasets._parquet import read_parquet
 from skmnist.datasets._parts import PARTS, ImageSet, choose, join, refuse_test
-from skmnist.datasets._pictures import (
-    FORMATS,
-    is_picture,
-    read_picture,
-    read_pictures,
-)
-from skmnist.datasets._stream import (
-    expanded,
-    opened,
-    seekable,
-    shortened,
-)
+from skmnist.datasets._pictures import FORMATS, is_picture, read_picture, read_pictures
+from skmnist.datasets._stream import expanded, opened, seekable, shortened
+from skmnist.preprocessing._mnist_normalizer import NoInkError, normalizer_of
 
 
 class _Options(NamedTuple):
@@ -143,10 +134,7 @@ def load_images(source, *, label_column="label", subset="train", normalize=None)
     """
     if subset not in PARTS:
         raise ValueError(f"subset is 'train', 'test' or 'all', not {subset!r}.")
-    if normalize is not None:
-        from skmnist.preprocessing._mnist_normalizer import normalizer_of
-
-        normalizer_of(normalize)
+    normalizer_of(normalize)  # raises an error for what does not mean one
     try:
         return load_tracked(source, label_column, subset, normalize)
     except (ValueError, FileNotFoundError) as error:
@@ -175,9 +163,11 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
         descr = ""
     if normalize and not image_set.normalized:
         # MnistNormalizer expects pixels up to 1 or 255.
-        images = _normalize_table(
-            source, image_set.images / np.float32(max_value), normalize
-        )
+        pixels = image_set.images / np.float32(max_value)
+        try:
+            images = normalizer_of(normalize).transform(pixels)
+        except NoInkError as error:
+            raise error.in_rows(source) from error
         max_value = 255
         image_set = image_set._replace(images=images, normalized=True)
         descr = descr and f"{descr}\nHere each image went through MnistNormalizer."
@@ -193,15 +183,6 @@ def load_tracked(source, label_column, subset, normalize=None, track=iter):
         max_value=max_value,
         DESCR=descr or _described(image_set, path),
     )
-
-
-def _normalize_table(source, images, normalize):
-    from skmnist.preprocessing._mnist_normalizer import NoInkError, normalizer_of
-
-    try:
-        return normalizer_of(normalize).transform(images)
-    except NoInkError as error:
-        raise error.in_rows(source) from error
 
 
 def _described(image_set, path):

@@ -15,6 +15,11 @@ from skmnist.datasets._parts import (
     warn_of_rest,
 )
 from skmnist.datasets._stream import one_line, read_all, shortened
+from skmnist.preprocessing._mnist_normalizer import (
+    NoInkError,
+    normalizer_of,
+    say_no_ink,
+)
 
 _STARTS = (
     b"\x89PNG\r\n\x1a\n",
@@ -163,7 +168,10 @@ def as_images(contents, normalize, is_mnist):
         picture if large else _normalize(picture, normalize)
         for _, picture, large in pictures
     ]
-    _refuse_blank([name for name, *_ in pictures], images)
+    names = [name for name, *_ in pictures]
+    blank = [n for n, image in zip(names, images, strict=True) if image is None]
+    if blank:
+        raise ValueError(say_no_ink("", blank))
     return np.array(images), True
 
 
@@ -185,20 +193,10 @@ def _of_one_size(contents):
 
 def _normalize(picture, normalize):
     """Return the image of a picture, None where ink is not found."""
-    from skmnist.preprocessing._mnist_normalizer import NoInkError, normalizer_of
-
     try:
         return normalizer_of(normalize or True).transform([picture])[0]
     except NoInkError:
         return None
-
-
-def _refuse_blank(names, images):
-    from skmnist.preprocessing._mnist_normalizer import say_no_ink
-
-    blank = [n for n, image in zip(names, images, strict=True) if image is None]
-    if blank:
-        raise ValueError(say_no_ink("", blank))
 
 
 def decode(content, name):
