@@ -80,9 +80,7 @@ class BatchLossDisplay(RecordDisplay):
             axes.
         """
         records = self._read(series_of)
-        n_records = len(records)
-        width = max(6.4, 1 + 2.7 * n_records)
-        self._open_panels(ax, (1, n_records), (width, 4), "Loss of each batch")
+        self._open_panels(ax, 1, 4, "Loss of each batch")
         self.raw_, self.smooth_ = [], []
         last = max(map(len, records.values()))
         window = max(5, last // 50)

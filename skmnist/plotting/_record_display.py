@@ -118,15 +118,17 @@ class RecordDisplay:
             )
         return {name: read(record, name) for name, record in self.records.items()}
 
-    def _open_panels(self, ax, shape, figsize, title):
-        """Open the axes, of which the first row has the names of the records as titles.
+    def _open_panels(self, ax, n_rows, height, title):
+        """Open a column of axes for each record, with its name above the first.
 
         In a new figure, the name of a single record is part of the figure's title.
         """
         names = list(map(str, self.records))
         if ax is None and len(names) == 1:
             title, names = ": ".join(filter(None, [title, as_label(*names, 60)])), []
-        self.axes_ = open_axes(ax, shape, figsize, title)
+        n_records = len(self.records)
+        figsize = (max(6.4, 1 + 2.7 * n_records), height)
+        self.axes_ = open_axes(ax, (n_rows, n_records), figsize, title)
         self.ax_ = ax if hasattr(ax, "plot") else self.axes_[0, 0]
         self.figure_ = self.ax_.figure
         for panel, name in zip(self.axes_[0], names, strict=False):

@@ -109,10 +109,7 @@ class TrainingCurveDisplay(RecordDisplay):
             `ax` holds another number of axes.
         """
         records = self._read(_columns_of)
-        n_records = len(records)
-        width = max(6.4, 1 + 2.7 * n_records)
-        title = "Loss and accuracy of each epoch"
-        self._open_panels(ax, (2, n_records), (width, 5.6), title)
+        self._open_panels(ax, 2, 5.6, "Loss and accuracy of each epoch")
         n_epochs = max(len(history["loss"]) for history in records.values())
         # Markers are smaller for long records.
         size = 5 if n_epochs <= 12 else 3.2
