@@ -77,9 +77,7 @@ class BaseNetwork(FittedNetwork):
         last = _LastEpoch()
         state, epochs, own_callbacks = fitted._plan(state, *batches, last, **kwargs)
         if context is not None:
-            own_callbacks.append(
-                EpochTasks(self, context, fitted._as_fitted, X, y, sample_weight)
-            )
+            own_callbacks.append(EpochTasks(self, context, fitted, X, y, sample_weight))
         try:
             with compiled_model(
                 fitted._fitted_architecture, shared=not callbacks
@@ -236,8 +234,11 @@ class BaseNetwork(FittedNetwork):
             )
         checkpoints, self._earlier_seconds = [], 0.0
         if self.checkpoint_dir is not None and not incremental:
-            checkpoint, state, first = self._find_checkpoint(state, batches, validation)
+            check_resumable(self)
+            checkpoint = Checkpoint(self, fingerprint(self, state, batches, validation))
             checkpoints.append(checkpoint)
+            n_before, state = state.n_epochs, checkpoint.load(state)
+            first = last if checkpoint.is_finished else state.n_epochs - n_before
             self._earlier_seconds = checkpoint.seconds
         callbacks = make_schedule(self, state.schedule)
         if self.early_stopping and not incremental:
@@ -246,12 +247,3 @@ class BaseNetwork(FittedNetwork):
             last = first if stopping.is_over else last
         # Before a checkpoint is written: whatever comes then, the epoch is over.
         return state, range(first, last), [*callbacks, last_epoch, *checkpoints]
-
-    def _find_checkpoint(self, start, batches, validation):
-        """Return the checkpoint of this fit, its state and the next epoch."""
-        check_resumable(self)
-        name = fingerprint(self, start, batches, validation)
-        checkpoint = Checkpoint(self, name)
-        state = checkpoint.load(start)
-        done = state.n_epochs - start.n_epochs
-        return checkpoint, state, int(self.epochs) if checkpoint.is_finished else done

@@ -56,10 +56,6 @@ class FittedNetwork(ScikitLearnKerasClassifier):
             attributes["best_epoch_"] = state.schedule["best_epoch"]
         return attributes
 
-    def _as_fitted(self, state):
-        """Return all attributes of an estimator that is fitted as far as `state`."""
-        return vars(self) | self._attributes(state)
-
     # Networks that the hyperparameters describe
 
     def _architecture(self):

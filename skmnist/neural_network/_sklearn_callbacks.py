@@ -9,14 +9,13 @@ from skmnist.neural_network._keras import keras
 class EpochTasks(keras.callbacks.Callback):
     """Call scikit-learn's callbacks at each epoch, as one task of the fit.
 
-    `attributes` makes from a :class:`TrainingState` the attributes of an estimator that
-    is fitted as far as that. `X` and `y` are the training data as they were given, with
-    the names of columns.
+    `fitted` is the copy of the estimator that is trained. `X` and `y` are the training
+    data as they were given, with the names of columns.
     """
 
     snapshot = None
 
-    def __init__(self, estimator, context, attributes, X, y, weight):
+    def __init__(self, estimator, context, fitted, X, y, weight):
         super().__init__()
         self.context = context
         self.of_batches = [
@@ -24,7 +23,7 @@ class EpochTasks(keras.callbacks.Callback):
             for callback in context._callbacks
             if hasattr(callback, "on_batch_end")
         ]
-        self.attributes = attributes
+        self.fitted = fitted
         self.arguments = {
             "estimator": estimator,
             "X": X,
@@ -35,10 +34,11 @@ class EpochTasks(keras.callbacks.Callback):
     def _call(self, hook):
         # What is kept must not refer to `self`: a reference cycle would hold the
         # weights of the fit until the next garbage collection.
-        return hook(
-            **self.arguments,
-            reconstruction_attributes=lambda: self.attributes(self.snapshot()),
-        )
+        return hook(**self.arguments, reconstruction_attributes=self._attributes)
+
+    def _attributes(self):
+        """Return the attributes of the estimator as if the fit were over."""
+        return vars(self.fitted) | self.fitted._attributes(self.snapshot())
 
     def on_train_begin(self, logs=None):
         self._call(self.context.call_on_fit_task_begin)
