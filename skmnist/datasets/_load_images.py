@@ -290,8 +290,6 @@ def is_read(file, source, label_column):
         # The labels of an idx file are read from beside it.
         if find_idx_files([name]):
             return True
-        if is_folder and holds_arrays(tree.names) and name.endswith(".npy"):
-            return True
         if is_folder and (kind := _kind_in(tree, name, label_column)):
             others = (each for each in tree.names if each != name)
             # A zip file is read if it is the only file that can be.
