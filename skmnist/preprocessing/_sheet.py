@@ -163,17 +163,12 @@ def _is_sheet(part, filled, channels, length):
     differs = np.abs(differences).max(axis=0) > STEP
     near = ndimage.binary_dilation(filled, iterations=3)
     near &= ~ndimage.binary_dilation(filled)
-    if np.sum(near & _has_edges(channels)) < WITH_EDGE * np.sum(near):
+    changes = ndimage.morphological_gradient(channels, (1, 7, 7)).max(axis=0)
+    if np.sum(near & (changes > STEP)) < WITH_EDGE * np.sum(near):
         return False
     differs_around = np.sum(near & differs) > ALL_AROUND * np.sum(near)
     is_large = part.mean() > LEAST_BLANK or _extent(ink) > CHARACTER * length
     return differs_around and is_large and border_of(differs).mean() > 0.5
-
-
-def _has_edges(channels):
-    """Return where the brightness of a channel changes within a few pixels."""
-    high = ndimage.maximum_filter(channels, (1, 7, 7))
-    return np.any(high - ndimage.minimum_filter(channels, (1, 7, 7)) > STEP, axis=0)
 
 
 def _has_room(is_empty, length=None):
