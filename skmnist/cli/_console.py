@@ -73,7 +73,7 @@ def describe(error):
 def one_line_warnings():
     """Show each warning once, in one line, without Python's source lines."""
     with warnings.catch_warnings():
-        warnings.showwarning = _Warnings().show
+        warnings.showwarning = _show_once()
         yield
 
 
@@ -85,7 +85,7 @@ def begin_worker(path):
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # left to the parent
     Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    warnings.showwarning = _Warnings(path).show
+    warnings.showwarning = _show_once(path)
     from skmnist.cli._log_filter import start_keras
 
     start_keras()
@@ -97,21 +97,19 @@ def _end_with(parent):
     os._exit(1)
 
 
-class _Warnings:
-    def __init__(self, path=None):
-        self.seen = set()
-        self.path = path
+def _show_once(path=None):
+    """Return what shows each warning once, on standard error or in a file."""
+    seen = set()
 
-    def show(self, message, category, filename, lineno, file=None, line=None):
-        text = _one_line(message)
-        if text not in self.seen:
-            self.seen.add(text)
-            line = f"skmnist: warning: {text}"
-            if self.path is None:
-                print(line, file=sys.stderr)
-                return
-            with open(self.path, "a") as file:
+    def show(message, *where):
+        line = f"skmnist: warning: {_one_line(message)}"
+        if line not in seen:
+            seen.add(line)
+            to = open(path, "a") if path else contextlib.nullcontext(sys.stderr)
+            with to as file:
                 print(line, file=file)
+
+    return show
 
 
 def _one_line(text):
