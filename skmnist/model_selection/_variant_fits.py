@@ -16,13 +16,7 @@ class VariantFits(CallbackSupportMixin, BaseEstimator):
 
     An estimator, because scikit-learn's progress bars need one.
 
-    Parameters
-    ----------
-    n_jobs : int, default=None
-        Number of fits that run at once.
-    checkpoint_dir : path-like, default=None
-        Folder with the results of classifiers other than the network; None keeps
-        none.
+    `checkpoint_dir` keeps the results of classifiers other than the network.
 
     Attributes
     ----------
