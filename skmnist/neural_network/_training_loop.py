@@ -24,14 +24,14 @@ def _append(history, logs):
     Numbers that callbacks have added to the logs are included.
     """
     n_before = len(history.get("loss", ()))
-    logs = {name: float(value) for name, value in logs.items() if _is_number(value)}
+    logs = {
+        name: float(value)
+        for name, value in logs.items()
+        if isinstance(value, Real) or getattr(value, "shape", None) == ()
+    }
     for name in {**history, **logs}:
         values = history.setdefault(name, [math.nan] * n_before)
         values.append(logs.get(name, math.nan))
-
-
-def _is_number(value):
-    return isinstance(value, Real) or (hasattr(value, "shape") and value.shape == ())
 
 
 class _Means:
@@ -66,12 +66,9 @@ def _evaluate(network, batches, hooks):
     return means.logs("val_")
 
 
-class Divergence(ValueError):
-    """A training step produced numbers that are infinite, NaN or far too large."""
-
-
 def _divergence(what, value, epoch, model):
-    return Divergence(
+    """Return the error for numbers that are infinite, NaN or far too large."""
+    return ValueError(
         f"The {what} became {value:.3g} in epoch {epoch + 1} at a learning rate of "
         f"{_present_rate(model):.3g}: choose a smaller learning_rate, and scale the "
         "pixels to 0-1, with ImageScaler."
@@ -79,7 +76,7 @@ def _divergence(what, value, epoch, model):
 
 
 def _check_weights(model, images, epoch):
-    """Raise Divergence if the last step did, whose loss is from before it.
+    """Raise an error if the last step diverged, whose loss is from before it.
 
     Weights of ordinary size cannot overflow. For larger ones, a batch is predicted.
     """
