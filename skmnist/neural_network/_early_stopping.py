@@ -16,16 +16,12 @@ class EarlyStopping(keras.callbacks.Callback):
     ``state.schedule`` and ``state.best_weights`` are changed in place.
     """
 
-    # Whether a member of the memory is valid after so many epochs.
+    # The members of the memory, with the least value of those that count epochs.
     remembered = {
-        "best_loss": lambda loss, n_epochs: True,
-        "improved_loss": lambda loss, n_epochs: True,
-        "best_epoch": lambda epoch, n_epochs: (
-            type(epoch) is int and 1 <= epoch <= n_epochs
-        ),
-        "epochs_without_improvement": lambda wait, n_epochs: (
-            type(wait) is int and 0 <= wait <= n_epochs
-        ),
+        "best_loss": None,
+        "improved_loss": None,
+        "best_epoch": 1,
+        "epochs_without_improvement": 0,
     }
     snapshot = None
 

@@ -18,11 +18,8 @@ class Plateau(keras.callbacks.Callback):
     ``partial_fit``. Here the memory is changed in place, and kept by the estimator.
     """
 
-    # Whether a member of the memory is valid after so many epochs.
-    remembered = {
-        "best": lambda best, n_epochs: True,
-        "wait": lambda wait, n_epochs: type(wait) is int and 0 <= wait <= n_epochs,
-    }
+    # The members of the memory, with the least value of those that count epochs.
+    remembered = {"best": None, "wait": 0}
 
     def __init__(self, cnn, memory):
         super().__init__()
@@ -79,19 +76,14 @@ def _half_cosine(start, end, part):
     return end + (start - end) * (1.0 + math.cos(math.pi * part)) / 2.0
 
 
-# The initial learning rate, with any schedule: see `TrainingState`.
-_ALWAYS_REMEMBERED = {
-    "learning_rate": lambda rate, n_epochs: 0 < rate < math.inf,
-}
-
-
 def check_memory(memory, n_epochs):
     """Check the memory of schedules as a file holds it, after so many epochs.
 
     The schedule may have been changed since it was written, so that the members of any
     schedule are allowed.
     """
-    groups = [_ALWAYS_REMEMBERED, Plateau.remembered, EarlyStopping.remembered]
+    # `TrainingState` remembers the initial learning rate, with any schedule.
+    groups = [{"learning_rate": None}, Plateau.remembered, EarlyStopping.remembered]
     for name in memory.keys() - {name for group in groups for name in group}:
         raise ValueError(f"no schedule remembers {reprlib.repr(name)}")
     for group in groups:
@@ -99,10 +91,14 @@ def check_memory(memory, n_epochs):
         if known and len(known) < len(group):
             raise ValueError(f"its schedule remembers {' and '.join(known)} only")
         for name in known:
-            if not group[name](memory[name], n_epochs):
+            value, least = memory[name], group[name]
+            is_valid = name != "learning_rate" or 0 < value < math.inf
+            if least is not None:
+                is_valid = type(value) is int and least <= value <= n_epochs
+            if not is_valid:
                 raise ValueError(
-                    f"its schedule remembers {name}={reprlib.repr(memory[name])} "
-                    f"after {n_epochs} epochs"
+                    f"its schedule remembers {name}={reprlib.repr(value)} after "
+                    f"{n_epochs} epochs"
                 )
 
 
