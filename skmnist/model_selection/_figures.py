@@ -7,6 +7,13 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 
 from skmnist._utils import display_name
+from skmnist.plotting._axes import BLUE, GREY, as_label, open_axes, tidy
+from skmnist.plotting._batch_loss import BatchLossDisplay
+from skmnist.plotting._comparison import ComparisonDisplay
+from skmnist.plotting._image_grid import ImageGridDisplay
+from skmnist.plotting._learning_rate import LearningRateDisplay
+from skmnist.plotting._reading import images_of
+from skmnist.plotting._training_curve import TrainingCurveDisplay
 
 
 def figure_functions(comparison):
@@ -15,19 +22,13 @@ def figure_functions(comparison):
     Each returns a display, or what has its `figure_`. The data are those of the first
     repeat's test set; what needs a network is left out of other comparisons.
     """
-    from skmnist.plotting._batch_loss import BatchLossDisplay
-    from skmnist.plotting._comparison import ComparisonDisplay
-    from skmnist.plotting._image_grid import ImageGridDisplay
-    from skmnist.plotting._learning_rate import LearningRateDisplay
-    from skmnist.plotting._training_curve import TrainingCurveDisplay
-
     best, data = comparison.best_estimator_, (comparison.X_test_, comparison.y_test_)
     shape = best["scale"].image_shape_
     found = {
         "accuracy": partial(ComparisonDisplay.from_comparison, comparison),
         "confusion_matrix": partial(_draw_confusion, comparison),
+        "digits": partial(ImageGridDisplay.from_images, *data, image_shape=shape),
     }
-    found["digits"] = partial(ImageGridDisplay.from_images, *data, image_shape=shape)
     if len(comparison.significance_):
         found["differences"] = partial(_draw_differences, comparison)
     if hasattr(best, "predict_proba"):
@@ -52,8 +53,6 @@ def figure_functions(comparison):
 
 def _draw_differences(comparison):
     """Draw a point a pair with its 95% interval, and a line at zero."""
-    from skmnist.plotting._axes import BLUE, GREY, as_label, open_axes, tidy
-
     pairs, kind = comparison.significance_, "difference"
     title = "Differences in test accuracy"
     if comparison.n_repeats_ > 1:
@@ -81,9 +80,6 @@ def _draw_differences(comparison):
 
 def _draw_mistakes(comparison, image_shape):
     """Draw the mistakes of a classifier that does not tell probabilities."""
-    from skmnist.plotting._image_grid import ImageGridDisplay
-    from skmnist.plotting._reading import images_of
-
     X, y, best = comparison.X_test_, comparison.y_test_, comparison.best_estimator_
     predicted = comparison.predictions_[comparison.best_variant_]
     wrong = np.flatnonzero(predicted != y)
