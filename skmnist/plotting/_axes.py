@@ -81,10 +81,11 @@ def add_legend(axes, outside):
 
 
 def merge_kw(artist, defaults, given):
-    """Return keyword arguments of an artist; given ones take precedence."""
-    from matplotlib.cbook import normalize_kwargs
+    """Return keyword arguments of a line, patch or text; given ones take precedence."""
+    from matplotlib import cbook, lines, patches, text
 
-    return {**defaults, **normalize_kwargs(given, artist)}
+    kinds = {"line": lines.Line2D, "patch": patches.Patch, "text": text.Text}
+    return {**defaults, **cbook.normalize_kwargs(given, kinds[artist])}
 
 
 def as_label(name, width):

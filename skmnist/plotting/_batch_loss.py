@@ -96,8 +96,6 @@ class BatchLossDisplay(RecordDisplay):
 
     def _draw_losses(self, ax, losses, window, raw_kw, smooth_kw):
         """Draw the losses of one network and their moving average."""
-        from matplotlib.lines import Line2D
-
         batches = np.arange(1, len(losses) + 1)
         raw = {"label": "each batch", "color": GREY, "linewidth": 0.7, "alpha": 0.5}
         smooth = {
@@ -107,9 +105,9 @@ class BatchLossDisplay(RecordDisplay):
             "marker": "o" if len(losses) == 1 else None,
         }
         averages = pd.Series(losses).rolling(window, min_periods=1, center=True).mean()
-        self.raw_ += ax.plot(batches, losses, **merge_kw(Line2D, raw, raw_kw))
+        self.raw_ += ax.plot(batches, losses, **merge_kw("line", raw, raw_kw))
         self.smooth_ += ax.plot(
-            batches, averages, **merge_kw(Line2D, smooth, smooth_kw)
+            batches, averages, **merge_kw("line", smooth, smooth_kw)
         )
         seen = losses[losses > 0] if np.any(losses > 0) else np.ones(1)
         low, high = np.quantile(seen, 0.005), 1.25 * seen.max()

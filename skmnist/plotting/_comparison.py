@@ -211,15 +211,13 @@ class ComparisonDisplay:
 
     def _draw_points(self, name, heights, errorbar_kw):
         """Draw the point of each variant with its interval."""
-        from matplotlib.lines import Line2D
-
         label, color, marker, size = _SERIES[name]
         lengths = self._lengths(name)
         if lengths is not None:
             label += " ± std. dev." if name == "cv_mean" else ", 95% interval"
         look = {"label": label, "color": color, "marker": marker, "markersize": size}
         look |= {"linestyle": "", "elinewidth": 2.5, "clip_on": False, "zorder": 3}
-        look = merge_kw(Line2D, look, errorbar_kw)
+        look = merge_kw("line", look, errorbar_kw)
         self.points_[name], _, bars = self.ax_.errorbar(
             self._values(name), heights, xerr=lengths, **look
         )
@@ -228,14 +226,12 @@ class ComparisonDisplay:
 
     def _draw_repeats(self, name, heights, repeat_kw):
         """Draw a small point for each repeat, below the mean."""
-        from matplotlib.lines import Line2D
-
         if self._n_repeats() < 2 or name not in self.repeats:
             return
         look = {"color": GREY, "linestyle": "", "marker": ".", "markersize": 5}
         if not self.repeat_points_:
             look["label"] = "single repeats"
-        look = merge_kw(Line2D, look, repeat_kw)
+        look = merge_kw("line", look, repeat_kw)
         rows = dict(zip(self.table["model"], heights, strict=True))
         heights = self.repeats["model"].map(rows)
         (self.repeat_points_[name],) = self.ax_.plot(
@@ -244,8 +240,6 @@ class ComparisonDisplay:
 
     def _write_values(self, name, heights, text_kw):
         """Write the accuracies at the right edge."""
-        from matplotlib.text import Text
-
         look = {
             "xycoords": self.ax_.get_yaxis_transform(),
             "xytext": (6, 0),
@@ -254,7 +248,7 @@ class ComparisonDisplay:
             "fontsize": "small",
             "fontweight": "bold" if name == "test_accuracy" else "normal",
         }
-        look = merge_kw(Text, look, text_kw)
+        look = merge_kw("text", look, text_kw)
         for height, value in zip(heights, self._values(name), strict=True):
             if np.isfinite(value):
                 text = self.ax_.annotate(f"{value:.2f}", (1, height), **look)

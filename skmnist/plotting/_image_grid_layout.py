@@ -91,14 +91,12 @@ class Sheet:
             look = {"fill": False, "edgecolor": GREY, "linewidth": 0.6 * scale}
             if is_wrong:
                 look |= {"edgecolor": VERMILION, "linewidth": 2.5 * scale}
-            look = merge_kw(Rectangle, look, frame_kw)
+            look = merge_kw("patch", look, frame_kw)
             frames.append(ax.add_patch(Rectangle((left, top), *size, **look)))
         return frames
 
     def draw_titles(self, ax, scale, text_kw):
         """Write a title above each image, bold where it is marked as wrong."""
-        from matplotlib.text import Text
-
         texts = []
         for index, title in enumerate(self.titles):
             left, top, width, _ = self.place(index)
@@ -110,6 +108,6 @@ class Sheet:
             }
             if self.wrong[index]:
                 look |= {"color": VERMILION, "fontweight": "bold"}
-            look = merge_kw(Text, look, text_kw)
+            look = merge_kw("text", look, text_kw)
             texts.append(ax.annotate(title, (left + width / 2, top), **look))
         return texts

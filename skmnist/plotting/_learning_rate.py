@@ -68,8 +68,6 @@ class LearningRateDisplay(RecordDisplay):
             If records are missing, a record lacks learning rates, or `ax` holds
             several axes.
         """
-        from matplotlib.lines import Line2D
-
         records = self._read(lambda each, name: column_of(each, "learning_rate", name))
         axes = open_axes(ax, (1, 1), (6.4, 4), "Learning rate of each epoch")
         self.ax_ = axes[0, 0]
@@ -86,7 +84,7 @@ class LearningRateDisplay(RecordDisplay):
                 **STYLES[index % len(STYLES)],
             }
             self.lines_ += self.ax_.plot(
-                np.arange(1, len(rates) + 1), rates, **merge_kw(Line2D, look, line_kw)
+                np.arange(1, len(rates) + 1), rates, **merge_kw("line", look, line_kw)
             )
         self.ax_.margins(y=0.1)
         label_log_axis(self.ax_)

@@ -143,30 +143,26 @@ def _columns_of(history, name):
 
 def _draw_curves(ax, history, metric, size, line_kw):
     """Draw one metric of training and validation."""
-    from matplotlib.lines import Line2D
-
     scale = 100 if metric == "accuracy" else 1
     epochs = np.arange(1, len(history[metric]) + 1)
     for prefix, look in _CURVES.items():
         if prefix + metric in history:
-            look = merge_kw(Line2D, {**look, "markersize": size}, line_kw)
+            look = merge_kw("line", {**look, "markersize": size}, line_kw)
             ax.plot(epochs, scale * history[prefix + metric], **look)
 
 
 def _mark_epochs(ax, history, best, mark_kw):
     """Mark reductions of the learning rate, and the best epoch."""
-    from matplotlib.lines import Line2D
-
     for first, last in reductions(history.get("learning_rate", [])):
         if first == last:
             look = {"label": "learning rate reduced", "color": GREY, "linewidth": 0.8}
-            ax.axvline(first, **merge_kw(Line2D, look, mark_kw))
+            ax.axvline(first, **merge_kw("line", look, mark_kw))
         else:
             look = {"label": "learning rate falling", "color": GREY, "alpha": 0.2}
             ax.axvspan(first - 0.5, last + 0.5, linewidth=0, zorder=0, **look)
     if best is not None:
         look = {"label": "best epoch", "color": GREEN, "linestyle": ":", "linewidth": 2}
-        ax.axvline(best, **merge_kw(Line2D, look, mark_kw))
+        ax.axvline(best, **merge_kw("line", look, mark_kw))
 
 
 def reductions(learning_rates):
