@@ -157,16 +157,13 @@ def _how_to_resume(checkpoint, written):
     return f"the same command resumes after the last finished epoch, from {checkpoint}"
 
 
-def _inputs(args):
-    """Return the files and folders that the command reads."""
-    named = [args.data] if isinstance(args.data, str) else args.data
-    paths = [os.path.expanduser(p) for p in named if p not in ("digits", "mnist")]
-    return [*filter(None, [getattr(args, "model", None)]), *paths]
-
-
 def _check_inputs(args):
     """Check that the files to read exist, before anything slow is imported."""
-    for path in _inputs(args):
+    named = [args.data] if isinstance(args.data, str) else args.data
+    paths = [os.path.expanduser(p) for p in named if p not in ("digits", "mnist")]
+    if getattr(args, "model", None):
+        paths.insert(0, args.model)
+    for path in paths:
         if not os.path.exists(path):
             raise FileNotFoundError(f"no file or folder {path!r} was found")
         label_column = getattr(args, "label_column", "label")
