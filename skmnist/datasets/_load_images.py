@@ -1,8 +1,4 @@
-"""Load images and labels from files, folders and well-known names.
-
-The format is recognized by the content. Files may be untrusted: nothing in them is
-executed or unpickled.
-"""
+"""Load images and labels from files, folders and well-known names."""
 
 import os
 import warnings

@@ -112,15 +112,10 @@ class VariantComparison:
         The pipeline of `best_variant_`.
     predictions_ : dict of str to ndarray of shape (n_samples,)
         The predictions of the test set of the first repeat.
-    X_test_ : array-like of shape (n_samples, height * width), \
-            (n_samples, height, width) or (n_samples, height, width, 1)
-        The images of the test set of the first repeat.
-    y_test_ : ndarray of shape (n_samples,)
-        Their labels.
-    call_ : str or None
-        The call of `compare_variants`, with its settings.
-    seconds_ : float or None
-        The wall-clock time of that call.
+    X_test_, y_test_ : array-like, and ndarray of shape (n_samples,)
+        The images of the test set of the first repeat, and their labels.
+    call_, seconds_ : str and float, or None
+        The call of `compare_variants`, with its settings, and its wall-clock time.
 
     See Also
     --------
