@@ -59,7 +59,7 @@ class VariantComparison:
         accuracy is that of the finished network, without dropout and augmentation,
         on the rows given to `fit`. Validation accuracy is that on `X_val` with
         `cv="holdout"`, otherwise that on the rows that the network held out itself.
-        NaN where rows for validation are missing. With one repeat the intervals are Wilson's. With
+        NaN without such rows. With one repeat the intervals are Wilson's. With
         more, accuracies and seconds are means, and the intervals those of the
         corrected t-test over the repeats, NaN where all are equal.
     repeats_ : DataFrame of shape (n_repeats * n_variants, 9)
@@ -112,10 +112,15 @@ class VariantComparison:
         The pipeline of `best_variant_`.
     predictions_ : dict of str to ndarray of shape (n_samples,)
         The predictions of the test set of the first repeat.
-    X_test_, y_test_ : array-like, and ndarray of shape (n_samples,)
-        The images of the test set of the first repeat, and their labels.
-    call_, seconds_ : str and float, or None
-        The call of `compare_variants`, with its settings, and its wall-clock time.
+    X_test_ : array-like of shape (n_samples, height * width), \
+            (n_samples, height, width) or (n_samples, height, width, 1)
+        The images of the test set of the first repeat.
+    y_test_ : ndarray of shape (n_samples,)
+        Their labels.
+    call_ : str or None
+        The call of `compare_variants`, with its settings.
+    seconds_ : float or None
+        The wall-clock time of that call.
 
     See Also
     --------
