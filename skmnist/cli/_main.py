@@ -104,6 +104,7 @@ def _run(argv):
     args.progress = _shows_progress(args)
     _check_inputs(args)
     with _prepare_outputs(args):
+        args.kept_before = _kept_in(getattr(args, "checkpoint", None))
         from skmnist.cli import _commands
 
         try:
@@ -121,7 +122,7 @@ def _what_is_left(args):
     if written:
         yield written
     if args.command == "compare" or (args.command == "train" and not written):
-        yield _how_to_resume(args.checkpoint, written)
+        yield _how_to_resume(args, written)
     elif args.command == "predict" and args.output:
         yield f"{args.output} was not written"
 
@@ -144,17 +145,30 @@ def _check_hyperparameters(parser, args):
     check_params({k: each.default for k, each in HYPERPARAMETERS.items()} | args.params)
 
 
-def _how_to_resume(checkpoint, written):
-    if checkpoint is None:
+def _how_to_resume(args, written):
+    folder = args.checkpoint
+    if folder is None:
         return "nothing was saved. " * (not written) + (
             "With --checkpoint DIR, the same command resumes after the last finished "
             "epoch"
         )
-    if not any(
-        name.endswith((".safetensors", ".joblib")) for name in os.listdir(checkpoint)
-    ):
-        return f"no epoch was finished, and nothing was saved in {checkpoint}"
-    return f"the same command resumes after the last finished epoch, from {checkpoint}"
+    kept = _kept_in(folder)
+    if not kept:
+        return f"no epoch was finished, and nothing was saved in {folder}"
+    if kept == args.kept_before:
+        return f"no further epoch was finished, and nothing was added to {folder}"
+    return f"the same command resumes after the last finished epoch, from {folder}"
+
+
+def _kept_in(folder):
+    """Return when each file with finished epochs or fits in a folder was written."""
+    if folder is None:
+        return {}
+    return {
+        entry.name: entry.stat().st_mtime_ns
+        for entry in os.scandir(folder)
+        if entry.name.endswith((".safetensors", ".joblib"))
+    }
 
 
 def _check_inputs(args):

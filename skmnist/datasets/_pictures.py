@@ -1,6 +1,7 @@
 """Pictures of one character each, as files of PNG, JPEG and similar formats."""
 
 import io
+import os
 import re
 import warnings
 
@@ -91,10 +92,14 @@ def _split(names, subset, path):
     parts = []
     for part in PARTS[subset]:
         mine = [top for top in tops if part_of(top) == part]
+        # Kaggle's MNIST as JPG has trainingSample beside trainingSet.
+        whole = [top for top in mine if "sample" not in top.lower()]
+        mine = whole if len(whole) == 1 else mine
         if len(mine) != 1:
+            unpacked = "" if os.path.isdir(path) else ", after unpacking the zip file"
             raise ValueError(
                 f"{path} has the folders {shortened(sorted(tops))}, of which "
-                f"{len(mine)} can be its {part} part; give one of them."
+                f"{len(mine)} can be its {part} part; give one of them{unpacked}."
             )
         parts.append([name for name in names if _folder(name, depth) == mine[0]])
     if subset == "all":

@@ -266,7 +266,7 @@ def _saying_how_to_resume(is_kept):
         yield
     except KeyboardInterrupt as stop:
         stop.add_note(
-            "The same call resumes after the last finished epoch, from checkpoint_dir."
+            "The same call resumes from the epochs and fits that checkpoint_dir holds."
             if is_kept
             else "With checkpoint_dir and an integer random_state, the same call "
             "resumes after the last finished epoch."

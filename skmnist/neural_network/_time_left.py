@@ -183,7 +183,8 @@ class TimeLeft:
         pace, rates, remaining = self._pace(), self._rates, self.remaining
         if not self.latest or (pace is None and any(remaining.values())):
             return None
-        end, building = max(r.seconds for r in self.latest.values()), self._building
+        end = max(report.seconds for report in self.latest.values())
+        building, built = self._building()
         workers = [0.0] * self._n_at_once
         # The running fits are at work already, and the others follow.
         for name in sorted(remaining, key=lambda name: name not in self.latest):
@@ -197,8 +198,10 @@ class TimeLeft:
                 since = self._trained.get(name)
                 if since is None:
                     left += remaining[name] * paced
-                    is_built = name in self._first and self._first[name].epoch > 0
-                    left += 0 if is_built else building
+                    if name not in self._first or self._first[name].epoch == 0:
+                        network = work.network or name
+                        left += building if built[network] < self._n_at_once else 0
+                        built[network] += 1
             if since is not None:
                 left = max(0, left - (end - since.seconds))
             workers[workers.index(min(workers))] += left
@@ -220,19 +223,20 @@ class TimeLeft:
                 done[work.variant] += work.scoring + work.training * bool(work.variant)
         return {variant: spent[variant] / done[variant] for variant in +done}
 
-    @property
     def _building(self):
-        """How long a fit takes before its first batch.
+        """Return how long building a network takes, and how often each was built.
 
-        The first fit of a process takes longer: it builds a network, which the next
-        ones of the same architecture use again.
+        A process builds the network of a variant in its first fit, and uses it again in
+        the next ones. Its first fit of all takes longer.
         """
-        waits = [
-            first.seconds - self._begun[name].seconds
-            for name, first in self._first.items()
-            if first.epoch
-        ]
-        return _mean(waits[self._n_at_once :])
+        waits, built = [], Counter()
+        for name, first in self._first.items():
+            network = self.fits[name].network or name
+            if first.epoch:
+                if built[network] < self._n_at_once:
+                    waits.append(first.seconds - self._begun[name].seconds)
+                built[network] += 1
+        return _mean(waits[self._n_at_once :]), built
 
     def _pace(self):
         """Return a function of a fit's length to seconds per unit, or None.

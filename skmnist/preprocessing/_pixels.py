@@ -80,9 +80,10 @@ def _split_array(X, image_shape):
             f"X has shape {X.shape}: give X[None] if it is one picture, or "
             "X.reshape(-1, height, width) if it holds pictures as rows."
         )
-    if X.ndim == 3 and X.shape[2] in (3, 4):
+    if X.shape == (height * width,) or (X.ndim == 3 and X.shape[2] in (1, 3, 4)):
+        in_colour = " in colour" * (X.shape[-1] in (3, 4))
         raise ValueError(
-            f"X has shape {X.shape}, which is one picture in colour: give X[None]."
+            f"X has shape {X.shape}, which is one picture{in_colour}: give X[None]."
         )
     if X.ndim not in (3, 4) or len(X) == 0:
         raise ValueError(f"X has shape {X.shape}: give {FORMS}.")
@@ -100,9 +101,11 @@ def _as_pixels(picture, ink):
     if pixels.ndim == 2:
         pixels = pixels[..., np.newaxis]
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
+        is_first = pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4)
         raise ValueError(
             f"has shape {np.shape(picture)}, but (height, width) or (height, width, "
-            "3 or 4) is expected."
+            "3 or 4) is expected"
+            + (": give np.moveaxis(picture, 0, -1)." if is_first else ".")
         )
     if min(pixels.shape[:2]) < 3:
         raise ValueError(f"has shape {pixels.shape}, which is too small for a digit.")

@@ -35,6 +35,9 @@ from skmnist.preprocessing._strokes import Strokes
 
 WORKING_SIDE = 100  # pixels; larger pictures are reduced to it
 SMALL_CHARACTER = 40  # pixels; a smaller one in a reduced picture is cropped first
+# Pixels of even paper differ by less. A stroke is thin if it covers so many times more
+# where it has not faded.
+UNEVEN, THIN = 0.02, 1.6
 TINY, ENLARGED = 20, 8  # pixels; a smaller picture is enlarged so many times
 EVEN_BORDER = 0.8  # a border is that of the paper if such a share of it is even
 # The simplest paper is taken unless another makes ink and outlines so much better.
@@ -59,6 +62,7 @@ def find_ink(picture, ink):
         if sheet is not None:
             picture = cut_out_sheet(picture, sheet)
             reduced = _reduce(picture) / scale
+    picture, reduced = _close_up(picture, reduced, scale)
     ink, coverage = _look(reduced, ink)
     if coverage is None:
         return None
@@ -70,6 +74,50 @@ def find_ink(picture, ink):
         # What looked like ink from afar may be grain of the paper.
         _, coverage = _look(_reduce(picture[window]) / scale, ink)
     return None if coverage is None else coverage[box_of(coverage)]
+
+
+def _close_up(picture, reduced, scale):
+    """Crop a drawing or a scan on even paper, and keep thin strokes from fading.
+
+    Return the picture and what it is reduced to.
+    """
+    reduction = max(picture.shape[:2]) / max(reduced.shape[:2])
+    if reduction <= 1 or np.ptp(border_of(reduced), axis=0).max() > UNEVEN:
+        return picture, reduced
+    differs = _difference(reduced) > UNEVEN
+    if not differs.any():
+        return picture, reduced
+    extent = box_of(differs)
+    size = max(part.stop - part.start for part in extent)
+    if size < WORKING_SIDE // 2:
+        window = tuple(_widened(part, 1 + size // 2, reduction) for part in extent)
+        picture = picture[window]
+        reduced = _reduce(picture) / scale
+    block = max(picture.shape[:2]) // WORKING_SIDE
+    if block > 1:
+        thick = _reduce(_thicken(picture, block)) / scale
+        of_thick, of_reduced = _difference(thick), _difference(reduced)
+        half = strongest(of_thick) / 2
+        if np.mean(of_thick > half) > THIN * np.mean(of_reduced > half):
+            reduced = thick
+    return picture, reduced
+
+
+def _difference(picture):
+    """Return how much each pixel differs from the paper, that of the border."""
+    paper = upper_median(border_of(picture), axis=0)
+    return np.abs(picture - paper).max(axis=2)
+
+
+def _thicken(picture, block):
+    """Reduce each block of pixels to the one that differs most from the paper."""
+    height, width = (length // block for length in picture.shape[:2])
+    whole = picture[: height * block, : width * block]
+    blocks = whole.reshape(height, block, width, block, -1)
+    # One axis after the other, which is faster.
+    low, high = blocks.min(axis=1).min(axis=2), blocks.max(axis=1).max(axis=2)
+    paper = upper_median(border_of(picture), axis=0).astype(np.float32)
+    return np.where(high - paper > paper - low, high, low)
 
 
 def _widened(part, margin, reduction):

@@ -197,3 +197,9 @@ def test_compare_interrupted_before_an_epoch(quick, tmp_path, monkeypatch, capsy
     words = f"no epoch was finished, and nothing was saved in {points}\n"
     assert capsys.readouterr().err.endswith(words)
     assert not points.exists()
+    # With a fit of another run there, too, nothing of this one can be resumed.
+    points.mkdir()
+    (points / "other.joblib").write_bytes(b"")
+    assert main(["compare", *quick, "--checkpoint", str(points)]) == 130
+    words = f"no further epoch was finished, and nothing was added to {points}\n"
+    assert capsys.readouterr().err.endswith(words)

@@ -126,6 +126,27 @@ def test_pictures_train_and_test_folders(tmp_path, names):
     assert together.target.tolist() == [*train.target, *test.target]
 
 
+def test_pictures_with_samples_of_both_parts(tmp_path):
+    """Kaggle's MNIST as JPG."""
+    members = {
+        f"{part}/{part}/{folder}{i}.png": encoded(PICTURES[i])
+        for part, folder, i in [
+            ("trainingSet", "0/", 0),
+            ("trainingSet", "1/", 1),
+            ("trainingSample", "0/", 2),
+            ("testSet", "", 3),
+            ("testSample", "", 4),
+        ]
+    }
+    write_pictures(tmp_path, members)
+    for subset, rows, labels in ("train", [0, 1], [0, 1]), ("test", [3], None):
+        with pytest.warns(UserWarning, match="2 of the 5 pictures .* in neither part"):
+            images = load_images(tmp_path, subset=subset)
+        np.testing.assert_array_equal(images.data, PICTURES[rows].reshape(-1, 784))
+        assert (images.target is None) == (labels is None)
+        assert labels is None or images.target.tolist() == labels
+
+
 def test_pictures_only_one_part_has_classes(tmp_path):
     members = {f"train/{i}/a.png": encoded(PICTURES[i]) for i in range(3)}
     members |= {"test/a.png": encoded(PICTURES[0]), "test/b.png": encoded(PICTURES[1])}

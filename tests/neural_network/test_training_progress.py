@@ -167,6 +167,22 @@ def test_time_left_counts_building_of_networks():
     assert left.seconds(26.8) == pytest.approx(19.8 + 1 + 2 + 20 + 1)
 
 
+def test_time_left_uses_networks_again():
+    """What a variant built in its first fit is not built for its next ones."""
+    works = {
+        f"{variant}{repeat}": Work(1, network=variant)
+        for repeat in (1, 2)
+        for variant in "ab"
+    }
+    left = TimeLeft(works)
+    for start, name in (0, "a1"), (15, "b1"):
+        left.add(Report(name, start, 0))
+        left.add(Report(name, start + 5, 0.001, epoch=1))
+        left.add(Report(name, start + 14.99, 1, is_trained=True))
+        left.add(Report(name, start + 15, 1, is_over=True))
+    assert left.seconds(30) == pytest.approx(2 * 10, rel=0.01)
+
+
 def test_time_left_learns_from_other_classifiers():
     others = {name: Work(60, 40, "svm") for name in ("svm, 1", "svm, 2")}
     left = TimeLeft({"a": Work(1), "b": Work(1)} | others)

@@ -712,6 +712,44 @@ def test_transform_dashed_strokes(paths, dash, gap, radius):
     assert np.abs(sizes[0] - sizes[1]).max() <= 2
 
 
+# The base of the 2 is not level, and Pillow draws it thinner.
+TWO = [(4, 3.5), (5.5, 1.5), (7.5, 1.2), (9.5, 1.5), (11, 3.5), (10, 6), (4, 13.2)]
+TWO += [(11.5, 13)]
+
+
+def _draw_two(side, pen, paper=WHITE):
+    image = Image.new("L", (side, side), paper)
+    points = [(x * side / 15, y * side / 15) for x, y in TWO]
+    ImageDraw.Draw(image).line(points, fill=WHITE - paper, width=pen)
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("paper", [WHITE, BLACK])
+@pytest.mark.parametrize(
+    ("side", "pen"), [(400, 2), (600, 1), (600, 3), (1000, 1), (2000, 2), (3000, 4)]
+)
+def test_transform_thin_strokes(side, pen, paper):
+    """Strokes of a pixel or two neither vanish nor lose a part in a large drawing."""
+    image = normalize(_draw_two(side, pen, paper)).astype(float)
+    expected = normalize(_draw_two(300, 9)).astype(float)
+    # Thin strokes that are shifted by a pixel are alike if both are blurred.
+    image, expected = (ndimage.gaussian_filter(each, 1) for each in (image, expected))
+    assert np.corrcoef(image.ravel(), expected.ravel())[0, 1] > 0.8
+    assert np.sum(image[21:24].max(axis=0) > 40) >= 9  # columns of the base
+
+
+@pytest.mark.parametrize("side", [1000, 2400])
+def test_transform_small_digit_on_a_large_scan(side):
+    """A digit is read wherever it is on the page, and however small."""
+    page = Image.new("RGB", (side, int(1.4 * side)), (248, 248, 245))
+    length = side // 20 + 10
+    left, top = side - 2 * length, side // 10
+    box = (left, top, left + 0.7 * length, top + length)
+    image = normalize(_stroke(page, 4, box, max(2, length // 25), (30, 40, 120)))
+    expected = normalize(draw(4, pen=6))
+    assert np.corrcoef(image.ravel(), expected.ravel())[0, 1] > 0.75
+
+
 def test_transform_many_dots_soon():
     """That they are not a frame is found without trying all pairs of them."""
     picture = draw(1, (400, 400), (190, 100, 210, 300), 20).copy()
@@ -953,6 +991,9 @@ def test_digit_on_sheet_by_kind(kind):
         ([], "does not hold a picture"),
         (np.empty((0, 28, 28)), r"has shape \(0, 28, 28\)"),
         (draw(4), r"one picture in colour: give X\[None\]"),
+        (draw(4)[..., :1], r"which is one picture: give X\[None\]"),
+        (np.zeros(784), r"which is one picture: give X\[None\]"),
+        (np.moveaxis(draw(4), -1, 0)[None], r"give np.moveaxis\(picture, 0, -1\)"),
         (draw(4)[..., 0], r"give X\[None\] if it is one picture"),
         (Image.fromarray(draw(4)), r"give \[X\]"),
         (np.ones((5, 100)), r"X.reshape\(-1, height, width\)"),
