@@ -86,7 +86,8 @@ class MnistNormalizer(
     strokes of a digit need not be connected, but specks, a line below the digit, a box
     or circle around it and strokes far from the largest are left out. Light ink is
     found as dark ink is in the negative. A digit may touch the border of its picture.
-    The brightest tenth of the pixels with ink becomes 255.
+    Large pictures are reduced; on even paper, as in drawings, thin strokes stay. The
+    brightest tenth of the pixels with ink becomes 255.
 
     Pixels may have any range from 0, since only ratios count. Transparent pixels are
     taken for paper.
