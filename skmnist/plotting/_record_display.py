@@ -71,7 +71,7 @@ class RecordDisplay:
         """
         networks = {name: network_of(one) for name, one in named(estimators).items()}
         if not networks:
-            raise ValueError("`estimators` is empty: give at least one.")
+            raise ValueError("`estimators` is empty, give at least one.")
         return cls._from_networks(networks).plot(ax=ax, **kwargs)
 
     @classmethod

@@ -93,7 +93,7 @@ def _close_up(picture, reduced, scale):
         window = tuple(_widened(part, 1 + size // 2, reduction) for part in extent)
         picture = picture[window]
         reduced = _reduce(picture) / scale
-    block = max(picture.shape[:2]) // WORKING_SIDE
+    block = min(max(picture.shape[:2]) // WORKING_SIDE, *picture.shape[:2])
     if block > 1:
         thick = _reduce(_thicken(picture, block)) / scale
         of_thick, of_reduced = _difference(thick), _difference(reduced)

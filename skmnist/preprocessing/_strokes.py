@@ -31,6 +31,7 @@ MOST_IMBALANCE, MOST_STEEP_IMBALANCE = 0.25, 0.5
 # What is still wider, in heights, is a line of the paper. What has a longer outline,
 # in lengths of the character, or more parts or holes is squares or noise.
 WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 7, 8
+LONG = 3  # times as long as wide
 SHORTEST_OUTLINE = 8  # pixels; what has a shorter one is a speck
 UNDERLINE = 0.08  # of the length of the character; what is wide and so far below
 # A frame has a character of such a share of its size in it, and nearly all of its ink
@@ -70,9 +71,11 @@ class Strokes:
         self.is_ink = (self._total(self.coverage > STRONG_INK, self.inside) > 0) & (
             self._total(self.edges, self.inside) > least * self.outlines
         )
+        is_beside = self._are_along_a_side()
         for weights, most in (1, MOST_IMBALANCE), (steepness, MOST_STEEP_IMBALANCE):
             left = np.hypot(*(self._total(weights * part, around) for part in slopes))
-            self.is_ink &= left < most * self._total(weights * steepness, around)
+            is_balanced = left < most * self._total(weights * steepness, around)
+            self.is_ink &= is_balanced | is_beside
         if self.is_ink.any():
             self.steepest = strongest(self.edges[self._pixels(self.is_ink)], 0.02)
 
@@ -80,6 +83,17 @@ class Strokes:
         """Sum up over each stroke."""
         labels, where = labelled
         return np.bincount(labels, weights.ravel()[where], self.n_strokes + 1)[1:]
+
+    def _are_along_a_side(self):
+        """Return which are long, and lie along a side of the picture, as a 1 may.
+
+        They have an edge on one side, as shadows do, which reach a corner.
+        """
+        n_rows, n_columns = self.labels.shape
+        (tops, lefts), (bottoms, rights) = self.starts.T, self.stops.T
+        heights, widths = self.lengths.T
+        is_beside = (lefts == 0) ^ (rights == n_columns)
+        return is_beside & (tops > 0) & (bottoms < n_rows) & (heights > LONG * widths)
 
     def _pixels(self, strokes):
         return np.concatenate([[False], strokes])[self.labels]

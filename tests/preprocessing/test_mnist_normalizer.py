@@ -712,6 +712,26 @@ def test_transform_dashed_strokes(paths, dash, gap, radius):
     assert np.abs(sizes[0] - sizes[1]).max() <= 2
 
 
+@pytest.mark.parametrize("shape", [(3, 5000), (5000, 4), (15, 3000)])
+def test_transform_strip_with_a_line(shape):
+    """A strip is not a digit, and reduced by less than it is narrow."""
+    strip = np.full(shape, WHITE, np.uint8)
+    strip[tuple(slice(length // 3, length - length // 3) for length in shape)] = BLACK
+    with pytest.raises(ValueError, match="Picture 0 of X does not show ink"):
+        normalize(strip)
+
+
+@pytest.mark.parametrize("paper", [WHITE, BLACK])
+@pytest.mark.parametrize("n_turns", [0, 2])
+def test_transform_stroke_along_a_side(n_turns, paper):
+    """A 1 at the border of its picture has an edge on one side only."""
+    picture = np.full((300, 240), paper, np.uint8)
+    picture[70:230, :24] = WHITE - paper
+    image = normalize(np.rot90(picture, n_turns))
+    lengths = [np.ptp(places) + 1 for places in np.nonzero(image)]
+    assert sorted(lengths) == [3, 20]
+
+
 # The base of the 2 is not level, and Pillow draws it thinner.
 TWO = [(4, 3.5), (5.5, 1.5), (7.5, 1.2), (9.5, 1.5), (11, 3.5), (10, 6), (4, 13.2)]
 TWO += [(11.5, 13)]
