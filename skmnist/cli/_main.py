@@ -164,11 +164,12 @@ def _kept_in(folder):
     """Return when each file with finished epochs or fits in a folder was written."""
     if folder is None:
         return {}
-    return {
-        entry.name: entry.stat().st_mtime_ns
-        for entry in os.scandir(folder)
-        if entry.name.endswith((".safetensors", ".joblib"))
-    }
+    kept = {}
+    for name in os.listdir(folder):
+        if name.endswith((".safetensors", ".joblib")):
+            with contextlib.suppress(FileNotFoundError):  # temporary
+                kept[name] = os.stat(os.path.join(folder, name)).st_mtime_ns
+    return kept
 
 
 def _check_inputs(args):
