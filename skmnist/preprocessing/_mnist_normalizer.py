@@ -177,9 +177,9 @@ class MnistNormalizer(
         Raises
         ------
         ValueError
-            If `X` is not a batch of pictures, a pixel is negative or not finite, or
-            ink is not found in a picture. The message names the positions of such
-            pictures, counted from 0.
+            If `X` is not a batch of pictures, the numbers in the names of its columns
+            are not in order, a pixel is negative or not finite, or ink is not found in
+            a picture. The message names the positions of such pictures, counted from 0.
         """
         # Late, so that importing this package does not import scikit-image.
         from skmnist.preprocessing._pixels import read_pixels

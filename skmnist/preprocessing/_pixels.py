@@ -1,6 +1,7 @@
 """Reading of pictures in various forms, as pixels from 0."""
 
 import os
+import re
 from numbers import Real
 
 import numpy as np
@@ -60,13 +61,27 @@ def _split(X, image_shape):
     if isinstance(X, Image.Image):
         raise ValueError("X is one picture: give [X], a list of pictures.")
     X = [X] if isinstance(X, str | os.PathLike) else X
+    _refuse_unsorted(getattr(X, "columns", ()))
     is_list = not hasattr(X, "shape") or getattr(X, "dtype", None) == np.object_
+    if is_list and not np.iterable(X):
+        raise ValueError(f"X is {X!r}: give {FORMS}.")
     X = list(X) if is_list else X
     if not is_list or (X and np.ndim(X[0]) == 1):
         return _split_array(np.asarray(X), image_shape)
     if len(X) == 0:
         raise ValueError(f"X does not hold a picture: give {FORMS}.")
     return X
+
+
+def _refuse_unsorted(columns):
+    """Refuse a table whose columns number its pixels, but in another order."""
+    numbers = [tuple(map(int, re.findall(r"\d+", str(name)))) for name in columns]
+    for name, number, after in zip(columns[1:], numbers, numbers[1:], strict=False):
+        if 0 < len(number) == len(after) and after < number:
+            raise ValueError(
+                f"X has the column {name!r} in a wrong place, since images are read "
+                "row by row: sort the columns by the numbers of the pixels."
+            )
 
 
 def _split_array(X, image_shape):
@@ -93,7 +108,10 @@ def _split_array(X, image_shape):
 def _as_pixels(picture, ink):
     if isinstance(picture, Image.Image):
         picture = _as_array(picture)
-    pixels = np.asarray(picture)
+    try:
+        pixels = np.asarray(picture)
+    except ValueError:
+        raise ValueError("has rows of different lengths.") from None
     if pixels.dtype == object and all(isinstance(n, Real) for n in pixels.flat):
         pixels = pixels.astype(np.float64)
     if isinstance(picture, str | os.PathLike):

@@ -25,9 +25,10 @@ STEP, WITH_EDGE, ALL_AROUND = 0.07, 0.92, 0.8
 INK, MOST_INK, MOST_INK_IN_RIM = 0.12, 0.35, 0.15
 # A character reaches over such a share of the shorter side; the dot of a zero does not.
 CHARACTER = 0.35
-# There is place for such a circle beside it, in shares of the shorter side. The strokes
-# of a bold 0 or 8, which may be as rectangular, are narrower.
-EMPTY = 0.35
+# There is place for such a circle beside it, in shares of the shorter side, also where
+# it is filled as MNIST's images are. The strokes of a bold 0 or 8, which may be as
+# rectangular, are narrower.
+EMPTY = 0.25
 MARGIN = 0.03  # of the shorter side, which the edge of the sheet may take
 LARGEST = 400  # pixels; a larger sheet is reduced
 # Pixels are alike within this share of full brightness; what differs by so much is
@@ -75,7 +76,10 @@ def cut_off_frame(picture, scale):
     has_ink = np.mean(np.abs(middle - paper) > CLEAR * scale) > LEAST_INK
     step = 1 + max(inside.shape) // SAMPLE
     is_empty = np.abs(inside - paper)[::step, ::step] < CLEAR * scale
-    return picture[window] if is_paper and has_ink and _has_room(is_empty) else picture
+    room, widest_ink = _widest(is_empty), _widest(~is_empty)
+    # What a bold 0 encloses is wider than its strokes.
+    has_room = room > max(EMPTY * min(is_empty.shape), widest_ink)
+    return picture[window] if is_paper and has_ink and has_room else picture
 
 
 def find_sheet(picture):
@@ -158,7 +162,7 @@ def _is_sheet(part, filled, channels, length):
     rim = inside & ~ndimage.binary_erosion(inside, iterations=2)
     is_full = np.sum(ink) > MOST_INK * np.sum(filled)
     is_full |= np.sum(ink & rim) > MOST_INK_IN_RIM * np.sum(rim)
-    if is_full or not _has_room(filled & ~ink, length):
+    if is_full or _widest(filled & ~ink) < EMPTY * length:
         return False
     differs = np.abs(differences).max(axis=0) > STEP
     near = ndimage.binary_dilation(filled, iterations=3)
@@ -171,11 +175,9 @@ def _is_sheet(part, filled, channels, length):
     return differs_around and is_large and border_of(differs).mean() > 0.5
 
 
-def _has_room(is_empty, length=None):
-    """Return whether there is place for a circle, as beside the ink of a sheet."""
-    length = min(is_empty.shape) if length is None else length
-    radius = ndimage.distance_transform_edt(np.pad(is_empty, 1)).max()
-    return 2 * radius > EMPTY * length
+def _widest(mask):
+    """Return the diameter of the largest circle in a mask."""
+    return 2 * ndimage.distance_transform_edt(np.pad(mask, 1)).max()
 
 
 def _extent(mask):

@@ -30,13 +30,14 @@ LEAST_STEEPNESS, FAINT = 0.06, 0.4
 MOST_IMBALANCE, MOST_STEEP_IMBALANCE = 0.25, 0.5
 # What is still wider, in heights, is a line of the paper. What has a longer outline,
 # in lengths of the character, or more parts or holes is squares or noise.
-WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 8.5, 7, 8
+WIDEST, LONGEST_OUTLINE, MOST_PARTS, MOST_HOLES = 3.5, 10, 7, 8
 LONG = 3  # times as long as wide
 SHORTEST_OUTLINE = 8  # pixels; what has a shorter one is a speck
 UNDERLINE = 0.08  # of the length of the character; what is wide and so far below
-# A frame has a character of such a share of its size in it, and nearly all of its ink
-# is at least so far from its middle, in shares of the way to its sides.
-LEAST_IN_FRAME, AROUND, NEARLY_ALL = 0.3, 0.65, 0.95
+# A frame has a character of such a share of its size in it, of strokes longer than the
+# second share, and nearly all of its ink is at least so far from its middle, in shares
+# of the way to its sides.
+LEAST_IN_FRAME, LEAST_STROKE, AROUND, NEARLY_ALL = 0.3, 0.06, 0.65, 0.95
 MOST_PAIRS = 50  # of strokes; more are a pattern of the paper
 SMALL_GAP = 6  # pixels; grain in a stroke, and not a hole
 DASHES = 4  # pixels; as near are those of a dashed line at least
@@ -55,7 +56,6 @@ class Strokes:
         self.coverage = np.minimum(contrast / full, 1)
         ink = self.coverage > WEAK_INK
         self.labels, self.n_strokes = ndimage.label(ink, np.ones((3, 3)))
-        self.inside = _labelled(self.labels)
         boxes = ndimage.find_objects(self.labels)
         self.starts, self.stops = np.moveaxis(
             [[(part.start, part.stop) for part in box] for box in boxes], 2, 0
@@ -66,11 +66,10 @@ class Strokes:
         outline = ink & beside_paper
         self.edges = np.where(outline, edges, 0)
         least = LEAST_STEEPNESS * min(1, FAINT / full)
-        self.outlines = self._total(outline, self.inside)
-        around = _labelled(largest_near(self.labels))
-        self.is_ink = (self._total(self.coverage > STRONG_INK, self.inside) > 0) & (
-            self._total(self.edges, self.inside) > least * self.outlines
-        )
+        self.outlines = self._total(outline)
+        around = largest_near(self.labels)
+        self.is_ink = self._total(self.coverage > STRONG_INK) > 0
+        self.is_ink &= self._total(self.edges) > least * self.outlines
         is_beside = self._are_along_a_side()
         for weights, most in (1, MOST_IMBALANCE), (steepness, MOST_STEEP_IMBALANCE):
             left = np.hypot(*(self._total(weights * part, around) for part in slopes))
@@ -79,10 +78,10 @@ class Strokes:
         if self.is_ink.any():
             self.steepest = strongest(self.edges[self._pixels(self.is_ink)], 0.02)
 
-    def _total(self, weights, labelled):
+    def _total(self, weights, labels=None):
         """Sum up over each stroke."""
-        labels, where = labelled
-        return np.bincount(labels, weights.ravel()[where], self.n_strokes + 1)[1:]
+        labels = self.labels if labels is None else labels
+        return np.bincount(labels.ravel(), weights.ravel(), self.n_strokes + 1)[1:]
 
     def _are_along_a_side(self):
         """Return which are long, and lie along a side of the picture, as a 1 may.
@@ -106,7 +105,7 @@ class Strokes:
         """
         if self.steepest == 0:
             return 0
-        edges = self._total(np.minimum(self.edges / steepest, 1), self.inside)
+        edges = self._total(np.minimum(self.edges / steepest, 1))
         scores = np.where(self.is_ink, edges - OUTLINE_EDGE * self.outlines, 0)
         heights, widths = self.lengths.T
         is_wide = widths > WIDEST * heights
@@ -114,17 +113,14 @@ class Strokes:
         of_frames = scores[frames].sum()
         scores[frames] = 0
         main = np.argmax(np.where(is_wide, 0, scores))
-        amounts = self._total(self.coverage, self.inside)
+        amounts = self._total(self.coverage)
         may_belong = (scores > 0) & (amounts > 0.04 * amounts[main])
         chosen = np.arange(self.n_strokes) == main
         n_chosen = 0
         # The bar of a 5 may be apart, and a dry pen leaves a row of dashes.
         while n_chosen < chosen.sum():
             n_chosen = chosen.sum()
-            start, stop = (
-                self.starts[chosen].min(axis=0),
-                self.stops[chosen].max(axis=0),
-            )
+            start, stop = self._extent(chosen)
             size, below = max(stop - start), self.starts[:, 0] - stop[0]
             gaps = np.maximum(self.starts - stop, start - self.stops)
             is_near = gaps.max(axis=1) < max(0.3 * size, DASHES)
@@ -157,18 +153,23 @@ class Strokes:
                 frames += group
         return list(set(frames))
 
+    def _extent(self, strokes):
+        return self.starts[strokes].min(axis=0), self.stops[strokes].max(axis=0)
+
     def _inside(self, frame, strokes):
         """Return those of the strokes that another one may have on three sides."""
         is_inside = np.all(self.stops < self.stops[frame], axis=1)
         is_inside &= self.starts[:, 1] > self.starts[frame, 1]
+        # A 0 is not a frame of specks.
+        longest = self.lengths.max(axis=1)
+        is_inside &= longest > LEAST_STROKE * longest[frame]
         return [s for s in strokes if is_inside[s]]
 
     def _are_around(self, strokes, inner):
         """Return whether strokes enclose others on three sides at least."""
         if not strokes or not inner:
             return False
-        start, stop = self.starts[strokes].min(axis=0), self.stops[strokes].max(axis=0)
-        first, last = self.starts[inner].min(axis=0), self.stops[inner].max(axis=0)
+        (start, stop), (first, last) = self._extent(strokes), self._extent(inner)
         if (
             start[1] >= first[1]
             or np.any(stop <= last)
@@ -218,9 +219,3 @@ class Strokes:
             and length < LONGEST_OUTLINE * size
             and -MOST_HOLES < parts_less_holes < MOST_PARTS
         )
-
-
-def _labelled(labels):
-    """Return the labels above 0, and where they are in the ravelled array."""
-    where = np.flatnonzero(labels)
-    return labels.ravel()[where], where

@@ -459,6 +459,34 @@ def test_specks():
     assert difference(normalize(picture), expected) < 0.02
 
 
+@pytest.mark.parametrize("n_specks", [15, 90])
+def test_specks_in_a_zero(n_specks):
+    rng = np.random.default_rng(0)
+    paper = Image.new("1", (120, 120), 1)
+    ImageDraw.Draw(paper).ellipse((30, 20, 90, 100), outline=0, width=4)
+    expected = normalize(paper)
+    for _ in range(10):
+        speckled = np.array(paper)
+        speckled[tuple(rng.integers(0, 120, (2, n_specks)))] = False
+        # Those that touch the outline can move it by half a pixel.
+        assert difference(normalize(speckled), expected) < 0.3
+
+
+@pytest.mark.parametrize("pen", [3, 8, 16])
+@pytest.mark.parametrize("width", [0.6, 0.9, 1.1])
+def test_thin_round_eight(width, pen):
+    paper = Image.new("L", (400, 400), WHITE)
+    for top, bottom, radius in ((60, 200, 0.95), (200 - pen, 340, 1)):
+        half = 140 * width * radius
+        box = (200 - half, top, 200 + half, bottom)
+        ImageDraw.Draw(paper).ellipse(box, outline=BLACK, width=pen)
+    image = normalize(paper)
+    holes, n_holes = ndimage.label(image < 100)
+    assert n_holes == 3  # with what is around it
+    rows, columns = np.nonzero(image > 60)
+    assert np.ptp(columns) / np.ptp(rows) == pytest.approx(width, abs=0.1)
+
+
 def test_noise():
     rng = np.random.default_rng(0)
     picture = draw(4, (240, 240), (80, 60, 170, 190), ink=(110, 110, 110))
@@ -553,6 +581,22 @@ def test_transform_leaves_frame_out(digit, colour):
     picture = _stroke(paper, digit, (45, 50, 115, 150), 9, (50, 50, 60))
     framed = ImageOps.expand(picture, round(FRAMES[colour] * 200), colour)
     assert difference(normalize(framed), normalize(picture)) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("paper", "frame"), [(BLACK, WHITE), (WHITE, BLACK), (BLACK, 128), (WHITE, 128)]
+)
+def test_transform_canvas_of_mnist_in_a_page(large_digits, paper, frame):
+    digits = MnistNormalizer().transform(large_digits[0][:60])
+    canvases = 255 - digits if paper else digits
+    canvases = canvases.repeat(8, axis=1).repeat(8, axis=2)
+    expected = MnistNormalizer().transform(canvases)
+    for width in (20, 60):
+        around = ((0, 0), (width, width), (width, 2 * width))
+        framed = np.pad(canvases, around, constant_values=frame)
+        images = MnistNormalizer().transform(framed)
+        for image, whole in zip(images, expected, strict=True):
+            assert difference(image, whole) < 0.3
 
 
 DESKS = {"dark": (60, 45, 40), "light": (190, 188, 184), "wooden": (150, 105, 60)}
@@ -930,6 +974,20 @@ def test_transform_rows_with_labels():
         MnistNormalizer().transform(np.zeros((5, 785)))
 
 
+def test_transform_columns_in_another_order():
+    pictures = pd.DataFrame(draw(4)[:28, :28, 0].reshape(1, -1)).add_prefix("pixel")
+    assert MnistNormalizer(ink="dark").fit(pictures)
+    squares = [f"{row}x{column}" for row in range(28) for column in range(28)]
+    for columns in (pictures.columns, squares, [f"V{i}" for i in range(784)]):
+        table = pictures.set_axis(columns, axis=1)
+        table.iloc[0] = normalize(draw(7)).ravel()
+        assert MnistNormalizer().transform(table).shape == (1, 28, 28)
+        as_text = table[sorted(table.columns)]
+        for wrong in (table[table.columns[::-1]], as_text):
+            with pytest.raises(ValueError, match="sort the columns by the numbers"):
+                MnistNormalizer().transform(wrong)
+
+
 def blank_sheet(kind, seed):
     """Photograph paper without a digit: uint8 (height, width, 3).
 
@@ -1021,6 +1079,9 @@ def test_digit_on_sheet_by_kind(kind):
         (np.ones((2, 1, 28, 28)), r"Picture 0 of X has shape \(1, 28, 28\)"),
         ([draw(4), draw(5)[..., :2]], "Picture 1 of X has shape"),
         ([np.ones((2, 50))], "too small"),
+        (None, "X is None: give an array"),
+        (5, "X is 5: give an array"),
+        ([draw(4), [[0, 1, 0], [0]]], "Picture 1 of X has rows of different lengths"),
         ([draw(4), np.full((9, 9), "a")], "Picture 1 of X has the dtype <U1"),
         ([draw(4) - 128.0], "Picture 0 of X has negative pixels"),
         ([draw(4), np.full((9, 9), np.nan)], "Picture 1 of X has pixels that are NaN"),
