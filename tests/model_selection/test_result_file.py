@@ -1,5 +1,8 @@
 """Fits of other classifiers are found again in `checkpoint_dir`."""
 
+import importlib
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -120,3 +123,61 @@ def test_classifier_that_cannot_be_pickled(tmp_path):
     found = compare(tmp_path, variants={"svm": make_pipeline(same, SVC())})
     assert found.repeats_["test_accuracy"].item() > 80
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "edited"),
+    [
+        ("def left(X):\n    return X[:, :30]", "def left(X):\n    return X[:, :8]"),
+        (
+            "from sklearn.svm import SVC\n\nclass Mine(SVC):\n    pass\n\n"
+            "class Left(Mine):\n    pass",
+            "from sklearn.svm import SVC\n\nclass Mine(SVC):\n"
+            "    def predict(self, X):\n        return super().predict(0 * X)\n\n"
+            "class Left(Mine):\n    pass",
+        ),
+    ],
+)
+def test_edited_code_of_the_user(tmp_path, monkeypatch, request, code, edited):
+    monkeypatch.syspath_prepend(tmp_path)
+    file, kept = tmp_path / "own_features.py", tmp_path / "kept"
+    file.write_text(code)
+    module = importlib.import_module("own_features")
+    request.addfinalizer(lambda: sys.modules.pop("own_features"))
+
+    def run(folder):
+        own = (
+            make_pipeline(FunctionTransformer(module.left), SVC())
+            if hasattr(module, "left")
+            else module.Left()
+        )
+        compared = compare(folder, variants={"own": own}, cv="holdout")
+        return compared.repeats_["test_accuracy"].item()
+
+    before = run(kept)
+    assert run(kept) == before
+    assert len(list(kept.iterdir())) == 1
+    file.write_text(edited)
+    importlib.reload(module)
+    assert run(kept) == run(None) < before - 10
+    assert len(list(kept.iterdir())) == 2
+
+
+def test_code_without_a_source(tmp_path):
+    code = """
+from sklearn.datasets import load_digits
+from sklearn.svm import SVC
+from skmnist import compare_variants
+
+class Own(SVC):
+    pass
+
+print(compare_variants(*load_digits(return_X_y=True), variants={"own": Own()},
+    cv="holdout", max_value=16, random_state=0, checkpoint_dir="kept").sentences[0])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        **{"cwd": tmp_path, "capture_output": True, "text": True, "check": True},
+    )
+    assert done.stdout.startswith("own reaches 9")
+    assert not (tmp_path / "kept").exists()
