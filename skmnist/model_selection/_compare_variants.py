@@ -34,6 +34,8 @@ from skmnist.model_selection._variants import (
     make_variant_search,
     variant_pipeline,
 )
+from skmnist.neural_network._keras import keras
+from skmnist.neural_network._live_display import quiet_workers
 from skmnist.neural_network._progress import TrainingProgress
 from skmnist.neural_network._recipes import VARIANTS
 from skmnist.neural_network._targets import plain_labels
@@ -194,18 +196,24 @@ def compare_variants(
     works = [_work(*fit, image_shape) for fit in fits]
     if progress:
         _name_dashboard()
-    progress = TrainingProgress(
+        keras.ops.zeros(())  # TensorFlow's messages come before the display
+    shown = TrainingProgress(
         dict(zip(said, works, strict=True)),
         shown=progress,
         early_stopping=any(
             pipeline.get_params().get("cnn__early_stopping") for *_, pipeline in fits
         ),
     )
-    with warnings.catch_warnings(), progress, _saying_how_to_resume(is_kept):
+    with (
+        quiet_workers(progress),
+        warnings.catch_warnings(),
+        shown,
+        _with_note_on_resuming(is_kept),
+    ):
         # Other classifiers do not report their progress.
         warnings.filterwarnings("ignore", ".* does not support callbacks")
         all_fits = VariantFits(n_jobs, cnn_params.get("checkpoint_dir"))
-        all_fits.set_callbacks(*progress.callbacks(said)).fit(X, y, fits)
+        all_fits.set_callbacks(*shown.callbacks(said)).fit(X, y, fits)
     (first, _), *_ = splits
     results = all_fits.results_
     of_folds, of_wholes = results[: len(in_folds)], results[len(in_folds) :]
@@ -260,7 +268,7 @@ def _settings(params):
 
 
 @contextmanager
-def _saying_how_to_resume(is_kept):
+def _with_note_on_resuming(is_kept):
     """Add a note to Ctrl-C."""
     try:
         yield

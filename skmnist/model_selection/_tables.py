@@ -56,7 +56,7 @@ def make_table(fits, scores):
             row |= {f"{part}_accuracy": mean, f"{part}_low": low, f"{part}_high": high}
         row["cv_mean"] = 100 * scores[:, i].mean()
         row["cv_std"] = 100 * scores[:, i].std()
-        row["seconds"] = pd.Series([fit["seconds"] for fit in of_variant]).mean()
+        row["seconds"] = np.mean([fit["seconds"] for fit in of_variant])
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -1,12 +1,11 @@
 """Resuming an interrupted fit: its state after every epoch, in a safe file."""
 
 import hashlib
-import math
 import os
 import sys
 import tempfile
 from dataclasses import fields
-from numbers import Integral, Real
+from numbers import Integral
 from time import perf_counter
 
 import numpy as np
@@ -90,7 +89,7 @@ class Checkpoint(keras.callbacks.Callback):
     Several processes may run the same fit at once: they write the same state, and the
     file of the last one to write stays. `name` is a fingerprint. `is_finished` says
     whether the state that `load` found is that after the last epoch, and `seconds`
-    how long its epochs took, NaN if an earlier version wrote it.
+    how long its epochs took.
     """
 
     snapshot = None
@@ -143,10 +142,10 @@ class Checkpoint(keras.callbacks.Callback):
         is_finished, seconds = extra.pop("finished", None), extra.pop("seconds", None)
         if extra.get("versions") != self.extra["versions"]:
             raise ValueError(f"it was written with {extra.get('versions')}")
-        if extra != self.extra or type(is_finished) is not bool:
+        known = type(is_finished), type(seconds)
+        if extra != self.extra or known != (bool, float):
             raise ValueError("it belongs to another fit")
-        self.is_finished = is_finished
-        self.seconds = seconds if isinstance(seconds, Real) else math.nan
+        self.is_finished, self.seconds = is_finished, seconds
         return TrainingState(**{name: found[name] for name in _STATE})
 
     def _check_folder(self):
@@ -168,6 +167,5 @@ class Checkpoint(keras.callbacks.Callback):
         # Early stopping, which is called before, may have set `stop_training`.
         is_last = self.model.stop_training or epoch + 1 == self.params["epochs"]
         seconds = self.seconds + perf_counter() - self._start
-        known = {} if math.isnan(seconds) else {"seconds": seconds}
-        extra = self.extra | {"finished": is_last} | known
+        extra = self.extra | {"finished": is_last, "seconds": seconds}
         write_atomically(self.path, pack_state(self.hyperparameters, state, extra))

@@ -1,8 +1,11 @@
 """A display that is drawn again and again, on a terminal or in a notebook."""
 
+import os
+from contextlib import contextmanager
 from io import StringIO
 from threading import Event, Thread
 
+from joblib.parallel import LokyBackend, get_active_backend, parallel_config
 from rich.console import Console
 from rich.constrain import Constrain
 from rich.live import Live
@@ -53,3 +56,31 @@ class _CellDisplay:
         console.print(self._render())
         code_format = "<pre>{code}</pre>"
         return HTML(console.export_html(inline_styles=True, code_format=code_format))
+
+
+@contextmanager
+def quiet_workers(are_quiet):
+    """Start new workers of joblib without TensorFlow's log lines, which would stay."""
+    active, n_jobs = get_active_backend()
+    is_usual = isinstance(active, LokyBackend)
+    if are_quiet and is_usual and "initializer" not in active.backend_kwargs:
+        options = {"inner_max_num_threads": active.inner_max_num_threads}
+        options |= active.backend_kwargs | {"initializer": _start_keras}
+        with parallel_config("loky", n_jobs=n_jobs, **options):
+            yield
+    else:
+        yield
+
+
+def _start_keras():
+    """Import Keras and start its devices, without messages on file descriptor 2."""
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        from skmnist.neural_network._keras import keras
+
+        keras.ops.zeros(())
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -114,6 +114,28 @@ def test_progress_of_compare(program, n_jobs):
     assert out.startswith("model")
 
 
+@pytest.mark.slow
+def test_progress_in_python_with_new_workers():
+    code = """
+import os
+saved = os.dup(2)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+import keras
+keras.ops.zeros(())  # the messages of this process
+os.dup2(saved, 2)
+from sklearn.datasets import load_digits
+from skmnist import compare_variants
+print(compare_variants(*load_digits(return_X_y=True), variants={"a": {}, "b": {}},
+    max_value=16, filters=(8, 16), dense_units=32, epochs=4, random_state=0,
+    cv="holdout", repeats=2, progress=True, n_jobs=2).sentences[0])
+"""
+    shown, out = run_in_terminal(sys.executable, "-c", code)
+    check_lines(shown, longest=3)
+    text = "\n".join("\n".join(lines) for _, lines in shown)
+    assert re.search(r"^a, repeat \d +epoch \d of 4, accuracy", text, re.MULTILINE)
+    assert "on the test set on average over 2 repeats" in out
+
+
 def test_ctrl_c_on_the_keyboard(program):
     options = "compare --cv holdout --epochs 400 --filters 4 8 --dense-units 16"
     reading, writing = open_terminal()

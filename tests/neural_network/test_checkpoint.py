@@ -372,12 +372,3 @@ def test_checkpoint_seconds_include_the_epochs(cnn, few, tmp_path):
     _, _, extra = unpack_state(TensorFile(file))
     first, *_, last = begins.seconds
     assert last - first < extra["seconds"] < whole
-
-
-def test_checkpoint_without_seconds_is_resumed(cnn, few, tmp_path):
-    interrupt(cnn, *few, after=1)
-    (file,) = tmp_path.iterdir()
-    rewrite_checkpoint(file, lambda state, extra: extra.pop("seconds"))
-    resumed, n_epochs = fit_counted(cnn, *few)
-    assert n_epochs == 1
-    assert np.isnan(resumed._earlier_seconds)
