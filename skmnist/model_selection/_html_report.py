@@ -8,7 +8,6 @@ from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sklearn.base import clone
 
@@ -100,11 +99,11 @@ def _first_screen(comparison):
 
 
 def _duration_of_fits(comparison):
-    """Return how long all fits took in sum; None where checkpoints do not hold it."""
+    """Return how long all fits took in sum."""
     seconds = comparison.repeats_["seconds"].to_numpy().sum()
     for search in comparison.searches_:
         seconds += search.n_splits_ * search.cv_results_["mean_fit_time"].sum()
-    return None if np.isnan(seconds) else say_duration(seconds)
+    return say_duration(seconds)
 
 
 def _settings(comparison):
