@@ -6,7 +6,6 @@ import sys
 import tempfile
 from concurrent.futures import BrokenExecutor, CancelledError
 from functools import cache, partial
-from itertools import chain
 from time import perf_counter
 
 import numpy as np
@@ -61,11 +60,13 @@ def compare(args):
         partial(report.write_models, comparison, args.output),
         partial(report.write_figures, draw_once, args.output),
     ]
-    said = [
-        partial(say, f"Tables, models and figures are in {args.output}.\n"),
-        partial(say, report.as_text(comparison)),
-    ]
-    _do_all(chain(track_steps("Writing", args.progress, written), said))
+    try:
+        _run_all(track_steps("Writing", args.progress, written))
+    except Exception:
+        say(report.as_text(comparison))
+        raise
+    say(f"Tables, models and figures are in {args.output}.\n")
+    say(report.as_text(comparison))
 
 
 def _variants(args):
@@ -240,7 +241,7 @@ def _cluster(address):
             ) from error
 
 
-def _do_all(steps):
+def _run_all(steps):
     """Run all steps even if some fail, then raise the first error."""
     errors = []
     for step in steps:

@@ -10,27 +10,27 @@ import warnings
 from threading import Thread
 
 # ValueErrors of these packages are sentences for the user; those of others are bugs.
-_SPEAKERS = ("skmnist", "sklearn", "joblib")
+_OWN_PACKAGES = ("skmnist", "sklearn", "joblib")
 
 
 def say(text):
     """Print a text; a closed pipe is not an error."""
     # Labels and file names may hold characters that the terminal cannot show.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    with _readers_may_leave():
+    with _ignoring_closed_pipes():
         print(text.encode(encoding, "backslashreplace").decode(encoding))
     flush_output()
 
 
 def flush_output():
     """Flush the standard output; a closed pipe is not an error."""
-    with _readers_may_leave():
+    with _ignoring_closed_pipes():
         if sys.stdout is not None:
             sys.stdout.flush()
 
 
 @contextlib.contextmanager
-def _readers_may_leave():
+def _ignoring_closed_pipes():
     try:
         yield
     except BrokenPipeError:
@@ -59,7 +59,7 @@ def is_sentence(error):
     """Return whether an error is a message to the user rather than a bug."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     package = frame.f_globals.get("__name__", "").partition(".")[0]
-    return isinstance(error, OSError) or package in _SPEAKERS
+    return isinstance(error, OSError) or package in _OWN_PACKAGES
 
 
 def describe(error):

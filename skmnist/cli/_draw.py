@@ -8,7 +8,7 @@ import tempfile
 
 from skmnist.cli._console import say
 from skmnist.cli._log_filter import start_keras
-from skmnist.cli._reader import Reader, load
+from skmnist.cli._model_input import ModelInput, load
 
 _HINT = "Draw a digit"
 # Gradio's own Sketchpad makes people choose the brush before each drawing (6.31).
@@ -63,7 +63,7 @@ def draw(args):
         # Otherwise Gradio makes /tmp/gradio, which then is one user's, and keeps all
         # drawings in the browser's storage.
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_RUN_HISTORY": "False"}
-        page = _make_page(open_reader(args.model))
+        page = _make_page(open_for_drawings(args.model))
         host, port = listener.getsockname()
         say(f"Draw at http://{host}:{port} until you press Ctrl-C here.")
         _serve(page, listener)
@@ -79,23 +79,23 @@ def _listen(port):
         ) from None
 
 
-def open_reader(path):
+def open_for_drawings(path):
     """Open a model to read drawings in dark ink, the pretrained one without a path."""
-    reader = Reader(load(path), path)
-    reader.normalizer.set_params(ink="dark")
-    return reader
+    model_input = ModelInput(load(path), path)
+    model_input.normalizer.set_params(ink="dark")
+    return model_input
 
 
-def read(reader, image):
+def read(model_input, image):
     """Return an image as the network sees it, and the probability of each label."""
-    model, rows = reader.of_pictures(image[None])
+    model, rows = model_input.of_pictures(image[None])
     proba = model.predict_proba(rows)[0]
     labels = map(str, model.classes_)
-    seen = 255 - image if reader.dark_ink else image
+    seen = 255 - image if model_input.dark_ink else image
     return seen, dict(zip(labels, proba, strict=True))
 
 
-def _make_page(reader):
+def _make_page(model_input):
     import gradio
     from PIL import Image
 
@@ -104,10 +104,10 @@ def _make_page(reader):
             return "", _HINT
         drawing = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
         try:
-            image = reader.normalizer.transform([drawing])[0]
+            image = model_input.normalizer.transform([drawing])[0]
         except ValueError:  # without ink
             return "", _HINT
-        seen, proba = read(reader, image)
+        seen, proba = read(model_input, image)
         return _as_html(Image.fromarray(seen)), proba
 
     with gradio.Blocks(title="skmnist draw", analytics_enabled=False) as page:

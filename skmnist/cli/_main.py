@@ -90,7 +90,12 @@ def _run(argv):
     from skmnist.cli._parser import make_parser
 
     parser = make_parser()
-    args = parser.parse_args(argv)
+    args, others = parser.parse_known_args(argv)
+    # argparse does not take up a list again after an option.
+    if args.command == "predict" and not any(each.startswith("-") for each in others):
+        args.data += others
+    elif others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     args.typed = shlex.join(["skmnist", *(sys.argv[1:] if argv is None else argv)])
     for name in ("output", "model", "checkpoint"):
         if getattr(args, name, None):
@@ -193,6 +198,7 @@ def _check_inputs(args):
 
 
 def _would_replace(output, path, label_column):
+    output = os.path.realpath(output)  # where it will be written
     if not os.path.isfile(output):
         return False
     if os.path.samefile(output, path):

@@ -9,8 +9,8 @@ import numpy as np
 
 from skmnist.cli._console import printable, say, track_steps
 from skmnist.cli._log_filter import start_keras
+from skmnist.cli._model_input import ModelInput, load
 from skmnist.cli._parser import COMPRESSIONS, MODELS, PICKLED
-from skmnist.cli._reader import Reader, load
 from skmnist.datasets._load_images import load_tracked
 from skmnist.io._atomic import open_regular, write_atomically
 from skmnist.preprocessing._mnist_normalizer import NoInkError
@@ -50,12 +50,12 @@ def predict(args):
     loaded = [(s, load_tracked(s, *options, track=track)) for s in args.data]
     start_keras()
     model = _open_pickle(args.model) if pickled else load(args.model)
-    reader = Reader(model, args.model)
-    sources = [_rows(reader, *each, options, track) for each in loaded]
+    model_input = ModelInput(model, args.model)
+    sources = [_rows(model_input, *each, options, track) for each in loaded]
     if args.output is None:
         labels = _print_labels(model, sources, loaded, args.progress)
     else:
-        labels = _ask("predict", sources, args.progress)
+        labels = _call_in_blocks("predict", sources, args.progress)
         _write_labels(labels, loaded, args.output)
         say(f"{args.output} holds {len(labels):,} label{'s' * (len(labels) != 1)}.")
     _compare_with_known(labels, loaded, getattr(model, "classes_", labels))
@@ -105,19 +105,22 @@ def _open_pickle(path):
     return model
 
 
-def _rows(reader, source, images, options, track):
+def _rows(model_input, source, images, options, track):
     """Return a source, a classifier, and its rows for the images of the source."""
     is_table = images.filenames is None and not images.normalized
-    if is_table or reader.normalizer is None:
-        return source, *reader.of_table(images, source)
-    if reader.has_other_normalizer or images.image_shape != reader.image_shape:
+    if is_table or model_input.normalizer is None:
+        return source, *model_input.of_table(images, source)
+    if (
+        model_input.has_other_normalizer
+        or images.image_shape != model_input.image_shape
+    ):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about skipped files, a second time
-            images = load_tracked(source, *options, reader.normalizer, track)
-    return source, *reader.of_pictures(images.data)
+            images = load_tracked(source, *options, model_input.normalizer, track)
+    return source, *model_input.of_pictures(images.data)
 
 
-def _ask(method, sources, progress):
+def _call_in_blocks(method, sources, progress):
     """Call a method of classifiers for the rows of each source."""
     blocks = [
         (source, getattr(model, method), rows[start : start + _STEP], start)
@@ -125,13 +128,16 @@ def _ask(method, sources, progress):
         for start in range(0, len(rows), _STEP)
     ]
     return np.concatenate(
-        [_ask_block(*block) for block in track_steps("Predicting", progress, blocks)]
+        [
+            _call_for_block(*block)
+            for block in track_steps("Predicting", progress, blocks)
+        ]
     )
 
 
-def _ask_block(source, ask, rows, start):
+def _call_for_block(source, call, rows, start):
     try:
-        return ask(rows)
+        return call(rows)
     except NoInkError as error:
         raise error.in_rows(source, start) from error
 
@@ -139,7 +145,7 @@ def _ask_block(source, ask, rows, start):
 def _print_labels(model, sources, loaded, progress):
     if not hasattr(model, "predict_proba"):
         raise ValueError("the model does not predict probabilities: add --output CSV")
-    proba = _ask("predict_proba", sources, progress)
+    proba = _call_in_blocks("predict_proba", sources, progress)
     best, second = np.argsort(-proba, axis=1, kind="stable")[:, :2].T
     names = [
         printable(name or f"{source}, row {row}")

@@ -7,7 +7,13 @@ import zipfile
 from contextlib import contextmanager
 from functools import cached_property
 
-from skmnist.datasets._stream import PIECE, damage_named, expanded, opened, unpacked
+from skmnist.datasets._stream import (
+    CHUNK_SIZE,
+    damage_named,
+    expanded,
+    opened,
+    unpacked,
+)
 
 ZIP = (b"PK\3\4", b"PK\5\6")
 
@@ -64,7 +70,7 @@ class Archive:
         """Yield a stream, and how many bytes may be read from it."""
         with (
             damage_named(self.where(name)),
-            io.BufferedReader(self._zip.open(self._members[name]), PIECE) as file,
+            io.BufferedReader(self._zip.open(self._members[name]), CHUNK_SIZE) as file,
             unpacked(file) as stream,
         ):
             yield stream, self._limit

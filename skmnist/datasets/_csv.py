@@ -15,7 +15,7 @@ from itertools import chain, groupby, islice
 
 import numpy as np
 
-from skmnist.datasets._parts import ImageSet, upright
+from skmnist.datasets._parts import ImageSet, transpose_emnist
 from skmnist.datasets._stream import refuse_format, shortened
 
 _PIXEL = re.compile(r"(?:pixel)?(\d{1,9})", re.ASCII)
@@ -57,7 +57,7 @@ def read_csv(stream, limit, path, label_column):
     if not is_named and labels is not None:
         _refuse_labels_at_end(labels, images, path)
     ids = np.array([text.strip() for text in ids], dtype=object) if ids else None
-    return upright(ImageSet(images, labels, ids=ids), path)
+    return transpose_emnist(ImageSet(images, labels, ids=ids), path)
 
 
 def is_table(stream, path, label_column):
@@ -94,11 +94,12 @@ def _split(line):
 
 def _is_header(names, label_column):
     """Return whether the first line holds column names rather than an image."""
-    first, *rest = names
+    rest, filled = names[1:], list(filter(None, names))
     counted = [str(i) for i in range(len(names) + 1)]
     return (
-        not {label_column, *_NUMBERINGS}.isdisjoint(names)
-        or not all(map(_NUMBER.fullmatch, rest if rest else names))
+        not filled
+        or not {label_column, *_NUMBERINGS}.isdisjoint(filled)
+        or not all(map(_NUMBER.fullmatch, filled[1:] or filled))
         or names == counted[:-1]
         or len(rest) > 1
         and rest in (counted[:-2], counted[1:-1])

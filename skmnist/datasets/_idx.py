@@ -8,7 +8,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from skmnist.datasets._parts import PARTS, ImageSet, join, part_of, upright
+from skmnist.datasets._parts import PARTS, ImageSet, join, part_of, transpose_emnist
 from skmnist.datasets._stream import read_array, read_block, shortened
 
 MAGIC = bytes([0, 0, 8, 3])  # of images
@@ -57,7 +57,7 @@ def read_idx_files(tree, subset):
         images = _find(tree, sets[first], part, "images")
         labels = _find(tree, sets[first], part, "labels")
         image_set = ImageSet(_read(tree, images, _IMAGES), _read(tree, labels, _LABELS))
-        parts.append(upright(image_set, images))
+        parts.append(transpose_emnist(image_set, images))
     return join(parts, tree.path)
 
 
@@ -67,7 +67,7 @@ def read_idx_images(folder, name):
     image_set = ImageSet(
         _read(folder, name, _IMAGES), labels and _read(folder, labels, _LABELS)
     )
-    return upright(join([image_set], folder.where(name)), name)
+    return transpose_emnist(join([image_set], folder.where(name)), name)
 
 
 def _labels_beside(folder, name):

@@ -121,7 +121,7 @@ def join(parts, path):
     )
 
 
-def upright(image_set, name):
+def transpose_emnist(image_set, name):
     """Transpose EMNIST's images, which are stored column by column."""
     if not _EMNIST.match(os.path.basename(name).lower()):
         return image_set

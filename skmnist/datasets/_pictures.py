@@ -163,15 +163,15 @@ def as_images(contents, normalize, is_mnist):
         picture = decode(content, name)
         large = normalize or max(picture.shape[:2]) > _SMALL
         # At once, so that only one photograph is in memory.
-        image = _normalize(picture, normalize) if large else picture
+        image = _normalize(name, picture, normalize) if large else picture
         pictures.append((name, image, large))
     if not any(large for *_, large in pictures):
         greys = [as_grey(picture) for _, picture, _ in pictures]
         if len({grey.shape for grey in greys}) == 1 and is_mnist(np.array(greys)):
             return np.array(greys), False
     images = [
-        picture if large else _normalize(picture, normalize)
-        for _, picture, large in pictures
+        picture if large else _normalize(name, picture, normalize)
+        for name, picture, large in pictures
     ]
     names = [name for name, *_ in pictures]
     blank = [n for n, image in zip(names, images, strict=True) if image is None]
@@ -196,12 +196,14 @@ def _of_one_size(contents):
     return np.array(greys)
 
 
-def _normalize(picture, normalize):
+def _normalize(name, picture, normalize):
     """Return the image of a picture, None where ink is not found."""
     try:
         return normalizer_of(normalize or True).transform([picture])[0]
     except NoInkError:
         return None
+    except ValueError as error:
+        raise ValueError(str(error).replace("Picture 0 of X", name)) from error
 
 
 def decode(content, name):

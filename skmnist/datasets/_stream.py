@@ -20,7 +20,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-PIECE = 2**18  # bytes read at once
+CHUNK_SIZE = 2**18  # bytes read at once
 
 # Compression is recognized by magic bytes, since names may be changed.
 _DECOMPRESS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
@@ -46,7 +46,7 @@ def opened(path):
         ) from error
     if not stat.S_ISREG(mode):
         raise ValueError(f"{path} is neither a file nor a folder.")
-    with open(path, "rb", PIECE) as file, damage_named(path):
+    with open(path, "rb", CHUNK_SIZE) as file, damage_named(path):
         yield file
 
 
@@ -78,7 +78,7 @@ def unpacked(file):
     start = file.peek(6)
     for magic, decompress in _DECOMPRESS.items():
         if start.startswith(magic):
-            with io.BufferedReader(decompress(file), PIECE) as stream:
+            with io.BufferedReader(decompress(file), CHUNK_SIZE) as stream:
                 yield stream
             return
     yield file
@@ -95,7 +95,7 @@ def read_block(stream, size, limit, where):
         raise ValueError(f"{where} claims {size} bytes, more than its file can hold.")
     block = bytearray()
     while len(block) < size:
-        piece = stream.read(min(size - len(block), PIECE))
+        piece = stream.read(min(size - len(block), CHUNK_SIZE))
         if not piece:
             raise ValueError(
                 f"{where} is cut short: {len(block)} of {size} bytes are there."
@@ -118,7 +118,7 @@ def read_array(stream, dtype, shape, limit, where):
 def read_all(stream, limit, where):
     """Read the rest of `stream`, at most `limit` bytes."""
     block = bytearray()
-    while piece := stream.read(PIECE):
+    while piece := stream.read(CHUNK_SIZE):
         block += piece
         if len(block) > limit:
             raise ValueError(f"{where} expands to more than {limit} bytes.")

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 
 from skmnist.plotting._axes import open_axes
-from skmnist.plotting._image_grid_layout import Sheet
+from skmnist.plotting._image_grid_layout import GridLayout
 from skmnist.plotting._reading import (
     augment_images,
     check_images,
@@ -329,7 +329,7 @@ class ImageGridDisplay:
             `ax` holds several axes.
         """
         heading = self.heading or ""
-        sheet = Sheet(self.images, self.titles, self.wrong, n_columns)
+        sheet = GridLayout(self.images, self.titles, self.wrong, n_columns)
         width = max(sheet.size[0], 0.1 * len(heading)) + 0.2
         height = sheet.size[1] + (0.5 if heading else 0.2)
         self.ax_ = open_axes(ax, (1, 1), (width, height), heading)[0, 0]

@@ -15,7 +15,7 @@ _EDGE = 0.03  # around the grid, for the frames
 _CHARACTER = 0.65 * _FONT_SIZE / 72  # width of a bold letter, in inches
 
 
-class Sheet:
+class GridLayout:
     """Layout of a grid in units of a cell, with y growing downwards.
 
     `images`, `titles` and `wrong` are those of an `ImageGridDisplay`. With

@@ -542,6 +542,18 @@ def test_unwritable_output_before_training(refused, tmp_path):
     ]
 
 
+def test_compare_one_output_that_cannot_be_written(run, tmp_path, tiny):
+    (tmp_path / "report.html").mkdir()
+    args = ["--cv", "holdout", "--output", tmp_path]
+    status, out, err = run("compare", *tiny, *args)
+    assert status != 0
+    assert "report.html" in err
+    assert "Tables, models and figures" not in out
+    assert out.startswith("model ")
+    assert (tmp_path / "comparison.csv").is_file()
+    assert (tmp_path / "figures" / "accuracy.png").is_file()
+
+
 def test_compare_dollar_signs_in_labels(run, tmp_path, digits8, tiny, write_csv):
     X, y = digits8
     labels = [f"US$ {label}$^" for label in y]

@@ -16,7 +16,7 @@ from playwright.sync_api import expect, sync_playwright
 from sklearn.datasets import load_digits
 
 from skmnist import MnistCNN, make_mnist_pipeline, save_model
-from skmnist.cli._draw import open_reader, read
+from skmnist.cli._draw import open_for_drawings, read
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 
@@ -58,7 +58,7 @@ def drawing(row):
 def share_read(model, path, labels):
     """Return how many of 50 digits a saved model reads, and the last image it saw."""
     save_model(model, path)
-    reader = open_reader(path)
+    reader = open_for_drawings(path)
     images = reader.normalizer.transform([drawing(row) for row in DIGITS[:50]])
     images, found = zip(*[read(reader, image) for image in images], strict=True)
     best = np.array([max(proba, key=proba.get) for proba in found])
@@ -85,7 +85,7 @@ def test_reader_of_columns_without_numbers(settings, tmp_path):
     model = make_mnist_pipeline(max_value=16, **settings | {"epochs": 1})
     save_model(model.fit(frame, LABELS[:50] % 2), tmp_path / "m.safetensors")
     with pytest.raises(ValueError, match="do not number the pixels, such as 'A'"):
-        open_reader(tmp_path / "m.safetensors")
+        open_for_drawings(tmp_path / "m.safetensors")
 
 
 def test_reader_of_dark_ink(settings, tmp_path):

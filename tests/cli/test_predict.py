@@ -75,6 +75,13 @@ def test_predict_model_before_images(trained, table, expected, tmp_path):
     assert pd.read_csv(output)["Label"].tolist() == expected
 
 
+def test_predict_images_after_an_option(trained, table, expected, tmp_path):
+    output = tmp_path / "submission.csv"
+    options = ["--no-progress", table, "--output", output]
+    assert predict(trained[0], table, *options) == 0
+    assert pd.read_csv(output)["Label"].tolist() == 2 * expected
+
+
 def test_predict_standard_output(capsys, trained, table, expected, digits8):
     assert predict(table, "--model", trained[0]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -334,6 +341,7 @@ def test_predict_output_is_input(refused, trained, table):
         table,
         link,
         model.parent / "." / "test.csv",
+        model.parent / "new" / ".." / "test.csv",
     ):
         said = refused("predict", table, "--model", model, "--output", output)
         assert "would replace what is read" in said

@@ -163,6 +163,13 @@ def test_csv_rectangular_images(tmp_path):
     np.testing.assert_array_equal(images.data, PIXELS)
 
 
+def test_csv_without_names_with_commas_at_the_ends(tmp_path):
+    rows = csv_text(table()).splitlines()[1:]
+    path = tmp_path / "train.csv"
+    path.write_text("".join(f"{row},\n" for row in rows))
+    assert "holds 66 numbers; without names of columns it is a label" in refusal(path)
+
+
 @pytest.mark.parametrize("labels", [LABELS, None], ids=["labelled", "unlabelled"])
 @pytest.mark.parametrize("scale", [1, 3])
 def test_csv_columns_named_by_numbers(tmp_path, labels, scale):

@@ -583,6 +583,13 @@ def test_pictures_damaged(tmp_path, kind):
         assert "damaged" in message
 
 
+def test_pictures_too_small(tmp_path):
+    dot = encoded(np.zeros((1, 1), np.uint8))
+    write_pictures(tmp_path, {"a.png": encoded(drawn()), "b.png": dot})
+    message = refusal(tmp_path)
+    assert f"{tmp_path / 'b.png'} has shape (1, 1, 1), which is too small" in message
+
+
 def png_header(width, height):
     def chunk(kind, data):
         crc = struct.pack(">I", zlib.crc32(kind + data))

@@ -13,7 +13,7 @@ def load(path):
     return load_pretrained() if path is None else load_model(path)
 
 
-class Reader:
+class ModelInput:
     """A model, and what it needs to read tables, pictures and drawings.
 
     `normalizer` makes images of pictures, where the size of the images is known.
