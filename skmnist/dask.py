@@ -4,7 +4,6 @@ from uuid import uuid4
 
 import cloudpickle
 import dask
-import joblib
 from dask.sizeof import sizeof
 from joblib._dask import DaskDistributedBackend
 from toolz import identity
@@ -106,7 +105,7 @@ class DurableDaskBackend(DaskDistributedBackend):
         pickled = cloudpickle.dumps(calls)
         name = dask.utils.funcname(calls[0][0])
         future = self.client.submit(
-            _run,
+            _make_runner(),
             *(pickled, sent),
             key=f"{name}-{uuid4().hex}",
             **self.submit_kwargs,
@@ -145,15 +144,32 @@ class DurableDaskBackend(DaskDistributedBackend):
         self._running.clear()
 
 
-def _run(pickled, sent):
-    """Run a batch of calls on a worker."""
+def _make_runner():
+    """Return the function that runs a batch of calls on a worker.
 
-    def find(argument):
-        is_sent, value = argument
-        return sent[value] if is_sent else value
+    A local function is pickled by value, so that workers without this package can run
+    what does not need it.
+    """
 
-    with joblib.parallel_config(backend=DurableDaskBackend()):
-        return [
-            function(*map(find, args), **{k: find(v) for k, v in kwargs.items()})
-            for function, args, kwargs in cloudpickle.loads(pickled)
-        ]
+    def run(pickled, sent):
+        import cloudpickle
+        import joblib
+
+        try:
+            from skmnist.dask import DurableDaskBackend
+        except ImportError:
+            backend = "dask"
+        else:
+            backend = DurableDaskBackend()
+
+        def find(argument):
+            is_sent, value = argument
+            return sent[value] if is_sent else value
+
+        with joblib.parallel_config(backend=backend):
+            return [
+                function(*map(find, args), **{k: find(v) for k, v in kwargs.items()})
+                for function, args, kwargs in cloudpickle.loads(pickled)
+            ]
+
+    return run
